@@ -1,1 +1,50 @@
-//! x
+//! Telltale's engine, for chip and PC alike: no_std, no heap, no floats, no unsafe outside the kernels.
+//!
+//! The path of a text, one module each:
+//!
+//! ```text
+//! bytes ─ text ─ word ─ vocab ─ id ─ embedding ─ cell (×layers) ─ model (pooling) ─ head ─ scores
+//!                                        └ matvec, activation, fixed ┘
+//! ```
+//!
+//! - [`text`]: bytes → words, streaming; [`vocab`]: word → id, in place
+//! - [`blob`]: the one file that holds a model; checked once, then borrowed
+//! - [`fixed`], [`activation`], [`matvec`]: formats and rounding, tanh and sigmoid, products
+//! - [`embedding`], [`cell`], [`head`]: the parts of a network; [`model`]: all of it
+//! - [`classifier`]: feed bytes, get an opinion after every word
+//! - [`session`]: what a serial line says
+//!
+//! A reader needs the blob's bytes and a few hundred bytes of RAM whose sizes are compiled in:
+//!
+//! ```no_run
+//! use shared::{Classifier, Memory, Model};
+//!
+//! # fn read(blob: &[u8]) -> Result<(), shared::blob::Error> {
+//! let model = Model::open(blob)?;
+//! let mut memory = Memory::<64, 64, 64, 258>::new(); // one GRU layer of 64 units
+//! let mut classifier = Classifier::new(&model, &mut memory)?;
+//! classifier.feed(b"not a bad film ", &mut |word, opinion| {
+//!     println!("{}: {} {}", word.as_str(), model.label(opinion.class), opinion.probability);
+//! });
+//! # Ok(())
+//! # }
+//! ```
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
+#![deny(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::float_arithmetic))]
+
+pub mod activation;
+pub mod blob;
+pub mod cell;
+pub mod classifier;
+pub mod embedding;
+pub mod fixed;
+pub mod head;
+pub mod matvec;
+pub mod model;
+pub mod session;
+pub mod text;
+pub mod vocab;
+
+pub use classifier::{Classifier, Memory, Opinion};
+pub use model::{Model, Scratch, State};

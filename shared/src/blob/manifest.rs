@@ -1,0 +1,104 @@
+//! The manifest: what postcard encodes between the header and the sections.
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+/// The most sections a blob may have.
+pub const MAX_SECTIONS: usize = 16;
+
+/// How hidden states become one vector per text; all of it streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pooling {
+    /// The last word's state.
+    Last,
+    /// The mean of all states; from the 65,536th word on, each new word weighs 1/65,535.
+    Mean,
+    /// The largest value of each unit.
+    Max,
+}
+
+/// What a section holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// [`crate::vocab::Vocabulary`]
+    Vocabulary = 1,
+    /// [`crate::embedding::Embedding`]
+    Embedding = 2,
+    /// [`crate::cell::Layer`], one section a layer, in order
+    Layer = 3,
+    /// [`crate::head::Head`]
+    Head = 4,
+}
+
+/// An entry of the section table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Section {
+    /// One of [`Kind`], or a kind of a later writer.
+    pub kind: u8,
+    /// Whether a reader that does not know the kind must refuse the blob.
+    pub required: bool,
+    /// Where it starts, from the blob's first byte; a multiple of 16.
+    pub offset: u32,
+    /// Its length in bytes.
+    pub length: u32,
+}
+
+/// Accuracies in units of 10⁻⁴; `None` where the corpus had no such split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Float model, validation split.
+    pub float_valid: Option<u16>,
+    /// Quantised model, validation split.
+    pub quantised_valid: Option<u16>,
+    /// Float model, test split.
+    pub float_test: Option<u16>,
+    /// Quantised model, test split.
+    pub quantised_test: Option<u16>,
+    /// Share of validation examples that both give the same label.
+    pub agreement: Option<u16>,
+}
+
+/// Where a model comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance<'a> {
+    /// The writer and its version.
+    pub writer: &'a str,
+    /// The corpus' name.
+    pub corpus: &'a str,
+    /// SHA-256 of labels and texts.
+    pub digest: &'a [u8],
+    /// The seed of everything random.
+    pub seed: u64,
+    /// Examples trained on.
+    pub examples: u32,
+    /// What it achieved.
+    pub metrics: Metrics,
+}
+
+/// A short text and the trace hash that must follow its last word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelfTest<'a> {
+    /// The words.
+    pub text: &'a str,
+    /// The trace hash, little endian, at a fixed length.
+    pub trace: [u8; 8],
+}
+
+/// Everything but the numbers of the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest<'a> {
+    /// The class labels, in order, separated by line feeds.
+    pub labels: &'a str,
+    /// The tokeniser's options.
+    pub text: crate::text::Options,
+    /// Pooling over time.
+    pub pooling: Pooling,
+    /// Origin.
+    #[serde(borrow)]
+    pub provenance: Provenance<'a>,
+    /// What the chip checks at start.
+    pub self_test: SelfTest<'a>,
+    /// Where the sections are.
+    pub sections: Vec<Section, MAX_SECTIONS>,
+}

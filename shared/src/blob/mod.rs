@@ -1,0 +1,194 @@
+//! The file format: one artefact, checked once, read in place.
+//!
+//! # Specification, version 1
+//!
+//! All numbers are little endian. The blob starts on a 16-byte boundary.
+//!
+//! | offset | bytes | content | example |
+//! |---|---|---|---|
+//! | 0 | 8 | magic `TELLTALE` | `54 45 4C 4C 54 41 4C 45` |
+//! | 8 | 4 | format version, 1 | `01 00 00 00` |
+//! | 12 | 4 | total length L in bytes | `40 2A 00 00` (10,816) |
+//! | 16 | 4 | CRC-32 of bytes 20 to L (ISO-HDLC: reflected 0x04C11DB7, as in zlib) | `.. .. .. ..` |
+//! | 20 | 4 | length M of the manifest in bytes | `9C 00 00 00` (156) |
+//! | 24 | 8 | 0 | `00 00 00 00 00 00 00 00` |
+//! | 32 | M | the manifest, a [`Manifest`] in postcard 1.x | see below |
+//! | … | … | the sections, each on a multiple of 16, zero bytes between them | |
+//!
+//! The manifest is the concatenation of its fields, in postcard's encoding: strings and byte
+//! strings with a varint length in front, integers as varints, enums and `Option` as one byte,
+//! the trace of the self-test as eight plain bytes.
+//!
+//! | field | example | bytes |
+//! |---|---|---|
+//! | labels, separated by line feeds | `neg`, `pos` | `07 6E 65 67 0A 70 6F 73` |
+//! | text: `!` and `?` are words | yes | `01` |
+//! | pooling: 0 last, 1 mean, 2 max | mean | `01` |
+//! | provenance: writer | `t` | `01 74` |
+//! | – corpus | `c` | `01 63` |
+//! | – SHA-256 of the corpus | none | `00` |
+//! | – seed | 300 | `AC 02` |
+//! | – examples trained on | 5 | `05` |
+//! | – five accuracies in 10⁻⁴ | 1, then none | `01 01 00 00 00 00` |
+//! | self-test: text | `ok` | `02 6F 6B` |
+//! | – trace hash | 1 | `01 00 00 00 00 00 00 00` |
+//! | sections: how many | 1 | `01` |
+//! | – each: kind, required, offset, length | vocabulary, yes, 96, 64 | `01 01 60 40` |
+//!
+//! Kinds of sections: 1 [vocabulary](crate::vocab), 2 [embedding](crate::embedding),
+//! 3 [layer](crate::cell), one for each layer in order, 4 [head](crate::head). What each contains
+//! is specified on those pages. A reader skips an unknown section that is not required and
+//! refuses one that is; new parts of a network come as new kinds, under the same version.
+//!
+//! # Promises
+//!
+//! [`Model::open`](crate::Model::open) reads every byte before anything is computed. What it
+//! accepts cannot overflow, index out of range or panic, for any text.
+
+mod error;
+mod manifest;
+mod part;
+
+pub use error::Error;
+pub use manifest::{Kind, MAX_SECTIONS, Manifest, Metrics, Pooling, Provenance, Section, SelfTest};
+pub use part::Part;
+
+/// The first bytes of a blob.
+pub const MAGIC: [u8; 8] = *b"TELLTALE";
+
+/// The format version written, and the only one read.
+pub const VERSION: u32 = 1;
+
+/// Bytes before the manifest.
+pub const HEADER_BYTES: usize = 32;
+
+/// Sections and the blob itself start on multiples of this.
+pub const ALIGNMENT: usize = 16;
+
+/// Offsets in the header.
+mod field {
+    use core::ops::Range;
+
+    pub const MAGIC: Range<usize> = 0..8;
+    pub const VERSION: Range<usize> = 8..12;
+    pub const LENGTH: Range<usize> = 12..16;
+    pub const CHECKSUM: Range<usize> = 16..20;
+    pub const MANIFEST: Range<usize> = 20..24;
+    pub const RESERVED: Range<usize> = 24..32;
+    /// What the checksum covers starts here.
+    pub const CHECKED: usize = 20;
+}
+
+fn u32_at(bytes: &[u8], field: core::ops::Range<usize>) -> u32 {
+    bytes.get(field).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
+
+/// CRC-32 as in zlib.
+#[must_use]
+pub fn checksum(bytes: &[u8]) -> u32 {
+    const CRC: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
+    CRC.checksum(bytes)
+}
+
+/// The blob at the start of a region of flash that may be longer than it.
+///
+/// # Errors
+/// If no header is there, or it claims more bytes than the region has.
+pub fn in_region(region: &[u8]) -> Result<&[u8], Error> {
+    let length = header(region)?;
+    region.get(..length as usize).ok_or(Error::Length(length, region.len() as u32))
+}
+
+/// The header's total length, once magic and version are right.
+fn header(bytes: &[u8]) -> Result<u32, Error> {
+    if bytes.len() < HEADER_BYTES {
+        return Err(Error::TooShort(bytes.len() as u32));
+    }
+    if bytes.get(field::MAGIC) != Some(&MAGIC) {
+        return Err(Error::Magic(u32_at(bytes, 0..4)));
+    }
+    match u32_at(bytes, field::VERSION) {
+        VERSION => Ok(u32_at(bytes, field::LENGTH)),
+        version => Err(Error::Version(version)),
+    }
+}
+
+/// The digest by which a model is known: its header's CRC-32.
+#[must_use]
+pub fn digest(blob: &[u8]) -> u32 {
+    u32_at(blob, field::CHECKSUM)
+}
+
+/// Checks header, checksum and section table.
+///
+/// # Errors
+/// What is wrong, see [`Error`].
+pub fn open(blob: &[u8]) -> Result<Manifest<'_>, Error> {
+    let length = header(blob)?;
+    if length as usize != blob.len() {
+        return Err(Error::Length(length, blob.len() as u32));
+    }
+    let misaligned = blob.as_ptr().addr() % ALIGNMENT;
+    if misaligned != 0 {
+        return Err(Error::Misaligned(misaligned as u32));
+    }
+    let computed = checksum(blob.get(field::CHECKED..).unwrap_or(&[]));
+    let stored = digest(blob);
+    if computed != stored {
+        return Err(Error::Checksum(stored, computed));
+    }
+    if blob.get(field::RESERVED).is_none_or(|bytes| bytes.iter().any(|&byte| byte != 0)) {
+        return Err(Error::Manifest);
+    }
+    let manifest_length = u32_at(blob, field::MANIFEST) as usize;
+    let bytes =
+        blob.get(HEADER_BYTES..).and_then(|rest| rest.get(..manifest_length)).ok_or(Error::Manifest)?;
+    let (manifest, rest): (Manifest<'_>, _) =
+        postcard::take_from_bytes(bytes).map_err(|_| Error::Manifest)?;
+    if !rest.is_empty() {
+        return Err(Error::Manifest);
+    }
+    for section in &manifest.sections {
+        section_bytes(blob, section)?;
+        if section.required && !(1..=4).contains(&section.kind) {
+            return Err(Error::UnknownSection(section.kind.into()));
+        }
+    }
+    Ok(manifest)
+}
+
+/// The bytes of a section.
+///
+/// # Errors
+/// [`Error::Content`] if the section is not inside the blob or not aligned.
+pub fn section_bytes<'a>(blob: &'a [u8], section: &Section) -> Result<&'a [u8], Error> {
+    let start = section.offset as usize;
+    let bytes = blob.get(start..).and_then(|rest| rest.get(..section.length as usize));
+    match bytes {
+        Some(bytes) if start.is_multiple_of(ALIGNMENT) => Ok(bytes),
+        _ => Err(Error::Content("section table", section.offset, blob.len() as u32)),
+    }
+}
+
+/// Lays out a blob's header in front of `content` (manifest and sections, from offset 32 on).
+///
+/// The writer lives with the reader's field table; it allocates nothing: `blob` is the whole blob
+/// with room for the header at its start.
+pub fn seal(blob: &mut [u8], manifest_length: u32) {
+    let length = blob.len() as u32;
+    for (field, bytes) in [
+        (field::MAGIC, &MAGIC[..]),
+        (field::VERSION, &VERSION.to_le_bytes()),
+        (field::LENGTH, &length.to_le_bytes()),
+        (field::MANIFEST, &manifest_length.to_le_bytes()),
+        (field::RESERVED, &[0; 8]),
+    ] {
+        if let Some(to) = blob.get_mut(field) {
+            to.copy_from_slice(bytes);
+        }
+    }
+    let sum = checksum(blob.get(field::CHECKED..).unwrap_or(&[]));
+    if let Some(to) = blob.get_mut(field::CHECKSUM) {
+        to.copy_from_slice(&sum.to_le_bytes());
+    }
+}

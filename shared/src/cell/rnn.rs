@@ -1,0 +1,15 @@
+//! Elman's cell, as PyTorch's `nn.RNN` with tanh:
+//!
+//! ```text
+//! h' = tanh(W x + b_ih + U h + b_hh)
+//! ```
+
+use crate::activation::tanh;
+use crate::fixed::{round_shift, saturate};
+
+/// `units` \[H\] from `sums` \[H\].
+pub fn update(shift: u32, sums: &[i32], units: &mut [i16]) {
+    for (h, &sum) in units.iter_mut().zip(sums) {
+        *h = tanh(saturate(round_shift(sum, shift)));
+    }
+}

@@ -1,0 +1,163 @@
+//! Bytes in, an opinion after every word: tokeniser, vocabulary, network and state in one.
+
+use crate::activation::exp_negative;
+use crate::blob::{Error, Pooling};
+use crate::model::{Model, Scratch, State};
+use crate::text::{Tokeniser, Word};
+
+/// All the memory that reading one text takes.
+///
+/// `UNITS` i16 of state, `POOL` i32 of pooling, `INPUT` i16 and `SUMS` i32 of scratch:
+/// [`Model::needs`] tells what a model needs.
+#[derive(Clone, Debug)]
+pub struct Memory<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize> {
+    /// What is remembered of the text.
+    pub state: State<UNITS, POOL>,
+    /// Working memory.
+    pub scratch: Scratch<INPUT, SUMS>,
+}
+
+impl<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>
+    Memory<UNITS, POOL, INPUT, SUMS>
+{
+    /// Memory for any model that fits.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { state: State::empty(), scratch: Scratch::new() }
+    }
+}
+
+impl<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize> Default
+    for Memory<UNITS, POOL, INPUT, SUMS>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What the classifier thinks after a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opinion {
+    /// The word's id.
+    pub id: u32,
+    /// The class with the highest score, the first of them if several have it.
+    pub class: usize,
+    /// Its softmax probability in units of 10⁻⁴.
+    pub probability: u32,
+    /// The [trace hash](Model::trace), if it was asked for.
+    pub trace: Option<u64>,
+}
+
+/// Reads a text as a model does.
+#[derive(Debug)]
+pub struct Classifier<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize> {
+    model: &'m Model<'a>,
+    memory: &'m mut Memory<UNITS, POOL, INPUT, SUMS>,
+    tokeniser: Tokeniser,
+    tracing: bool,
+}
+
+impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>
+    Classifier<'m, 'a, UNITS, POOL, INPUT, SUMS>
+{
+    /// A classifier at the start of a text.
+    ///
+    /// # Errors
+    /// [`Error::Capacity`] if the model does not fit the memory.
+    pub fn new(
+        model: &'m Model<'a>,
+        memory: &'m mut Memory<UNITS, POOL, INPUT, SUMS>,
+    ) -> Result<Self, Error> {
+        memory.state = State::new(model)?;
+        Scratch::<INPUT, SUMS>::check(model)?;
+        let tokeniser = Tokeniser::new(model.manifest().text);
+        Ok(Self { model, memory, tokeniser, tracing: false })
+    }
+
+    /// Whether opinions carry trace hashes.
+    pub const fn set_tracing(&mut self, tracing: bool) {
+        self.tracing = tracing;
+    }
+
+    /// The model.
+    #[must_use]
+    pub const fn model(&self) -> &'m Model<'a> {
+        self.model
+    }
+
+    /// Takes the next bytes; `tell` gets each word that ends among them and the opinion after it.
+    pub fn feed(&mut self, bytes: &[u8], tell: &mut (impl FnMut(&Word, Opinion) + ?Sized)) {
+        let Self { model, memory, tokeniser, tracing } = self;
+        tokeniser.feed(bytes, &mut |word| tell(word, read(model, memory, word, *tracing)));
+    }
+
+    /// Ends the text: `tell` gets the last word, and the next byte starts a new text.
+    pub fn finish(&mut self, tell: &mut (impl FnMut(&Word, Opinion) + ?Sized)) {
+        let Self { model, memory, tokeniser, tracing } = self;
+        tokeniser.finish(&mut |word| tell(word, read(model, memory, word, *tracing)));
+        memory.state.reset();
+    }
+
+    /// The class of the text so far and its probability in units of 10⁻⁴, even of no words at all.
+    pub fn verdict(&mut self) -> (usize, u32) {
+        decide(self.model.scores(&self.memory.state, &mut self.memory.scratch))
+    }
+
+    /// Checks the chip's arithmetic against the blob: reads the self-test's text and compares the
+    /// trace hash after its last word. The state is as new afterwards.
+    ///
+    /// # Errors
+    /// [`Error::SelfTest`] with the lower halves of the hashes.
+    pub fn self_test(&mut self) -> Result<(), Error> {
+        let test = self.model.manifest().self_test;
+        let before = self.tracing;
+        self.tracing = true;
+        let mut last = 0;
+        self.feed(test.text.as_bytes(), &mut |_, opinion| last = opinion.trace.unwrap_or(0));
+        self.finish(&mut |_, opinion| last = opinion.trace.unwrap_or(0));
+        self.tracing = before;
+        match u64::from_le_bytes(test.trace) {
+            expected if expected == last => Ok(()),
+            expected => Err(Error::SelfTest(last as u32, expected as u32)),
+        }
+    }
+}
+
+fn read<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
+    model: &Model<'_>,
+    memory: &mut Memory<UNITS, POOL, INPUT, SUMS>,
+    word: &Word,
+    tracing: bool,
+) -> Opinion {
+    let Memory { state, scratch } = memory;
+    let id = model.vocabulary().id(word.hash());
+    model.step(id, state, scratch);
+    let scores = model.scores(state, scratch);
+    let (class, probability) = decide(scores);
+    let trace = tracing.then(|| model.trace(id, state, scores));
+    Opinion { id, class, probability, trace }
+}
+
+/// The first class of the highest score, and its softmax probability in units of 10⁻⁴.
+#[must_use]
+pub fn decide(scores: &[i32]) -> (usize, u32) {
+    let (mut class, mut best) = (0, i32::MIN);
+    for (at, &score) in scores.iter().enumerate() {
+        if score > best {
+            (class, best) = (at, score);
+        }
+    }
+    let total: u32 = scores.iter().map(|&score| exp_negative(best.abs_diff(score))).sum();
+    let total = total.max(1);
+    (class, (exp_negative(0) * 10_000 + total / 2) / total)
+}
+
+/// The name of a pooling on the command line.
+#[must_use]
+pub const fn pooling_name(pooling: Pooling) -> &'static str {
+    match pooling {
+        Pooling::Last => "last",
+        Pooling::Mean => "mean",
+        Pooling::Max => "max",
+    }
+}

@@ -1,0 +1,419 @@
+//! The whole network: opened from a blob, stepped word by word.
+
+use heapless::Vec;
+
+use crate::blob::{self, Error, Kind, Manifest, Pooling, section_bytes};
+use crate::cell::Layer;
+use crate::embedding::Embedding;
+use crate::fixed::{Mean, Unit, round_shift, saturate};
+use crate::head::Head;
+use crate::vocab::Vocabulary;
+
+/// The most layers a network may have.
+pub const MAX_LAYERS: usize = 4;
+
+/// A model borrowed from a blob that has been checked in full.
+#[derive(Clone, Debug)]
+pub struct Model<'a> {
+    manifest: Manifest<'a>,
+    digest: u32,
+    bytes: usize,
+    vocabulary: Vocabulary<'a>,
+    embedding: Embedding<'a>,
+    layers: Vec<Layer<'a>, MAX_LAYERS>,
+    head: Head<'a>,
+}
+
+impl<'a> Model<'a> {
+    /// Checks a blob and borrows the model in it.
+    ///
+    /// # Errors
+    /// [`Error`] with what was found and what was expected.
+    pub fn open(blob: &'a [u8]) -> Result<Self, Error> {
+        let manifest = blob::open(blob)?;
+        let (mut vocabulary, mut embedding, mut head) = (None, None, None);
+        let mut layers = Vec::new();
+        for section in &manifest.sections {
+            let bytes = section_bytes(blob, section)?;
+            match section.kind {
+                kind if kind == Kind::Vocabulary as u8 => vocabulary = Some(Vocabulary::open(bytes)?),
+                kind if kind == Kind::Embedding as u8 => embedding = Some(Embedding::open(bytes)?),
+                kind if kind == Kind::Head as u8 => head = Some(Head::open(bytes)?),
+                kind if kind == Kind::Layer as u8 => {
+                    let limit = match (layers.is_empty(), &embedding) {
+                        (false, _) => None,
+                        (true, Some(embedding)) => Some(Embedding::limit(embedding)),
+                        (true, None) => return Err(Error::Missing("embedding")),
+                    };
+                    layers
+                        .push(Layer::open(bytes, limit)?)
+                        .map_err(|_| Error::Content("layer", MAX_LAYERS as u32 + 1, MAX_LAYERS as u32))?;
+                }
+                _ => {}
+            }
+        }
+        let model = Self {
+            digest: blob::digest(blob),
+            bytes: blob.len(),
+            vocabulary: vocabulary.ok_or(Error::Missing("vocabulary"))?,
+            embedding: embedding.ok_or(Error::Missing("embedding"))?,
+            head: head.ok_or(Error::Missing("head"))?,
+            layers,
+            manifest,
+        };
+        model.check_shapes()?;
+        Ok(model)
+    }
+
+    /// Each part's width is its neighbour's.
+    fn check_shapes(&self) -> Result<(), Error> {
+        let rows = self.vocabulary.len() as usize + 1;
+        if self.embedding.count() != rows {
+            return Err(Error::Content("embedding", self.embedding.count() as u32, rows as u32));
+        }
+        let mut width = self.embedding.width();
+        for layer in &self.layers {
+            if layer.inputs() != width {
+                return Err(Error::Content("layer", layer.inputs() as u32, width as u32));
+            }
+            width = layer.hidden();
+        }
+        if self.layers.is_empty() {
+            return Err(Error::Missing("layer"));
+        }
+        if self.head.inputs() != width {
+            return Err(Error::Content("head", self.head.inputs() as u32, width as u32));
+        }
+        let labels = self.manifest.labels.split('\n').count();
+        if labels != self.head.classes() {
+            return Err(Error::Content("head", self.head.classes() as u32, labels as u32));
+        }
+        Ok(())
+    }
+
+    /// Labels, options, provenance, self-test.
+    #[must_use]
+    pub const fn manifest(&self) -> &Manifest<'a> {
+        &self.manifest
+    }
+
+    /// The CRC-32 by which the model is known.
+    #[must_use]
+    pub const fn digest(&self) -> u32 {
+        self.digest
+    }
+
+    /// The blob's length in bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The vocabulary.
+    #[must_use]
+    pub const fn vocabulary(&self) -> &Vocabulary<'a> {
+        &self.vocabulary
+    }
+
+    /// The embedding table.
+    #[must_use]
+    pub const fn embedding(&self) -> &Embedding<'a> {
+        &self.embedding
+    }
+
+    /// The recurrent layers, the lowest first.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer<'a>] {
+        &self.layers
+    }
+
+    /// The head.
+    #[must_use]
+    pub const fn head(&self) -> &Head<'a> {
+        &self.head
+    }
+
+    /// The label of a class.
+    #[must_use]
+    pub fn label(&self, class: usize) -> &'a str {
+        self.manifest.labels.split('\n').nth(class).unwrap_or("")
+    }
+
+    /// Multiply-accumulates a word costs in the layers, and in the head.
+    #[must_use]
+    pub fn macs(&self) -> (usize, usize) {
+        let (inputs, classes) = (self.head.inputs(), self.head.classes());
+        let head = match self.head.hidden() {
+            0 => inputs * classes,
+            hidden => hidden * (inputs + classes),
+        };
+        (self.layers.iter().map(Layer::macs).sum(), head)
+    }
+
+    /// The capacities that a [`State`] and a [`Scratch`] need.
+    #[must_use]
+    pub fn needs(&self) -> Needs {
+        let (mut input, mut sums) = self.head.scratch();
+        for layer in &self.layers {
+            let (x, y) = layer.scratch();
+            input = input.max(x);
+            sums = sums.max(y);
+        }
+        Needs { units: self.layers.iter().map(Layer::units).sum(), pool: self.pool_size(), input, sums }
+    }
+
+    const fn pool_size(&self) -> usize {
+        match self.manifest.pooling {
+            Pooling::Last => 0,
+            Pooling::Mean | Pooling::Max => self.head.inputs(),
+        }
+    }
+
+    /// Reads one word: the state moves on.
+    pub fn step<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
+        &self,
+        id: u32,
+        state: &mut State<UNITS, POOL>,
+        scratch: &mut Scratch<INPUT, SUMS>,
+    ) {
+        let (x, y) = (&mut scratch.x.0[..], &mut scratch.y[..]);
+        self.embedding.look_up(id, x);
+        let mut rest = &mut state.units[..];
+        for (at, layer) in self.layers.iter().enumerate() {
+            let Some((units, above)) = rest.split_at_mut_checked(layer.units()) else { return };
+            layer.step(x, y, units);
+            if let Some(next) = self.layers.get(at + 1) {
+                next.take_input(units, x);
+            }
+            rest = above;
+        }
+        state.words = state.words.saturating_add(1);
+        let top = self.top(&state.units);
+        match self.manifest.pooling {
+            Pooling::Last => {}
+            Pooling::Max => max(&mut state.pool, top, state.words),
+            Pooling::Mean => mean(&mut state.pool, top, state.words),
+        }
+    }
+
+    /// The hidden state of the last layer.
+    fn top<'s>(&self, units: &'s [i16]) -> &'s [i16] {
+        let own = self.layers.last().map_or(0, Layer::units);
+        let start = units.len().saturating_sub(own);
+        units.get(start..).and_then(|own| own.get(..self.head.inputs())).unwrap_or(&[])
+    }
+
+    /// The pooled state \[H\], zero before the first word.
+    pub fn pooled<'s, const UNITS: usize, const POOL: usize>(
+        &self,
+        state: &'s State<UNITS, POOL>,
+    ) -> impl Iterator<Item = i16> + 's {
+        const DOWN: u32 = Mean::FRAC_NBITS - Unit::FRAC_NBITS;
+        let pooling = self.manifest.pooling;
+        let top = self.top(&state.units);
+        let pool: &[i32] = &state.pool;
+        (0..self.head.inputs()).map(move |at| match pooling {
+            Pooling::Last => top.get(at).copied().unwrap_or(0),
+            Pooling::Max => pool.get(at).map_or(0, |&unit| unit as i16),
+            Pooling::Mean => pool.get(at).map_or(0, |&unit| saturate(round_shift(unit, DOWN))),
+        })
+    }
+
+    /// The class scores after the words read so far, in steps of 2⁻¹².
+    pub fn scores<'s, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
+        &self,
+        state: &State<UNITS, POOL>,
+        scratch: &'s mut Scratch<INPUT, SUMS>,
+    ) -> &'s [i32] {
+        self.head.scores(self.pooled(state), &mut scratch.x.0, &mut scratch.y)
+    }
+
+    /// The trace hash of (`id`, state, pooled state, `scores`): FNV-1a, 64 bits, over their little-endian
+    /// bytes: u32, \[units\] i16 layer by layer, \[H\] i16, \[C\] i32.
+    #[must_use]
+    pub fn trace<const UNITS: usize, const POOL: usize>(
+        &self,
+        id: u32,
+        state: &State<UNITS, POOL>,
+        scores: &[i32],
+    ) -> u64 {
+        let mut hash = 0xCBF2_9CE4_8422_2325_u64;
+        let mut take = |bytes: &[u8]| {
+            for &byte in bytes {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+            }
+        };
+        take(&id.to_le_bytes());
+        state.units.iter().for_each(|unit| take(&unit.to_le_bytes()));
+        self.pooled(state).for_each(|unit| take(&unit.to_le_bytes()));
+        scores.iter().for_each(|score| take(&score.to_le_bytes()));
+        hash
+    }
+}
+
+/// The largest value of each unit so far.
+fn max(pool: &mut [i32], units: &[i16], words: u16) {
+    for (largest, &unit) in pool.iter_mut().zip(units) {
+        let unit = i32::from(unit);
+        *largest = if words == 1 { unit } else { unit.max(*largest) };
+    }
+}
+
+/// The mean moves towards the units by one part in `words`.
+///
+/// The reciprocal has 15 significant bits and the difference is taken in steps of 2⁻¹⁴, rounded, so
+/// that all products fit an i32; what that costs is below 2⁻¹⁴ of the exact mean.
+fn mean(pool: &mut [i32], units: &[i16], words: u16) {
+    const UP: u32 = Mean::FRAC_NBITS - Unit::FRAC_NBITS;
+    let words = u32::from(words.max(1));
+    let log = words.ilog2();
+    let reciprocal = ((1u32 << (15 + log)) / words) as i32;
+    for (mean, &unit) in pool.iter_mut().zip(units) {
+        let unit = i32::from(unit) << UP;
+        *mean = match log.checked_sub(1) {
+            None => unit,
+            Some(down) => *mean + ((round_shift(unit.wrapping_sub(*mean), 16) * reciprocal) >> down),
+        };
+    }
+}
+
+/// The capacities a model needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// i16 of state, over all layers.
+    pub units: usize,
+    /// i32 of pooling.
+    pub pool: usize,
+    /// i16 of activations.
+    pub input: usize,
+    /// i32 of sums.
+    pub sums: usize,
+}
+
+/// What is remembered of a text: it can be copied, saved, restored and reset, apart from the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State<const UNITS: usize, const POOL: usize> {
+    units: Vec<i16, UNITS>,
+    pool: Vec<i32, POOL>,
+    /// Words read, at most 65,535.
+    words: u16,
+}
+
+impl<const UNITS: usize, const POOL: usize> State<UNITS, POOL> {
+    /// A state of no model: the capacity, reserved.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { units: Vec::new(), pool: Vec::new(), words: 0 }
+    }
+
+    /// The state of a model at the start of a text.
+    ///
+    /// # Errors
+    /// [`Error::Capacity`] if the model needs more than `UNITS` or `POOL`.
+    pub fn new(model: &Model<'_>) -> Result<Self, Error> {
+        let needs = model.needs();
+        let mut state = Self::empty();
+        state
+            .units
+            .resize_default(needs.units)
+            .map_err(|_| Error::Capacity("state (UNITS)", needs.units as u32, UNITS as u32))?;
+        state
+            .pool
+            .resize_default(needs.pool)
+            .map_err(|_| Error::Capacity("pooling (POOL)", needs.pool as u32, POOL as u32))?;
+        Ok(state)
+    }
+
+    /// Back to the start of a text.
+    pub fn reset(&mut self) {
+        self.units.fill(0);
+        self.pool.fill(0);
+        self.words = 0;
+    }
+
+    /// Words read, at most 65,535.
+    #[must_use]
+    pub const fn words(&self) -> u16 {
+        self.words
+    }
+
+    /// Bytes that [`Self::save`] writes.
+    #[must_use]
+    pub fn saved_bytes(&self) -> usize {
+        2 + 2 * self.units.len() + 4 * self.pool.len()
+    }
+
+    /// Writes the state as little-endian bytes: words u16, units i16, pool i32. `None` if `to` is
+    /// shorter than [`Self::saved_bytes`]; otherwise the bytes written.
+    pub fn save(&self, to: &mut [u8]) -> Option<usize> {
+        let to = to.get_mut(..self.saved_bytes())?;
+        let units = self.units.iter().flat_map(|unit| unit.to_le_bytes());
+        let pool = self.pool.iter().flat_map(|unit| unit.to_le_bytes());
+        for (to, byte) in to.iter_mut().zip(self.words.to_le_bytes().into_iter().chain(units).chain(pool)) {
+            *to = byte;
+        }
+        Some(to.len())
+    }
+
+    /// Takes a saved state of the same model; `None`, and nothing changed, if the length differs or a
+    /// number is out of range.
+    pub fn restore(&mut self, from: &[u8]) -> Option<()> {
+        if from.len() != self.saved_bytes() {
+            return None;
+        }
+        let (words, rest) = from.split_first_chunk::<2>()?;
+        let (units, pool) = rest.split_at_checked(2 * self.units.len())?;
+        let in_range = |pair: &[u8]| pair != i16::MIN.to_le_bytes();
+        let limit = 1 << Mean::FRAC_NBITS;
+        let pool_in_range = |bytes: &[u8; 4]| i32::from_le_bytes(*bytes).abs_diff(0) <= limit;
+        let (units, pool) = (units.as_chunks::<2>().0, pool.as_chunks::<4>().0);
+        if !units.iter().all(|unit| in_range(unit)) || !pool.iter().all(pool_in_range) {
+            return None;
+        }
+        self.words = u16::from_le_bytes(*words);
+        self.units.iter_mut().zip(units).for_each(|(to, bytes)| *to = i16::from_le_bytes(*bytes));
+        self.pool.iter_mut().zip(pool).for_each(|(to, bytes)| *to = i32::from_le_bytes(*bytes));
+        Some(())
+    }
+}
+
+/// Activations start on a 16-byte boundary, as vector loads like it.
+#[derive(Clone, Debug)]
+#[repr(C, align(16))]
+struct Aligned<const N: usize>([i16; N]);
+
+/// Working memory of a step: one serves any number of states.
+#[derive(Clone, Debug)]
+pub struct Scratch<const INPUT: usize, const SUMS: usize> {
+    x: Aligned<INPUT>,
+    y: [i32; SUMS],
+}
+
+impl<const INPUT: usize, const SUMS: usize> Scratch<INPUT, SUMS> {
+    /// Zeroed memory.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { x: Aligned([0; INPUT]), y: [0; SUMS] }
+    }
+
+    /// Checks that a model's steps fit.
+    ///
+    /// # Errors
+    /// [`Error::Capacity`] if the model needs more than `INPUT` or `SUMS`.
+    pub fn check(model: &Model<'_>) -> Result<(), Error> {
+        let needs = model.needs();
+        if needs.input > INPUT {
+            return Err(Error::Capacity("activations (INPUT)", needs.input as u32, INPUT as u32));
+        }
+        if needs.sums > SUMS {
+            return Err(Error::Capacity("sums (SUMS)", needs.sums as u32, SUMS as u32));
+        }
+        Ok(())
+    }
+}
+
+impl<const INPUT: usize, const SUMS: usize> Default for Scratch<INPUT, SUMS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

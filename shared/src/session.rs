@@ -1,0 +1,296 @@
+//! What a serial line says: the same on a chip's UART and on the PC's standard streams.
+//!
+//! Ordinary bytes are text. A line break separates words; a blank line (nothing but spaces) or the
+//! end of the input ends a text and resets the state. After each word one line goes out:
+//!
+//! ```text
+//! <index>\t<word>\t<label>\t<probability>                         plain
+//! <index>\t<word>\t<id>\t<label>\t<probability>\t<16 hex digits>  traced
+//! ```
+//!
+//! Four control bytes, which text cannot contain (they would separate words like a space):
+//!
+//! | byte | effect |
+//! |---|---|
+//! | [`PLAIN`], [`TRACED`] | choose the form of the lines |
+//! | [`END`] | ends the text; answered by a line holding just this byte |
+//! | [`HELLO`] | the hello line is said again |
+//!
+//! On start the hello line tells who is there:
+//!
+//! ```text
+//! telltale <version> on <board>: model <digest>, <N> classes, <N> words, flash <N> + <N> bytes, ram <N> bytes, self-test ok
+//! ```
+//!
+//! or `telltale <version> on <board>: <what is wrong with the model>`. With a bad model the session
+//! stays alive and gives that reason as the answer to every [`END`] and [`HELLO`].
+
+use embedded_io::{Read, Write};
+
+use crate::blob::{self, Error};
+use crate::classifier::{Classifier, Memory, Opinion};
+use crate::model::Model;
+use crate::text::Word;
+
+/// Chooses plain lines.
+pub const PLAIN: u8 = 0x01;
+/// Chooses lines with ids and trace hashes.
+pub const TRACED: u8 = 0x02;
+/// Ends the input.
+pub const END: u8 = 0x04;
+/// Asks for the hello line.
+pub const HELLO: u8 = 0x05;
+
+/// What to send for a byte of text: control bytes of the session become spaces, which mean the same.
+#[must_use]
+pub const fn sanitise(byte: u8) -> u8 {
+    match byte {
+        PLAIN | TRACED | END | HELLO => b' ',
+        byte => byte,
+    }
+}
+
+/// Where a session runs, for its hello line.
+#[derive(Clone, Copy, Debug)]
+pub struct Footprint {
+    /// The board's name.
+    pub board: &'static str,
+    /// Bytes of flash that the program takes, without the model.
+    pub flash: u32,
+    /// Bytes of RAM that are taken statically.
+    pub ram: u32,
+}
+
+/// Speaks the session on `line` until reading gives nothing more (which a chip's UART never does).
+///
+/// `region` is the flash region that starts with the blob.
+///
+/// # Errors
+/// Those of the line.
+pub fn serve<L, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
+    line: &mut L,
+    region: &[u8],
+    memory: &mut Memory<UNITS, POOL, INPUT, SUMS>,
+    footprint: &Footprint,
+) -> Result<(), L::Error>
+where
+    L: Read + Write,
+{
+    let refused = match blob::in_region(region).and_then(Model::open) {
+        Ok(model) => match Classifier::new(&model, memory) {
+            Ok(mut classifier) => match classifier.self_test() {
+                Ok(()) => return converse(line, classifier, footprint),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        },
+        Err(error) => error,
+    };
+    refuse(line, refused, footprint)
+}
+
+fn converse<L, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
+    line: &mut L,
+    classifier: Classifier<'_, '_, UNITS, POOL, INPUT, SUMS>,
+    footprint: &Footprint,
+) -> Result<(), L::Error>
+where
+    L: Read + Write,
+{
+    greet(line, classifier.model(), footprint)?;
+    let mut reader = Reader::new(classifier);
+    let mut bytes = [0; 64];
+    loop {
+        let count = line.read(&mut bytes)?;
+        let Some(chunk) = bytes.get(..count) else { return Ok(()) };
+        if chunk.is_empty() {
+            return reader.end(line);
+        }
+        for &byte in chunk {
+            match byte {
+                HELLO => greet(line, reader.classifier.model(), footprint)?,
+                END => {
+                    reader.end(line)?;
+                    line.write_all(&[END, b'\n'])?;
+                    line.flush()?;
+                }
+                byte => reader.push(byte, line)?,
+            }
+        }
+    }
+}
+
+/// Answers for a model that cannot be used.
+fn refuse<L: Read + Write>(line: &mut L, error: Error, footprint: &Footprint) -> Result<(), L::Error> {
+    let mut bytes = [HELLO; 64];
+    let mut count = 1;
+    loop {
+        for &byte in bytes.get(..count).unwrap_or(&[]) {
+            if matches!(byte, HELLO | END) {
+                introduce(line, footprint)?;
+                say_error(line, error)?;
+                line.write_all(if byte == END { &[b'\n', END, b'\n'] } else { b"\n" })?;
+                line.flush()?;
+            }
+        }
+        count = line.read(&mut bytes)?;
+        if count == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Turns bytes of text into lines about words: what `host run` and the firmware share.
+pub struct Reader<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize> {
+    classifier: Classifier<'m, 'a, UNITS, POOL, INPUT, SUMS>,
+    /// Words of the present text so far.
+    index: u32,
+    traced: bool,
+    /// Whether the present line has nothing but spaces so far.
+    blank: bool,
+}
+
+impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>
+    Reader<'m, 'a, UNITS, POOL, INPUT, SUMS>
+{
+    /// A reader at the start of a text that writes plain lines.
+    #[must_use]
+    pub const fn new(classifier: Classifier<'m, 'a, UNITS, POOL, INPUT, SUMS>) -> Self {
+        Self { classifier, index: 0, traced: false, blank: true }
+    }
+
+    /// Takes a byte of text, [`PLAIN`] or [`TRACED`].
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn push<W: Write>(&mut self, byte: u8, out: &mut W) -> Result<(), W::Error> {
+        match byte {
+            PLAIN | TRACED => {
+                self.traced = byte == TRACED;
+                self.classifier.set_tracing(self.traced);
+                Ok(())
+            }
+            b'\n' if self.blank => self.end(out),
+            byte => {
+                self.blank = byte == b'\n' || (self.blank && (byte <= b' ' || byte == 0x7F));
+                self.read(out, |classifier, tell| classifier.feed(&[byte], tell))
+            }
+        }
+    }
+
+    /// Ends the text.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn end<W: Write>(&mut self, out: &mut W) -> Result<(), W::Error> {
+        self.read(out, |classifier, tell| classifier.finish(tell))?;
+        self.index = 0;
+        self.blank = true;
+        Ok(())
+    }
+
+    fn read<W: Write>(
+        &mut self,
+        out: &mut W,
+        act: impl FnOnce(&mut Classifier<'m, 'a, UNITS, POOL, INPUT, SUMS>, &mut dyn FnMut(&Word, Opinion)),
+    ) -> Result<(), W::Error> {
+        let model = self.classifier.model();
+        let mut result = Ok(());
+        let index = &mut self.index;
+        act(&mut self.classifier, &mut |word, opinion| {
+            if result.is_ok() {
+                result = say_word(out, model, *index, word, opinion);
+            }
+            *index = index.wrapping_add(1);
+        });
+        result
+    }
+}
+
+fn say_word<W: Write>(
+    out: &mut W,
+    model: &Model<'_>,
+    index: u32,
+    word: &Word,
+    opinion: Opinion,
+) -> Result<(), W::Error> {
+    say_number(out, index)?;
+    out.write_all(b"\t")?;
+    out.write_all(word.as_bytes())?;
+    out.write_all(b"\t")?;
+    if opinion.trace.is_some() {
+        say_number(out, opinion.id)?;
+        out.write_all(b"\t")?;
+    }
+    out.write_all(model.label(opinion.class).as_bytes())?;
+    out.write_all(b"\t")?;
+    out.write_all(if opinion.probability >= 10_000 { b"1." } else { b"0." })?;
+    out.write_all(&digits::<4>(opinion.probability % 10_000, 10))?;
+    if let Some(trace) = opinion.trace {
+        out.write_all(b"\t")?;
+        say_hex(out, (trace >> 32) as u32)?;
+        say_hex(out, trace as u32)?;
+    }
+    out.write_all(b"\n")
+}
+
+fn introduce<W: Write>(out: &mut W, footprint: &Footprint) -> Result<(), W::Error> {
+    out.write_all(b"telltale ")?;
+    out.write_all(env!("CARGO_PKG_VERSION").as_bytes())?;
+    out.write_all(b" on ")?;
+    out.write_all(footprint.board.as_bytes())?;
+    out.write_all(b": ")
+}
+
+fn greet<W: Write>(out: &mut W, model: &Model<'_>, footprint: &Footprint) -> Result<(), W::Error> {
+    introduce(out, footprint)?;
+    out.write_all(b"model ")?;
+    say_hex(out, model.digest())?;
+    out.write_all(b", ")?;
+    say_number(out, model.head().classes() as u32)?;
+    out.write_all(b" classes, ")?;
+    say_number(out, model.vocabulary().len())?;
+    out.write_all(b" words, flash ")?;
+    say_number(out, footprint.flash)?;
+    out.write_all(b" + ")?;
+    say_number(out, model.bytes() as u32)?;
+    out.write_all(b" bytes, ram ")?;
+    say_number(out, footprint.ram)?;
+    out.write_all(b" bytes, self-test ok\n")?;
+    out.flush()
+}
+
+fn say_error<W: Write>(out: &mut W, error: Error) -> Result<(), W::Error> {
+    out.write_all(error.what().as_bytes())?;
+    out.write_all(error.kind().as_bytes())?;
+    if let Some(found) = error.found() {
+        out.write_all(b": found ")?;
+        say_number(out, found)?;
+    }
+    if let Some(expected) = error.expected() {
+        out.write_all(b", expected ")?;
+        say_number(out, expected)?;
+    }
+    Ok(())
+}
+
+/// The last `N` digits of a number.
+fn digits<const N: usize>(mut number: u32, base: u32) -> [u8; N] {
+    let mut text = [b'0'; N];
+    for digit in text.iter_mut().rev() {
+        let value = (number % base) as u8;
+        *digit = if value < 10 { b'0' + value } else { b'a' - 10 + value };
+        number /= base;
+    }
+    text
+}
+
+fn say_number<W: Write>(out: &mut W, number: u32) -> Result<(), W::Error> {
+    let text = digits::<10>(number, 10);
+    let zeros = text.iter().take_while(|&&digit| digit == b'0').count().min(9);
+    out.write_all(text.get(zeros..).unwrap_or(&[]))
+}
+
+fn say_hex<W: Write>(out: &mut W, number: u32) -> Result<(), W::Error> {
+    out.write_all(&digits::<8>(number, 16))
+}

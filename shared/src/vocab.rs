@@ -1,0 +1,159 @@
+//! Word → id, read in place: a minimal perfect hash with fingerprints.
+//!
+//! The hash is FMPH (P. Beling, "Fingerprinting-based minimal perfect hashing revisited", ACM JEA
+//! 28, 2023): a cascade of bit arrays. At each level a word's hash picks a bit; the first bit that
+//! is set decides, and the number of set bits before it is the word's id. A fingerprint per id then
+//! tells strangers apart: one of 2^`fingerprint_bits` unknown words passes for a known one.
+//! Embedding rows lie in the order of the ids; the id after the last stands for unknown words.
+//!
+//! The host builds the levels with the `ph` crate and [`level_hash`]; this module only reads.
+//!
+//! # Section
+//!
+//! | bytes | content |
+//! |---|---|
+//! | 4 | words N, u32 |
+//! | 1 | fingerprint bits, 8, 12 or 16 |
+//! | 1 | levels L, 1 to [`MAX_LEVELS`] |
+//! | 2 | 0 |
+//! | 4·L | bits of each level, u32, multiples of 64 |
+//! | 2·⌈bits/128⌉, padded to 4 | rank: set bits before each run of 128, u16 |
+//! | bits/8 | the levels, one after the other, least significant bit first |
+//! | ⌈N·f/8⌉, padded to 4 | fingerprints, f bits each, least significant bit first |
+
+use crate::blob::{Error, Part};
+
+/// The most levels a cascade may have.
+pub const MAX_LEVELS: usize = 64;
+
+/// Set bits are counted up to each run of this many bits.
+pub const RANK_RUN: usize = 128;
+
+/// The vocabulary, borrowed from the blob.
+#[derive(Clone, Copy, Debug)]
+pub struct Vocabulary<'a> {
+    words: u32,
+    fingerprint_bits: u32,
+    levels: &'a [u32],
+    ranks: &'a [u16],
+    bits: &'a [u32],
+    fingerprints: &'a [u8],
+}
+
+/// The 32-bit finaliser of MurmurHash3 (A. Appleby, public domain): every bit moves every bit.
+#[inline(always)]
+const fn mix(mut x: u32) -> u32 {
+    x = (x ^ x >> 16).wrapping_mul(0x85EB_CA6B);
+    x = (x ^ x >> 13).wrapping_mul(0xC2B2_AE35);
+    x ^ x >> 16
+}
+
+/// Where a word's hash points at a level, as a fraction of the level's size in steps of 2⁻³².
+#[inline(always)]
+#[must_use]
+pub const fn level_hash(word: u32, level: u32) -> u32 {
+    mix(word ^ level.wrapping_mul(0x9E37_79B9))
+}
+
+/// What an id keeps of its word's hash: the low `bits` bits of this.
+#[inline(always)]
+#[must_use]
+pub const fn fingerprint(word: u32, bits: u32) -> u32 {
+    mix(word ^ 0xA5A5_5A5A) & ((1 << bits) - 1)
+}
+
+impl<'a> Vocabulary<'a> {
+    /// Reads the section, checking every length.
+    ///
+    /// # Errors
+    /// [`Error`] naming the vocabulary if the section is not what the table above says.
+    pub fn open(section: &'a [u8]) -> Result<Self, Error> {
+        let mut part = Part::new(section, "vocabulary");
+        let words = part.u32()?;
+        let [bits_each, level_count, zero_a, zero_b] = part.bytes4()?;
+        let fingerprint_bits = u32::from(bits_each);
+        part.expect(matches!(bits_each, 8 | 12 | 16), u32::from(bits_each), 12)?;
+        part.expect(zero_a == 0 && zero_b == 0, u32::from(zero_a), 0)?;
+        part.expect(
+            (1..=MAX_LEVELS).contains(&usize::from(level_count)),
+            level_count.into(),
+            MAX_LEVELS as u32,
+        )?;
+        part.expect(words < 65_536, words, 65_535)?;
+        let levels: &[u32] = part.words(level_count.into())?;
+        let mut bits = 0u32;
+        for &level in levels {
+            part.expect(level > 0 && level.is_multiple_of(64) && level < 1 << 24, level, 64)?;
+            bits += level;
+        }
+        let ranks = part.halves(bits.div_ceil(RANK_RUN as u32) as usize)?;
+        let array: &[u32] = part.words(bits as usize / 32)?;
+        let fingerprints = part.bytes((words as usize * fingerprint_bits as usize).div_ceil(8))?;
+        part.align()?;
+        part.end()?;
+        let mut before = 0;
+        for (run, &rank) in array.chunks(RANK_RUN / 32).zip(ranks) {
+            part.expect(u32::from(rank) == before, rank.into(), before)?;
+            before += run.iter().map(|word| word.count_ones()).sum::<u32>();
+        }
+        part.expect(before == words, before, words)?;
+        Ok(Self { words, fingerprint_bits, levels, ranks, bits: array, fingerprints })
+    }
+
+    /// How many words are known; also the id of every unknown word.
+    #[must_use]
+    pub const fn len(&self) -> u32 {
+        self.words
+    }
+
+    /// Whether no word is known.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.words == 0
+    }
+
+    /// Bits of a fingerprint.
+    #[must_use]
+    pub const fn fingerprint_bits(&self) -> u32 {
+        self.fingerprint_bits
+    }
+
+    /// The id of the word with this [hash](crate::text::Word::hash), [`Self::len`] if it is unknown.
+    #[must_use]
+    pub fn id(&self, word: u32) -> u32 {
+        self.find(word).unwrap_or(self.words)
+    }
+
+    fn find(&self, word: u32) -> Option<u32> {
+        let mut start = 0u32;
+        for (level, &size) in (0u32..).zip(self.levels) {
+            let bit = start + ((u64::from(level_hash(word, level)) * u64::from(size)) >> 32) as u32;
+            let bits = *self.bits.get(bit as usize / 32)?;
+            if bits >> (bit % 32) & 1 == 1 {
+                let id = self.rank(bit, bits)?;
+                return (self.stored_fingerprint(id)? == fingerprint(word, self.fingerprint_bits))
+                    .then_some(id);
+            }
+            start += size;
+        }
+        None
+    }
+
+    /// Set bits before `bit`, which is in the word `bits`.
+    fn rank(&self, bit: u32, bits: u32) -> Option<u32> {
+        let at = bit as usize / 32;
+        let run = bit as usize / RANK_RUN;
+        let whole = self.bits.get(run * (RANK_RUN / 32)..at)?;
+        let before: u32 = whole.iter().map(|word| word.count_ones()).sum();
+        let inside = (bits & ((1 << (bit % 32)) - 1)).count_ones();
+        Some(u32::from(*self.ranks.get(run)?) + before + inside)
+    }
+
+    fn stored_fingerprint(&self, id: u32) -> Option<u32> {
+        let bit = id * self.fingerprint_bits;
+        let at = bit as usize / 8;
+        let low = u32::from(*self.fingerprints.get(at)?);
+        let high = self.fingerprints.get(at + 1).copied().map_or(0, u32::from);
+        Some((low | high << 8) >> (bit % 8) & ((1 << self.fingerprint_bits) - 1))
+    }
+}
