@@ -1,0 +1,84 @@
+//! The integer engine of `shared`, with room for every model it can read.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+use shared::classifier::decide;
+use shared::head::MAX_CLASSES;
+use shared::model::MAX_LAYERS;
+use shared::{Model, Scratch, State};
+
+use crate::aligned::AlignedBytes;
+
+const WIDEST: usize = 1024;
+
+/// State of the largest model.
+pub type HostState = State<{ MAX_LAYERS * 2 * WIDEST }, WIDEST>;
+/// Scratch of the largest model.
+pub type HostScratch = Scratch<WIDEST, { 4 * WIDEST + 2 }>;
+/// Memory of the largest model.
+pub type HostMemory = shared::Memory<{ MAX_LAYERS * 2 * WIDEST }, WIDEST, WIDEST, { 4 * WIDEST + 2 }>;
+
+const _: () = assert!(MAX_CLASSES <= 4 * WIDEST);
+
+/// Reads a model file and hands the opened model to `act`.
+///
+/// # Errors
+/// If the file cannot be read or is no sound model; the error names it and says why.
+pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> Result<T> {
+    let bytes = AlignedBytes::read(path)?;
+    let model = Model::open(&bytes).with_context(|| {
+        format!("{} is not a usable model (write one with `train --export`)", path.display())
+    })?;
+    act(&model)
+}
+
+/// What the integer engine makes of a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Verdict {
+    /// The label's index.
+    pub class: usize,
+    /// Cross-entropy against the true label, in nats.
+    pub loss: f64,
+}
+
+/// The label of a tokenised text, and the loss against `truth`.
+#[must_use]
+pub fn classify(
+    model: &Model<'_>,
+    state: &mut HostState,
+    scratch: &mut HostScratch,
+    ids: &[u32],
+    truth: u32,
+) -> Verdict {
+    state.reset();
+    for &id in ids {
+        model.step(id, state, scratch);
+    }
+    let scores = model.scores(state, scratch);
+    let (class, _) = decide(scores);
+    let logits = scores.iter().map(|&score| f64::from(score) / 4096.0);
+    let largest = logits.clone().fold(f64::MIN, f64::max);
+    let total: f64 = logits.clone().map(|logit| (logit - largest).exp()).sum();
+    let own = logits.clone().nth(truth as usize).unwrap_or(largest);
+    Verdict { class, loss: largest + total.ln() - own }
+}
+
+/// Verdicts of many texts, in order, on all cores.
+///
+/// # Errors
+/// If the model is larger than the host's engine can hold.
+pub fn classify_all(model: &Model<'_>, texts: &[(&[u32], u32)]) -> Result<Vec<Verdict>> {
+    HostScratch::check(model)?;
+    let state = HostState::new(model)?;
+    let verdicts = texts
+        .par_iter()
+        .with_min_len(16)
+        .map_init(
+            || (state.clone(), Box::new(HostScratch::new())),
+            |(state, scratch), (ids, truth)| classify(model, state, scratch, ids, *truth),
+        )
+        .collect();
+    Ok(verdicts)
+}

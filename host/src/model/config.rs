@@ -1,0 +1,131 @@
+//! The shape of a network.
+
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// Recurrent cells; equations and gate order are PyTorch's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Cell {
+    /// Elman's cell with tanh.
+    Rnn,
+    /// Gated recurrent unit.
+    Gru,
+    /// Long short-term memory.
+    Lstm,
+}
+
+impl Cell {
+    /// The same cell in the engine.
+    #[must_use]
+    pub const fn engine(self) -> shared::cell::Cell {
+        match self {
+            Self::Rnn => shared::cell::Cell::Rnn,
+            Self::Gru => shared::cell::Cell::Gru,
+            Self::Lstm => shared::cell::Cell::Lstm,
+        }
+    }
+
+    /// G, the blocks of H rows in each weight matrix.
+    #[must_use]
+    pub const fn gates(self) -> usize {
+        self.engine().gates()
+    }
+}
+
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.engine().name())
+    }
+}
+
+/// How the states of a text become one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// The last word's state.
+    Last,
+    /// The mean of all states.
+    Mean,
+    /// The largest value of each unit.
+    Max,
+}
+
+impl Pooling {
+    /// The same pooling in the engine.
+    #[must_use]
+    pub const fn engine(self) -> shared::blob::Pooling {
+        match self {
+            Self::Last => shared::blob::Pooling::Last,
+            Self::Mean => shared::blob::Pooling::Mean,
+            Self::Max => shared::blob::Pooling::Max,
+        }
+    }
+}
+
+/// The shape of a network: embedding → layers → pooling → head.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// The recurrent cell of every layer.
+    pub cell: Cell,
+    /// Recurrent layers, 1 to 4.
+    pub layers: usize,
+    /// E, the width of an embedding row.
+    pub embed: usize,
+    /// H, the units of a layer.
+    pub hidden: usize,
+    /// V, rows of the embedding; the last one stands for unknown words.
+    pub vocab: usize,
+    /// Pooling over time.
+    pub pooling: Pooling,
+    /// Units of the head's hidden ReLU layer, 0 for a linear head.
+    pub head_hidden: usize,
+    /// C, the classes.
+    pub classes: usize,
+}
+
+impl Config {
+    /// Checks that the engine can run such a network.
+    ///
+    /// # Errors
+    /// Names the flag, its value and its range.
+    pub fn check(&self) -> Result<()> {
+        ensure!((1..=4).contains(&self.layers), "--layers {}: 1 to 4 layers are possible", self.layers);
+        ensure!((1..=1024).contains(&self.embed), "--embed {}: 1 to 1024 is possible", self.embed);
+        ensure!((1..=1024).contains(&self.hidden), "--hidden {}: 1 to 1024 is possible", self.hidden);
+        ensure!(self.head_hidden <= 1024, "--head-hidden {}: 0 to 1024 is possible", self.head_hidden);
+        ensure!((2..=1024).contains(&self.classes), "{} classes: 2 to 1024 are possible", self.classes);
+        Ok(())
+    }
+
+    /// The width of a layer's input: E for the first, H for the others.
+    #[must_use]
+    pub const fn inputs(&self, layer: usize) -> usize {
+        if layer == 0 { self.embed } else { self.hidden }
+    }
+
+    /// Names and shapes of all parameters, as PyTorch's `state_dict` would have them.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
+        let rows = self.cell.gates() * self.hidden;
+        let mut list = vec![("embed.weight".to_owned(), vec![self.vocab, self.embed])];
+        for layer in 0..self.layers {
+            list.push((format!("rnn.weight_ih_l{layer}"), vec![rows, self.inputs(layer)]));
+            list.push((format!("rnn.weight_hh_l{layer}"), vec![rows, self.hidden]));
+            list.push((format!("rnn.bias_ih_l{layer}"), vec![rows]));
+            list.push((format!("rnn.bias_hh_l{layer}"), vec![rows]));
+        }
+        let mut linear = |name: &str, outputs: usize, inputs: usize| {
+            list.push((format!("{name}.weight"), vec![outputs, inputs]));
+            list.push((format!("{name}.bias"), vec![outputs]));
+        };
+        if self.head_hidden == 0 {
+            linear("fc", self.classes, self.hidden);
+        } else {
+            linear("fc1", self.head_hidden, self.hidden);
+            linear("fc2", self.classes, self.head_hidden);
+        }
+        list
+    }
+}

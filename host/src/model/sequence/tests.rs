@@ -1,0 +1,138 @@
+//! Gradients: fused against Candle's graph, and against finite differences.
+
+use candle_core::{Device, Tensor, Var};
+use candle_nn::RNN;
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
+
+use super::*;
+
+/// Largest difference between fused and graph, relative to the largest gradient.
+const GRAPH_TOLERANCE: f32 = 2e-5;
+
+fn random(shape: &[usize], range: f32, seed: u64) -> Tensor {
+    let mut random = Pcg64::seed_from_u64(seed);
+    let size = shape.iter().product();
+    let values: Vec<f32> = (0..size).map(|_| random.random_range(-range..range)).collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).expect("shape fits")
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().and_then(|flat| flat.to_vec1()).expect("f32")
+}
+
+fn distance(a: &Tensor, b: &Tensor) -> f32 {
+    assert_eq!(a.dims(), b.dims());
+    values(a).iter().zip(values(b)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn largest(tensor: &Tensor) -> f32 {
+    values(tensor).iter().fold(1e-3, |largest, value| largest.max(value.abs()))
+}
+
+const CELLS: [Cell; 3] = [Cell::Rnn, Cell::Gru, Cell::Lstm];
+const POOLINGS: [Pooling; 3] = [Pooling::Last, Pooling::Mean, Pooling::Max];
+
+#[test]
+fn fused_is_the_graph_forward_and_backward() {
+    let plan = Arc::new(Plan::new(vec![9, 7, 7, 4, 1, 1, 0]));
+    for cell in CELLS {
+        for bptt in [None, Some(1), Some(3)] {
+            for (pooling, running) in POOLINGS.into_iter().flat_map(|p| [(p, false), (p, true)]) {
+                let (width, gates) = (5, cell.gates() * 5);
+                let gi = Var::from_tensor(&random(&[plan.rows(), gates], 1.0, 1)).expect("var");
+                let u = Var::from_tensor(&random(&[gates, width], 0.6, 2)).expect("var");
+                let b = Var::from_tensor(&random(&[gates], 0.5, 3)).expect("var");
+                let rows = if running { plan.rows() } else { plan.texts() };
+                let weight = random(&[rows, width], 1.0, 4);
+                let finish = |pooled: &Tensor| (pooled * &weight).and_then(|t| t.sum_all()).expect("sums");
+                let ours = fused(cell, &plan, bptt, &gi, &u, &b).expect("runs");
+                let theirs = graph::sequence(cell, &plan, bptt, &gi, &u, &b).expect("runs");
+                assert!(distance(&ours, &theirs) < 1e-6);
+                let ours = finish(&pooled(pooling, &plan, running, &ours).expect("pools")).backward();
+                let theirs =
+                    finish(&pool::graph(pooling, &plan, running, &theirs).expect("pools")).backward();
+                let (ours, theirs) = (ours.expect("backward"), theirs.expect("backward"));
+                for var in [&gi, &u, &b] {
+                    let (a, b) = (ours.get(var).expect("gradient"), theirs.get(var).expect("gradient"));
+                    let off = distance(a, b) / largest(b);
+                    assert!(off < GRAPH_TOLERANCE, "{cell} {bptt:?} {pooling:?} {running}: {off}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn gradients_are_finite_differences() {
+    let plan = Arc::new(Plan::new(vec![6, 3, 1]));
+    for cell in CELLS {
+        let (width, gates) = (4, cell.gates() * 4);
+        let inputs = [
+            random(&[plan.rows(), gates], 1.0, 5),
+            random(&[gates, width], 0.6, 6),
+            random(&[gates], 0.5, 7),
+        ];
+        let weight = random(&[plan.texts(), width], 1.0, 8);
+        let loss = |inputs: &[Tensor; 3]| {
+            let h = fused(cell, &plan, None, &inputs[0], &inputs[1], &inputs[2]).expect("runs");
+            let pooled = pooled(Pooling::Mean, &plan, false, &h).expect("pools");
+            (pooled * &weight).and_then(|t| t.sum_all()).expect("sums")
+        };
+        let vars = inputs.clone().map(|input| Var::from_tensor(&input).expect("var"));
+        let gradients = loss(&vars.clone().map(|var| var.as_tensor().clone())).backward().expect("backward");
+        for (at, var) in vars.iter().enumerate() {
+            let gradient = values(gradients.get(var).expect("gradient"));
+            for (index, &exact) in gradient.iter().enumerate() {
+                let step = 2e-2f32;
+                let shifted = |by: f32| {
+                    let mut moved = inputs.clone();
+                    let mut numbers = values(&inputs[at]);
+                    numbers[index] += by;
+                    moved[at] = Tensor::from_vec(numbers, inputs[at].shape(), &Device::Cpu).expect("fits");
+                    loss(&moved).to_scalar::<f32>().expect("scalar")
+                };
+                let measured = (shifted(step) - shifted(-step)) / (2.0 * step);
+                assert!((measured - exact).abs() < 2e-3, "{cell} input {at}[{index}]: {measured} {exact}");
+            }
+        }
+    }
+}
+
+/// Candle's own layers use PyTorch's gate orders and names; ours must give the same states.
+#[test]
+fn fused_is_candles_own_layer() {
+    let (texts, steps, embed, width) = (3, 7, 6, 5);
+    let plan = Arc::new(Plan::new(vec![steps; texts]));
+    let x = random(&[texts, steps, embed], 1.0, 11);
+    // By time: row (t, b).
+    let by_time =
+        x.transpose(0, 1).and_then(|x| x.contiguous()).and_then(|x| x.reshape((texts * steps, embed)));
+    let by_time = by_time.expect("reshapes");
+    for cell in [Cell::Gru, Cell::Lstm] {
+        let rows = cell.gates() * width;
+        let w = random(&[rows, embed], 0.5, 12);
+        let u = random(&[rows, width], 0.5, 13);
+        let (b, c) = (random(&[rows], 0.5, 14), random(&[rows], 0.5, 15));
+        let tensors = [("weight_ih_l0", &w), ("weight_hh_l0", &u), ("bias_ih_l0", &b), ("bias_hh_l0", &c)];
+        let tensors = tensors.into_iter().map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect();
+        let builder = candle_nn::VarBuilder::from_tensors(tensors, candle_core::DType::F32, &Device::Cpu);
+        let theirs = match cell {
+            Cell::Gru => {
+                let layer =
+                    candle_nn::gru(embed, width, candle_nn::GRUConfig::default(), builder).expect("layer");
+                layer.states_to_tensor(&layer.seq(&x).expect("runs")).expect("stacks")
+            }
+            _ => {
+                let layer =
+                    candle_nn::lstm(embed, width, candle_nn::LSTMConfig::default(), builder).expect("layer");
+                layer.states_to_tensor(&layer.seq(&x).expect("runs")).expect("stacks")
+            }
+        };
+        let gi = w.t().and_then(|w| by_time.matmul(&w)).and_then(|gi| gi.broadcast_add(&b)).expect("product");
+        let ours = fused(cell, &plan, None, &gi, &u, &c).expect("runs");
+        let ours = ours.reshape((steps, texts, width)).and_then(|h| h.transpose(0, 1)).expect("reshapes");
+        let theirs = theirs.reshape((texts, steps, width)).expect("reshapes");
+        assert!(distance(&ours, &theirs) < 1e-5, "{cell}");
+    }
+}

@@ -1,0 +1,71 @@
+//! Post-training quantisation: f32 weights in, a blob out.
+//!
+//! Weights become i8 with one multiplier a row, chosen so that the row's largest weight is 127 or a
+//! little less. Activations become i16, as fine as the proofs of `shared` allow; sums get as many
+//! fractional bits as i32 holds. What depends on the data (LSTM cells, the head's hidden layer) is
+//! calibrated on training text.
+
+mod embedding;
+mod head;
+mod layer;
+mod scale;
+#[cfg(test)]
+pub(crate) mod tests;
+mod writer;
+
+use anyhow::Result;
+
+use crate::model::config::Cell;
+use crate::model::weights::{Ranges, Weights};
+
+pub use writer::{Description, install, write_blob};
+
+/// Bits of an embedding weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbeddingBits {
+    /// −7 to 7, two to a byte.
+    Four,
+    /// −127 to 127.
+    Eight,
+}
+
+/// The sections of a network, the vocabulary's aside.
+#[derive(Clone, Debug)]
+pub struct Sections {
+    /// The embedding.
+    pub embedding: Vec<u8>,
+    /// Each layer, the lowest first.
+    pub layers: Vec<Vec<u8>>,
+    /// The head.
+    pub head: Vec<u8>,
+}
+
+/// What the network does on some texts, as far as quantisation must know.
+#[must_use]
+pub fn calibrate<'t>(weights: &Weights, texts: impl Iterator<Item = &'t [u32]>) -> Ranges {
+    let mut ranges = Ranges::default();
+    if weights.config.cell != Cell::Lstm && weights.config.head_hidden == 0 {
+        return ranges;
+    }
+    for ids in texts {
+        let mut state = weights.start();
+        for &id in ids {
+            weights.step(id, &mut state, &mut ranges);
+        }
+        weights.logits(&state, &mut ranges);
+    }
+    ranges
+}
+
+/// Quantises a network.
+///
+/// # Errors
+/// If a weight is too large for the fixed-point formats; the error names the part.
+pub fn quantise(weights: &Weights, ranges: &Ranges, bits: EmbeddingBits) -> Result<Sections> {
+    let (embedding, first) = embedding::quantise(weights, bits)?;
+    let mut layers = Vec::new();
+    for layer in 0..weights.config.layers {
+        layers.push(layer::quantise(weights, layer, first, ranges)?);
+    }
+    Ok(Sections { embedding, layers, head: head::quantise(weights, ranges)? })
+}

@@ -1,0 +1,235 @@
+//! The integer engine against the f32 reference, and blobs against damage.
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
+use shared::Model;
+use shared::blob::Error;
+use shared::text::Word;
+
+use super::*;
+use crate::aligned::AlignedBytes;
+use crate::engine::{HostScratch, HostState};
+use crate::model::config::{Config, Pooling};
+use crate::vocabulary::Built;
+
+/// How far a unit of the pooled state may be from the reference: i8 weights of a random network.
+const UNIT_TOLERANCE: f32 = 0.02;
+/// How far a logit may be from the reference.
+const LOGIT_TOLERANCE: f32 = 0.06;
+
+const WORDS: usize = 40;
+
+pub fn random_weights(config: &Config, seed: u64) -> Weights {
+    let mut random = Pcg64::seed_from_u64(seed);
+    let range = 1.0 / (config.hidden as f32).sqrt();
+    let tensors: BTreeMap<_, _> = config
+        .parameters()
+        .into_iter()
+        .map(|(name, shape)| {
+            let range = if name == "embed.weight" { 1.5 } else { range };
+            let size = shape.iter().product();
+            (name, (0..size).map(|_| random.random_range(-range..range)).collect())
+        })
+        .collect();
+    Weights::new(config.clone(), tensors).expect("all parameters are there")
+}
+
+fn config(cell: Cell, layers: usize, pooling: Pooling, head_hidden: usize) -> Config {
+    Config { cell, layers, embed: 12, hidden: 20, vocab: WORDS + 1, pooling, head_hidden, classes: 3 }
+}
+
+fn vocabulary() -> Built {
+    let words: Vec<_> = (0..WORDS).map(|n| format!("w{n}")).collect();
+    let words: Vec<_> = words.into_iter().map(|word| (Word::hash_of(word.as_bytes()), word)).collect();
+    Built::new(&words).expect("builds")
+}
+
+fn texts(seed: u64, count: usize, longest: usize) -> Vec<Vec<u32>> {
+    let mut random = Pcg64::seed_from_u64(seed);
+    let text = |_| {
+        let length = random.random_range(0..=longest);
+        (0..length).map(|_| random.random_range(0..=WORDS as u32)).collect()
+    };
+    (0..count).map(text).collect()
+}
+
+fn blob(weights: &Weights, bits: EmbeddingBits) -> AlignedBytes {
+    let calibration = texts(7, 30, 60);
+    let ranges = calibrate(weights, calibration.iter().map(Vec::as_slice));
+    let sections = quantise(weights, &ranges, bits).expect("quantises");
+    let description = Description {
+        labels: vec!["a".into(), "b".into(), "c".into()],
+        text: shared::text::Options { punctuation: true },
+        pooling: weights.config.pooling,
+        corpus: "none".into(),
+        digest: [7; 32],
+        seed: 1,
+        examples: 30,
+        self_test: "w1 w2 unknown w3".into(),
+        metrics: shared::blob::Metrics::default(),
+    };
+    write_blob(&description, vocabulary().section(), &sections).expect("writes")
+}
+
+/// The largest distances of pooled states and logits, over all words of the texts.
+fn distances(weights: &Weights, blob: &[u8], texts: &[Vec<u32>]) -> (f32, f32) {
+    let model = Model::open(blob).expect("opens");
+    let mut state = HostState::new(&model).expect("fits");
+    let mut scratch = Box::new(HostScratch::new());
+    let (mut units, mut logits) = (0.0f32, 0.0f32);
+    for ids in texts {
+        let mut reference = weights.start();
+        let mut ranges = Ranges::default();
+        state.reset();
+        for step in 0..=ids.len() {
+            let pooled = model.pooled(&state).zip(&reference.pooled);
+            units = pooled.map(|(a, b)| (f32::from(a) / 32_768.0 - b).abs()).fold(units, f32::max);
+            let expected = weights.logits(&reference, &mut ranges);
+            let scores = model.scores(&state, &mut scratch).iter().zip(&expected);
+            logits = scores.map(|(&a, b)| (a as f32 / 4096.0 - b).abs()).fold(logits, f32::max);
+            if let Some(&id) = ids.get(step) {
+                weights.step(id, &mut reference, &mut ranges);
+                model.step(id, &mut state, &mut scratch);
+            }
+        }
+    }
+    (units, logits)
+}
+
+#[test]
+fn the_engine_follows_the_reference() {
+    for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm] {
+        for layers in [1, 2, 4] {
+            for (pooling, head_hidden) in
+                [(Pooling::Last, 0), (Pooling::Mean, 0), (Pooling::Max, 0), (Pooling::Mean, 9)]
+            {
+                let weights = random_weights(&config(cell, layers, pooling, head_hidden), 3);
+                let blob = blob(&weights, EmbeddingBits::Eight);
+                let (units, logits) = distances(&weights, &blob, &texts(11, 12, 80));
+                assert!(
+                    units < UNIT_TOLERANCE && logits < LOGIT_TOLERANCE,
+                    "{cell} ×{layers} {pooling:?} {head_hidden}: units {units}, logits {logits}"
+                );
+                assert!(units > 0.0, "the reference cannot be exact");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_mean_of_a_long_text_does_not_drift() {
+    let weights = random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 5);
+    let blob = blob(&weights, EmbeddingBits::Eight);
+    let mut long = texts(13, 1, 0);
+    long[0] = (0..20_000).map(|n| (n * n % 41) as u32).collect();
+    let (units, _) = distances(&weights, &blob, &long);
+    assert!(units < UNIT_TOLERANCE, "{units}");
+}
+
+#[test]
+fn four_bit_rows_are_coarser_but_close() {
+    let weights = random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 3);
+    let (eight, _) = distances(&weights, &blob(&weights, EmbeddingBits::Eight), &texts(11, 12, 80));
+    let (four, _) = distances(&weights, &blob(&weights, EmbeddingBits::Four), &texts(11, 12, 80));
+    assert!(eight < four && four < 10.0 * UNIT_TOLERANCE, "{eight} {four}");
+}
+
+#[test]
+fn odd_sizes_and_large_weights_fit() {
+    for (embed, hidden, scale) in [(1, 1, 1.0), (3, 5, 4.0), (17, 33, 1.0), (128, 256, 1.0), (8, 130, 20.0)] {
+        let shape = Config { embed, hidden, ..config(Cell::Gru, 2, Pooling::Mean, 3) };
+        let mut weights = random_weights(&shape, 9);
+        let tensors = shape.parameters().into_iter().map(|(name, _)| {
+            let values = weights.get(&name).iter().map(|value| value * scale).collect();
+            (name, values)
+        });
+        weights = Weights::new(shape.clone(), tensors.collect()).expect("all there");
+        let (units, _) = distances(&weights, &blob(&weights, EmbeddingBits::Eight), &texts(2, 4, 30));
+        assert!(scale > 1.0 || units < 2.0 * UNIT_TOLERANCE, "{embed} {hidden}: {units}");
+    }
+}
+
+#[test]
+fn any_flipped_bit_any_cut_and_any_tail_is_refused() {
+    let shape = Config { embed: 4, hidden: 4, ..config(Cell::Gru, 1, Pooling::Mean, 0) };
+    let good = blob(&random_weights(&shape, 1), EmbeddingBits::Eight);
+    assert!(Model::open(&good).is_ok());
+    for length in 0..good.len() {
+        let cut = AlignedBytes::new(&good[..length]);
+        assert!(Model::open(&cut).is_err(), "cut to {length}");
+    }
+    for bit in 0..good.len() * 8 {
+        let mut bytes = good.to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(Model::open(&AlignedBytes::new(&bytes)).is_err(), "bit {bit}");
+    }
+    let longer = AlignedBytes::new(&[&good[..], &[0]].concat());
+    assert_eq!(Model::open(&longer).err(), Some(Error::Length(good.len() as u32, good.len() as u32 + 1)));
+}
+
+/// Damage that the checksum does not see, as from a faulty writer: refused or harmless, never a panic.
+#[test]
+fn a_resealed_blob_never_panics() {
+    let shape = Config { embed: 4, hidden: 4, ..config(Cell::Lstm, 2, Pooling::Mean, 3) };
+    let good = blob(&random_weights(&shape, 1), EmbeddingBits::Eight);
+    let manifest = u32::from_le_bytes(good[20..24].try_into().expect("four bytes"));
+    let mut random = Pcg64::seed_from_u64(5);
+    let mut accepted = 0;
+    for round in 0..20_000 {
+        let mut bytes = good.to_vec();
+        for _ in 0..1 + round % 3 {
+            let at = random.random_range(32..bytes.len());
+            bytes[at] = random.random();
+        }
+        shared::blob::seal(&mut bytes, manifest);
+        let bytes = AlignedBytes::new(&bytes);
+        let Ok(model) = Model::open(&bytes) else { continue };
+        accepted += 1;
+        let mut memory = Box::new(crate::engine::HostMemory::new());
+        if let Ok(mut classifier) = shared::Classifier::new(&model, &mut memory) {
+            classifier.feed("w1 w2 w3 nobody w4 ".repeat(20).as_bytes(), &mut |_, _| {});
+        }
+    }
+    assert!(accepted > 1000, "{accepted}");
+}
+
+#[test]
+fn a_newer_version_says_so() {
+    let good = blob(&random_weights(&config(Cell::Rnn, 1, Pooling::Last, 0), 1), EmbeddingBits::Eight);
+    let mut bytes = good.to_vec();
+    bytes[8] = 2;
+    let error = Model::open(&AlignedBytes::new(&bytes)).expect_err("version 2");
+    assert_eq!(error.to_string(), "format version unknown to this reader: found 2, expected 1");
+}
+
+#[test]
+fn a_model_too_large_for_the_memory_says_so() {
+    let good = blob(&random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 1), EmbeddingBits::Eight);
+    let model = Model::open(&good).expect("opens");
+    let mut small = shared::Memory::<8, 8, 8, 8>::new();
+    let error = shared::Classifier::new(&model, &mut small).expect_err("too small");
+    assert_eq!(error.to_string(), "state (UNITS) exceeds what was compiled in: found 20, expected 8");
+}
+
+#[test]
+fn a_saved_state_goes_on_alike() {
+    let weights = random_weights(&config(Cell::Lstm, 2, Pooling::Mean, 0), 1);
+    let good = blob(&weights, EmbeddingBits::Eight);
+    let model = Model::open(&good).expect("opens");
+    let mut scratch = Box::new(HostScratch::new());
+    let mut state = HostState::new(&model).expect("fits");
+    (0..20).for_each(|id| model.step(id, &mut state, &mut scratch));
+    let mut bytes = vec![0; state.saved_bytes()];
+    assert_eq!(state.save(&mut bytes), Some(bytes.len()));
+    let mut other = HostState::new(&model).expect("fits");
+    assert_eq!(other.restore(&bytes[1..]), None);
+    other.restore(&bytes).expect("restores");
+    assert_eq!(other, state);
+    for id in 0..20 {
+        model.step(id, &mut state, &mut scratch);
+        model.step(id, &mut other, &mut scratch);
+    }
+    assert_eq!(other, state);
+}

@@ -1,0 +1,156 @@
+//! Everything together: header, manifest, sections, self-test.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use heapless::Vec as FixedVec;
+use shared::blob::{self, ALIGNMENT, HEADER_BYTES, Kind, Manifest, Metrics, Provenance, Section, SelfTest};
+use shared::text::Options;
+use shared::{Classifier, Model};
+
+use super::Sections;
+use crate::aligned::AlignedBytes;
+use crate::bytes::Bytes;
+use crate::engine::HostMemory;
+use crate::model::config::Pooling;
+
+/// What the manifest says beside the sections.
+#[derive(Clone, Debug)]
+pub struct Description {
+    /// The labels in order; none contains a line feed.
+    pub labels: Vec<String>,
+    /// The tokeniser's options.
+    pub text: Options,
+    /// Pooling over time.
+    pub pooling: Pooling,
+    /// The corpus' name.
+    pub corpus: String,
+    /// Its SHA-256.
+    pub digest: [u8; 32],
+    /// The seed of everything random.
+    pub seed: u64,
+    /// Examples trained on.
+    pub examples: usize,
+    /// The text that the chip reads at start.
+    pub self_test: String,
+    /// What the model achieved.
+    pub metrics: Metrics,
+}
+
+/// Assembles a blob, its self-test computed by the engine itself.
+///
+/// # Errors
+/// If the engine refuses what was written, which names the reason.
+pub fn write_blob(description: &Description, vocabulary: &[u8], sections: &Sections) -> Result<AlignedBytes> {
+    let draft = assemble(description, vocabulary, sections, 0)?;
+    let trace = {
+        let model = Model::open(&draft).context("the engine refuses the model that was written")?;
+        self_test_trace(&model)?
+    };
+    let blob = assemble(description, vocabulary, sections, trace)?;
+    verify(&blob)?;
+    Ok(blob)
+}
+
+/// Opens a blob with the engine and runs its self-test.
+///
+/// # Errors
+/// If the engine refuses the blob.
+pub fn verify(blob: &[u8]) -> Result<()> {
+    let model = Model::open(blob).context("the engine refuses the model that was written")?;
+    let mut memory = Box::new(HostMemory::new());
+    Classifier::new(&model, &mut memory)?.self_test().context("the engine disagrees with itself")?;
+    Ok(())
+}
+
+/// Writes a blob to a file: under a temporary name, read back, verified, then renamed.
+///
+/// # Errors
+/// If the folder cannot be written or what was read back is not what was written.
+pub fn install(blob: &[u8], path: &Path) -> Result<()> {
+    let context = || format!("cannot write the model {}", path.display());
+    let mut file = crate::files::temporary(path).with_context(context)?;
+    file.write_all(blob).with_context(context)?;
+    let read = AlignedBytes::read(file.path())?;
+    ensure!(*read == *blob, "{}: what was read back is not what was written", path.display());
+    verify(&read).with_context(context)?;
+    crate::files::persist(file, path)
+}
+
+fn self_test_trace(model: &Model<'_>) -> Result<u64> {
+    let mut memory = Box::new(HostMemory::new());
+    let mut classifier = Classifier::new(model, &mut memory)?;
+    classifier.set_tracing(true);
+    let mut last = 0;
+    classifier.feed(model.manifest().self_test.text.as_bytes(), &mut |_, opinion| {
+        last = opinion.trace.unwrap_or(0)
+    });
+    classifier.finish(&mut |_, opinion| last = opinion.trace.unwrap_or(0));
+    Ok(last)
+}
+
+fn assemble(
+    description: &Description,
+    vocabulary: &[u8],
+    sections: &Sections,
+    trace: u64,
+) -> Result<AlignedBytes> {
+    let mut parts = vec![(Kind::Vocabulary, vocabulary), (Kind::Embedding, &sections.embedding)];
+    parts.extend(sections.layers.iter().map(|layer| (Kind::Layer, &layer[..])));
+    parts.push((Kind::Head, &sections.head));
+    let labels = description.labels.join("\n");
+    let writer = concat!("telltale ", env!("CARGO_PKG_VERSION"));
+    let encode = |table: &FixedVec<Section, { blob::MAX_SECTIONS }>| {
+        let manifest = Manifest {
+            labels: &labels,
+            text: description.text,
+            pooling: description.pooling.engine(),
+            provenance: Provenance {
+                writer,
+                corpus: &description.corpus,
+                digest: &description.digest,
+                seed: description.seed,
+                examples: description.examples as u32,
+                metrics: description.metrics,
+            },
+            self_test: SelfTest { text: &description.self_test, trace: trace.to_le_bytes() },
+            sections: table.clone(),
+        };
+        postcard::to_stdvec(&manifest).context("the manifest cannot be encoded")
+    };
+    // Offsets are varints: their sizes depend on the manifest's length, which depends on them. It
+    // only grows from round to round, so it settles.
+    let mut start = HEADER_BYTES;
+    let (table, manifest) = loop {
+        let table = table(&parts, start)?;
+        let manifest = encode(&table)?;
+        if HEADER_BYTES + manifest.len() <= start {
+            break (table, manifest);
+        }
+        start = HEADER_BYTES + manifest.len();
+    };
+    let mut to = Bytes::default();
+    to.bytes(&[0; HEADER_BYTES]);
+    to.bytes(&manifest);
+    for ((_, bytes), section) in parts.iter().zip(&table) {
+        to.pad_to(section.offset as usize);
+        to.bytes(bytes);
+    }
+    let mut blob = to.into_vec();
+    blob::seal(&mut blob, manifest.len() as u32);
+    Ok(AlignedBytes::new(&blob))
+}
+
+/// The section table of `parts` if they start after `start`.
+fn table(parts: &[(Kind, &[u8])], start: usize) -> Result<FixedVec<Section, { blob::MAX_SECTIONS }>> {
+    let mut offset = start.next_multiple_of(ALIGNMENT);
+    let mut table = FixedVec::new();
+    for (kind, bytes) in parts {
+        let section =
+            Section { kind: *kind as u8, required: true, offset: offset as u32, length: bytes.len() as u32 };
+        ensure!(table.push(section).is_ok(), "more than {} sections", blob::MAX_SECTIONS);
+        offset = (offset + bytes.len()).next_multiple_of(ALIGNMENT);
+    }
+    Ok(table)
+}

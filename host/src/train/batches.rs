@@ -1,0 +1,79 @@
+//! Which texts go together, and what of them is read.
+
+use clap::ValueEnum;
+use rand::Rng;
+use rand::seq::SliceRandom;
+use rand_pcg::Pcg64;
+use serde::{Deserialize, Serialize};
+
+/// Which end of a long text is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Keep {
+    /// The last words.
+    Tail,
+    /// The first words.
+    Head,
+}
+
+/// At most `limit` of a text's words; 0 means all.
+#[must_use]
+pub fn cut(ids: &[u32], limit: usize, keep: Keep) -> &[u32] {
+    match keep {
+        _ if limit == 0 || ids.len() <= limit => ids,
+        Keep::Tail => &ids[ids.len() - limit..],
+        Keep::Head => &ids[..limit],
+    }
+}
+
+/// Batches sorted by length within a window of this many, so that little time is spent on few texts.
+const WINDOW: usize = 40;
+
+/// The indices of each batch of an epoch: all texts once, batches in random order.
+pub fn shuffled(lengths: &[usize], size: usize, random: &mut Pcg64) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.shuffle(random);
+    let mut batches = Vec::new();
+    for window in order.chunks_mut(size * WINDOW) {
+        window.sort_by_key(|&text| lengths[text]);
+        batches.extend(window.chunks(size).map(<[usize]>::to_vec));
+    }
+    batches.shuffle(random);
+    batches
+}
+
+/// The indices of each batch for evaluation: by length.
+#[must_use]
+pub fn by_length(lengths: &[usize], size: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..lengths.len()).collect();
+    order.sort_by_key(|&text| lengths[text]);
+    order.chunks(size).map(<[usize]>::to_vec).collect()
+}
+
+/// Replaces a share `p` of the words by `unknown`.
+#[must_use]
+pub fn drop_words(ids: &[u32], p: f32, unknown: u32, random: &mut Pcg64) -> Vec<u32> {
+    ids.iter().map(|&id| if p > 0.0 && random.random::<f32>() < p { unknown } else { id }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    #[test]
+    fn every_text_is_in_one_batch() {
+        let lengths: Vec<usize> = (0..1003).map(|n| n * 7 % 50).collect();
+        let mut all: Vec<usize> = shuffled(&lengths, 10, &mut Pcg64::seed_from_u64(1)).concat();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..1003));
+        assert_eq!(by_length(&lengths, 64).concat().len(), 1003);
+    }
+
+    #[test]
+    fn long_texts_are_cut_at_the_chosen_end() {
+        assert_eq!(cut(&[1, 2, 3], 2, Keep::Tail), [2, 3]);
+        assert_eq!(cut(&[1, 2, 3], 2, Keep::Head), [1, 2]);
+        assert_eq!(cut(&[1, 2, 3], 0, Keep::Head), [1, 2, 3]);
+    }
+}

@@ -1,0 +1,426 @@
+//! Training: batches in, the best epoch's weights out.
+
+pub mod batches;
+pub mod log;
+pub mod optimiser;
+pub mod schedule;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Result, bail, ensure};
+use candle_core::{D, Tensor};
+use clap::ValueEnum;
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Batch, Network, Pass, Weights};
+use batches::{Keep, cut, drop_words};
+use log::Log;
+use optimiser::{Optimiser, Rule, clip};
+use schedule::Schedule;
+
+/// A batch is cut into this many parts, each on its own thread; fixed, so that the result does not
+/// depend on the machine's cores.
+const SHARDS: usize = 2;
+
+/// Texts per batch in evaluation.
+const EVALUATION_BATCH: usize = 128;
+
+/// Which predictions are trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// The one after the last word.
+    Final,
+    /// The one after each word; a text's words share its weight equally.
+    EveryWord,
+}
+
+/// How to train.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Passes over the training texts.
+    pub epochs: usize,
+    /// Texts per step.
+    pub batch: usize,
+    /// The highest learning rate.
+    pub rate: f32,
+    /// The update rule.
+    pub rule: Rule,
+    /// Weight decay.
+    pub decay: f32,
+    /// The learning rate's course.
+    pub schedule: Schedule,
+    /// The largest norm of a step's gradient.
+    pub clip: f32,
+    /// Dropout on embeddings.
+    pub dropout_embed: f32,
+    /// Dropout before the head.
+    pub dropout_head: f32,
+    /// Share of words replaced by the unknown word.
+    pub dropout_words: f32,
+    /// Probability mass moved from the true label to all labels.
+    pub smoothing: f32,
+    /// Which predictions are trained.
+    pub loss: Loss,
+    /// Steps after which back-propagation through time is cut.
+    pub bptt: Option<usize>,
+    /// Epochs without a better validation accuracy before training stops; 0 means never.
+    pub patience: usize,
+    /// The most words of a text that are read; 0 means all.
+    pub max_len: usize,
+    /// Which end of a longer text is kept.
+    pub keep: Keep,
+    /// Decay of the running average of weights that is evaluated and exported; 0 means the weights themselves.
+    pub average: f32,
+    /// The seed of order and dropout.
+    pub seed: u64,
+}
+
+/// A tokenised text with its label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text {
+    /// Word ids.
+    pub ids: Vec<u32>,
+    /// Index of the label.
+    pub label: u32,
+}
+
+/// What happened in an epoch; accuracies are shares of 1, losses in nats.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// From 1.
+    pub epoch: usize,
+    /// Mean training loss (as trained, with dropout and smoothing).
+    pub train_loss: f64,
+    /// Training accuracy (as trained).
+    pub train_accuracy: f64,
+    /// Validation loss of the final predictions.
+    pub valid_loss: f64,
+    /// Validation accuracy.
+    pub valid_accuracy: f64,
+    /// Duration.
+    pub seconds: f64,
+}
+
+/// What a float network makes of some texts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// How many texts.
+    pub examples: usize,
+    /// Share of right labels.
+    pub accuracy: f64,
+    /// Mean cross-entropy in nats.
+    pub loss: f64,
+    /// The label of each text.
+    #[serde(skip)]
+    pub predictions: Vec<u32>,
+}
+
+/// The sums of one step.
+#[derive(Default)]
+struct Step {
+    loss: f64,
+    right: usize,
+    gradients: BTreeMap<String, Vec<f32>>,
+}
+
+/// Trains; the weights of the epoch with the best validation accuracy are left in the network.
+///
+/// # Errors
+/// If there is nothing to train on, or the loss stops being a number before the first epoch ends.
+pub fn train(
+    network: &Network,
+    texts: &[Text],
+    valid: &[Text],
+    options: &Options,
+    log: &Log,
+) -> Result<Vec<Epoch>> {
+    ensure!(!texts.is_empty(), "there is no training text");
+    ensure!(options.batch > 0 && options.epochs > 0, "--batch and --epochs must be at least 1");
+    let lengths: Vec<usize> =
+        texts.iter().map(|text| cut(&text.ids, options.max_len, options.keep).len()).collect();
+    let words: usize = lengths.iter().sum();
+    let steps = options.epochs * texts.len().div_ceil(options.batch);
+    let mut random = Pcg64::seed_from_u64(options.seed ^ 0x7E11_7A1E);
+    let mut optimiser = Optimiser::new(options.rule, options.decay, network.vars());
+    let mut average = Average::new(network, options.average)?;
+    let mut history: Vec<Epoch> = Vec::new();
+    let mut best: Option<(f64, f64, Weights)> = None;
+    let mut since_best = 0;
+    let mut done = 0;
+    'epochs: for epoch in 1..=options.epochs {
+        let started = Instant::now();
+        log.start(epoch, options.epochs, words as u64);
+        let (mut loss, mut right, mut seen, mut read) = (0.0, 0, 0, 0);
+        for (index, batch) in batches::shuffled(&lengths, options.batch, &mut random).iter().enumerate() {
+            let mut step = step(network, texts, batch, options, &mut random)?;
+            if !step.loss.is_finite() {
+                let what = format!("the loss is {} in epoch {epoch}, batch {}", step.loss, index + 1);
+                if best.is_none() {
+                    bail!("{what}, before any epoch was finished: lower --lr");
+                }
+                eprintln!("warning: {what}: training stops, the best epoch so far is kept");
+                break 'epochs;
+            }
+            clip(&mut step.gradients, options.clip);
+            let rate = options.rate * options.schedule.factor(done, steps);
+            optimiser.step(network.vars(), &step.gradients, rate)?;
+            average.update(network)?;
+            done += 1;
+            loss += step.loss * batch.len() as f64;
+            right += step.right;
+            seen += batch.len();
+            read += batch.iter().map(|&text| lengths[text]).sum::<usize>();
+            log.batch(read as u64, loss / seen as f64, right as f64 / seen as f64);
+        }
+        let training = started.elapsed().as_secs_f64();
+        let candidate = average.swap(network)?;
+        let evaluation = evaluate(network, valid, options)?;
+        let summary = Epoch {
+            epoch,
+            train_loss: loss / seen as f64,
+            train_accuracy: right as f64 / seen as f64,
+            valid_loss: evaluation.loss,
+            valid_accuracy: evaluation.accuracy,
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        let better = best
+            .as_ref()
+            .is_none_or(|(accuracy, loss, _)| (evaluation.accuracy, -evaluation.loss) > (*accuracy, -*loss));
+        if better {
+            best = Some((evaluation.accuracy, evaluation.loss, network.weights()?));
+            since_best = 0;
+        } else {
+            since_best += 1;
+        }
+        average.swap_back(network, candidate)?;
+        log.epoch(&summary, options.epochs, words as f64 / training, better);
+        history.push(summary);
+        if options.patience > 0 && since_best >= options.patience {
+            break;
+        }
+    }
+    if let Some((_, _, weights)) = best {
+        load(network, &weights)?;
+    }
+    Ok(history)
+}
+
+/// One batch, forward and backward, on all shards.
+fn step(
+    network: &Network,
+    texts: &[Text],
+    batch: &[usize],
+    options: &Options,
+    random: &mut Pcg64,
+) -> Result<Step> {
+    // Neighbours are alike in length: dealing them out gives every shard the same work.
+    let shards: Vec<(Vec<usize>, u64)> = (0..SHARDS)
+        .map(|shard| (batch.iter().skip(shard).step_by(SHARDS).copied().collect(), random.random()))
+        .collect();
+    let parts: Vec<Result<Step>> = shards
+        .into_par_iter()
+        .map(|(indices, seed)| shard(network, texts, &indices, batch.len(), options, seed))
+        .collect();
+    let mut total = Step::default();
+    for part in parts {
+        let part = part?;
+        total.loss += part.loss;
+        total.right += part.right;
+        for (name, gradient) in part.gradients {
+            match total.gradients.entry(name) {
+                std::collections::btree_map::Entry::Vacant(slot) => {
+                    slot.insert(gradient);
+                }
+                std::collections::btree_map::Entry::Occupied(mut slot) => {
+                    slot.get_mut().iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g);
+                }
+            }
+        }
+    }
+    Ok(total)
+}
+
+/// A part of a batch of `size` texts: its share of the loss, and that share's gradients.
+fn shard(
+    network: &Network,
+    texts: &[Text],
+    indices: &[usize],
+    size: usize,
+    options: &Options,
+    seed: u64,
+) -> Result<Step> {
+    if indices.is_empty() {
+        return Ok(Step::default());
+    }
+    let mut random = Pcg64::seed_from_u64(seed);
+    let unknown = network.config.vocab as u32 - 1;
+    let read: Vec<Vec<u32>> = indices
+        .iter()
+        .map(|&text| {
+            let ids = cut(&texts[text].ids, options.max_len, options.keep);
+            drop_words(ids, options.dropout_words, unknown, &mut random)
+        })
+        .collect();
+    let batch = Batch::new(&read.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    let labels: Vec<u32> = batch.order.iter().map(|&at| texts[indices[at]].label).collect();
+    let every_word = options.loss == Loss::EveryWord;
+    let pass = Pass {
+        dropout_embed: options.dropout_embed,
+        dropout_head: options.dropout_head,
+        bptt: options.bptt,
+        every_word,
+    };
+    if every_word && batch.plan.rows() == 0 {
+        return Ok(Step::default());
+    }
+    let logits = network.forward(&batch, &pass, &mut random)?;
+    let (targets, weights, last) = if every_word {
+        let owners = batch.plan.texts_of_rows();
+        let lengths = batch.plan.lengths();
+        let weights: Vec<f32> = owners.iter().map(|&text| 1.0 / lengths[text as usize] as f32).collect();
+        let targets: Vec<u32> = owners.iter().map(|&text| labels[text as usize]).collect();
+        let last = (0..labels.len()).filter(|&text| lengths[text] > 0);
+        let last: Vec<usize> = last.map(|text| batch.plan.row(text, lengths[text] - 1)).collect();
+        (targets, weights, last)
+    } else {
+        (labels.clone(), vec![1.0; labels.len()], (0..labels.len()).collect())
+    };
+    let right = right(&logits, &targets, &last)?;
+    let loss = cross_entropy(&logits, &targets, &weights, options.smoothing)?;
+    let loss = (loss / size as f64)?;
+    let store = loss.backward()?;
+    let mut gradients = BTreeMap::new();
+    for (name, var) in network.vars() {
+        if let Some(gradient) = store.get(var) {
+            gradients.insert(name.clone(), gradient.flatten_all()?.to_vec1()?);
+        }
+    }
+    Ok(Step { loss: f64::from(loss.to_scalar::<f32>()?), right, gradients })
+}
+
+/// How many of the rows `last` have their target's logit on top.
+fn right(logits: &Tensor, targets: &[u32], last: &[usize]) -> Result<usize> {
+    let predictions: Vec<u32> = logits.argmax(D::Minus1)?.to_vec1()?;
+    Ok(last.iter().filter(|&&row| predictions[row] == targets[row]).count())
+}
+
+/// Σ weight · cross-entropy over the rows of `logits` \[R×C\].
+fn cross_entropy(logits: &Tensor, targets: &[u32], weights: &[f32], smoothing: f32) -> Result<Tensor> {
+    let (rows, classes) = logits.dims2()?;
+    let rest = smoothing / classes as f32;
+    let mut wanted = Vec::with_capacity(rows * classes);
+    for (&target, &weight) in targets.iter().zip(weights) {
+        wanted.extend((0..classes as u32).map(|class| {
+            let own = if class == target { 1.0 - smoothing } else { 0.0 };
+            weight * (own + rest)
+        }));
+    }
+    let wanted = Tensor::from_vec(wanted, (rows, classes), logits.device())?;
+    Ok((candle_nn::ops::log_softmax(logits, D::Minus1)? * wanted)?.sum_all()?.neg()?)
+}
+
+/// Evaluates the final predictions; texts are cut as in training.
+///
+/// # Errors
+/// If the device fails.
+pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<Evaluation> {
+    let lengths: Vec<usize> =
+        texts.iter().map(|text| cut(&text.ids, options.max_len, options.keep).len()).collect();
+    let parts: Vec<Result<Vec<(usize, u32, f64)>>> = batches::by_length(&lengths, EVALUATION_BATCH)
+        .into_par_iter()
+        .map(|indices| {
+            let read: Vec<&[u32]> =
+                indices.iter().map(|&text| cut(&texts[text].ids, options.max_len, options.keep)).collect();
+            let batch = Batch::new(&read);
+            let logits = network.forward(&batch, &Pass::default(), &mut Pcg64::seed_from_u64(0))?;
+            let predictions: Vec<u32> = logits.argmax(D::Minus1)?.to_vec1()?;
+            let logs: Vec<Vec<f32>> = candle_nn::ops::log_softmax(&logits, D::Minus1)?.to_vec2()?;
+            let rows = batch.order.iter().zip(predictions).zip(logs);
+            Ok(rows
+                .map(|((&at, prediction), logs)| {
+                    let text = indices[at];
+                    (text, prediction, -f64::from(logs[texts[text].label as usize]))
+                })
+                .collect())
+        })
+        .collect();
+    let mut predictions = vec![0; texts.len()];
+    let mut losses = vec![0.0; texts.len()];
+    for part in parts {
+        for (text, prediction, loss) in part? {
+            (predictions[text], losses[text]) = (prediction, loss);
+        }
+    }
+    let right = predictions.iter().zip(texts).filter(|(prediction, text)| **prediction == text.label).count();
+    let count = texts.len().max(1) as f64;
+    Ok(Evaluation {
+        examples: texts.len(),
+        accuracy: right as f64 / count,
+        loss: losses.iter().sum::<f64>() / count,
+        predictions,
+    })
+}
+
+/// Puts weights into a network's variables.
+fn load(network: &Network, weights: &Weights) -> Result<()> {
+    for (name, var) in network.vars() {
+        var.set(&Tensor::from_slice(weights.get(name), var.shape(), var.device())?)?;
+    }
+    Ok(())
+}
+
+/// The running average of the weights (Polyak and Juditsky, 1992, with exponential forgetting).
+struct Average {
+    decay: f32,
+    steps: usize,
+    values: BTreeMap<String, Vec<f32>>,
+}
+
+impl Average {
+    fn new(network: &Network, decay: f32) -> Result<Self> {
+        let mut values = BTreeMap::new();
+        if decay > 0.0 {
+            for (name, var) in network.vars() {
+                values.insert(name.clone(), var.flatten_all()?.to_vec1()?);
+            }
+        }
+        Ok(Self { decay, steps: 0, values })
+    }
+
+    fn update(&mut self, network: &Network) -> Result<()> {
+        self.steps += 1;
+        // Young averages forget faster, so that the first steps do not linger.
+        let decay = self.decay.min(self.steps as f32 / (self.steps as f32 + 9.0));
+        for (name, average) in &mut self.values {
+            let now: Vec<f32> = network.vars()[name].flatten_all()?.to_vec1()?;
+            average
+                .iter_mut()
+                .zip(now)
+                .for_each(|(average, now)| *average += (now - *average) * (1.0 - decay));
+        }
+        Ok(())
+    }
+
+    /// Puts the average into the network; what was there is returned.
+    fn swap(&self, network: &Network) -> Result<BTreeMap<String, Tensor>> {
+        let mut before = BTreeMap::new();
+        for (name, average) in &self.values {
+            let var = &network.vars()[name];
+            before.insert(name.clone(), var.copy()?);
+            var.set(&Tensor::from_slice(average, var.shape(), var.device())?)?;
+        }
+        Ok(before)
+    }
+
+    fn swap_back(&self, network: &Network, before: BTreeMap<String, Tensor>) -> Result<()> {
+        for (name, tensor) in before {
+            network.vars()[&name].set(&tensor)?;
+        }
+        Ok(())
+    }
+}
