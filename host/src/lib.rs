@@ -1,11 +1,52 @@
-//! Telltale on the PC.
+//! Telltale on the PC: corpora, training with Candle, quantisation, the boards' toolchain.
+//!
+//! - [`corpus`]: labelled texts and their splits; [`vocabulary`]: words → ids
+//! - [`model`]: networks in f32 and their fused sequences; [`train`]: the loop
+//! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model
+//! - [`command`]: the verbs
 #![forbid(unsafe_code)]
 
 pub mod aligned;
 pub mod bytes;
+pub mod command;
+pub mod corpus;
 pub mod engine;
 pub mod files;
 pub mod model;
 pub mod quantise;
 pub mod train;
 pub mod vocabulary;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Telltale: recurrent text classification on microcontrollers
+#[derive(Parser, Debug)]
+#[command(name = "host", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    Train(Box<command::train::Args>),
+    Eval(command::eval::Args),
+    Run(command::run::Args),
+    Inspect(command::inspect::Args),
+}
+
+impl Cli {
+    /// Runs the verb.
+    ///
+    /// # Errors
+    /// One line: what was wrong, what was expected, what to do.
+    pub fn run(&self) -> Result<()> {
+        match &self.verb {
+            Verb::Train(args) => command::train::run(args),
+            Verb::Eval(args) => command::eval::run(args),
+            Verb::Run(args) => command::run::run(args),
+            Verb::Inspect(args) => command::inspect::run(args),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `eval`: the integer engine over a labelled corpus.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use clap::Args as ClapArgs;
+use serde::Serialize;
+use shared::Model;
+
+use crate::corpus::{self, CorpusArgs};
+use crate::engine::{classify_all, with_model};
+use crate::vocabulary::ids_of;
+
+/// Reads a labelled corpus with the integer engine, exactly as a chip would
+#[derive(ClapArgs, Clone, Debug)]
+pub struct Args {
+    /// The model, as `train --export` wrote it
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    #[command(flatten)]
+    corpus: CorpusArgs,
+    /// Which examples: all, or one of the splits that `train` makes with the same --seed
+    #[arg(long, value_enum, default_value_t = Split::All)]
+    split: Split,
+    /// The seed of the splits
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Results for machines; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Split {
+    All,
+    Train,
+    Valid,
+    Test,
+}
+
+#[derive(Serialize)]
+struct Report {
+    examples: usize,
+    accuracy: f64,
+    loss: f64,
+    labels: Vec<String>,
+    /// Rows are true labels, columns the engine's.
+    confusion: Vec<Vec<u64>>,
+    words: usize,
+    seconds: f64,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If the model or the corpus cannot be read, or their labels differ.
+pub fn run(args: &Args) -> Result<()> {
+    with_model(&args.model, |model| {
+        let report = evaluate(model, args)?;
+        if args.json.as_deref() != Some(std::path::Path::new("-")) {
+            print(&report);
+        }
+        match &args.json {
+            Some(path) => super::write_json(path, &report),
+            None => Ok(()),
+        }
+    })
+}
+
+fn examples(args: &Args) -> Result<Vec<(String, String)>> {
+    if args.split == Split::All {
+        return corpus::load_all(&args.corpus);
+    }
+    let corpus = corpus::load(&args.corpus, args.seed)?;
+    let part = match args.split {
+        Split::Train | Split::All => corpus.train,
+        Split::Valid => corpus.valid,
+        Split::Test => corpus.test,
+    };
+    ensure!(!part.is_empty(), "{}: that split is empty", corpus.name);
+    Ok(part
+        .into_iter()
+        .map(|example| (example.text, corpus.labels[example.label as usize].clone()))
+        .collect())
+}
+
+fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
+    let labels: Vec<String> = model.manifest().labels.split('\n').map(str::to_owned).collect();
+    let examples = examples(args)?;
+    let started = Instant::now();
+    let options = model.manifest().text;
+    let mut texts = Vec::new();
+    for (text, label) in &examples {
+        let Some(label) = labels.iter().position(|own| own == label) else {
+            anyhow::bail!(
+                "{}: the label `{label}` is unknown to the model, which knows {}",
+                args.corpus.data,
+                labels.join(", ")
+            );
+        };
+        texts.push((ids_of(text.as_bytes(), options, model.vocabulary()), label as u32));
+    }
+    let borrowed: Vec<(&[u32], u32)> = texts.iter().map(|(ids, label)| (&ids[..], *label)).collect();
+    let verdicts = classify_all(model, &borrowed)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let mut confusion = vec![vec![0u64; labels.len()]; labels.len()];
+    for (verdict, (_, label)) in verdicts.iter().zip(&texts) {
+        confusion[*label as usize][verdict.class] += 1;
+    }
+    let right: u64 = (0..labels.len()).map(|label| confusion[label][label]).sum();
+    let count = verdicts.len().max(1) as f64;
+    Ok(Report {
+        examples: verdicts.len(),
+        accuracy: right as f64 / count,
+        loss: verdicts.iter().map(|verdict| verdict.loss).sum::<f64>() / count,
+        labels,
+        confusion,
+        words: texts.iter().map(|(ids, _)| ids.len()).sum(),
+        seconds,
+    })
+}
+
+fn print(report: &Report) {
+    println!(
+        "{} texts, {} words in {:.2} s ({:.0} words/s)",
+        report.examples,
+        report.words,
+        report.seconds,
+        report.words as f64 / report.seconds
+    );
+    println!("accuracy {:.2} %, loss {:.4}", report.accuracy * 100.0, report.loss);
+    if report.labels.len() <= 12 {
+        let width = report.labels.iter().map(String::len).max().unwrap_or(0).max(7);
+        print!("\n{:>width$}", "");
+        report.labels.iter().for_each(|label| print!(" {label:>width$}"));
+        println!("  ← the engine's");
+        for (label, row) in report.labels.iter().zip(&report.confusion) {
+            print!("{label:>width$}");
+            row.iter().for_each(|count| print!(" {count:>width$}"));
+            println!();
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The verbs of the command line.
+
+pub mod eval;
+pub mod inspect;
+pub mod run;
+pub mod train;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+/// Writes a value as JSON to a file, or to standard output for `-`.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write_json(to: &Path, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value).context("cannot encode the JSON")?;
+    text.push('\n');
+    if to == Path::new("-") {
+        print!("{text}");
+        return Ok(());
+    }
+    crate::files::write(to, text.as_bytes())
+}

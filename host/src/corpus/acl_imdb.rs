@@ -1,0 +1,72 @@
+//! The layout of the Large Movie Review Dataset (Maas et al., 2011), from its archive.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use super::{Found, LONGEST_TEXT, utf8};
+
+/// Reads a `.tar.gz` (or plain `.tar`) with members `…/{train,test}/{neg,pos}/<id>_<rating>.txt`.
+///
+/// # Errors
+/// Names the archive and the member; a cut archive is told from a finished one.
+pub fn read_archive(path: &Path) -> Result<Vec<Found>> {
+    let name = path.display();
+    let file = File::open(path).with_context(|| format!("{name}: cannot be opened"))?;
+    let file = BufReader::with_capacity(1 << 16, file);
+    let input: Box<dyn Read> = if path.extension().is_some_and(|ending| ending == "tar") {
+        Box::new(file)
+    } else {
+        Box::new(flate2::read::GzDecoder::new(file))
+    };
+    let mut archive = tar::Archive::new(input);
+    let mut found = Vec::new();
+    let mut last = String::from("the start");
+    let broken = |last: &str| format!("{name}: damaged or cut off after {last}");
+    for entry in archive.entries().with_context(|| broken(&last))? {
+        let mut entry = entry.with_context(|| broken(&last))?;
+        let member = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if let Some((test, label, rating)) =
+            classify(&member).filter(|_| entry.header().entry_type().is_file())
+        {
+            let origin = format!("{name}: {member}");
+            ensure!(
+                entry.size() <= LONGEST_TEXT as u64,
+                "{origin}: {} bytes, {LONGEST_TEXT} is the most",
+                entry.size()
+            );
+            let mut bytes = Vec::with_capacity(entry.size() as usize);
+            entry.read_to_end(&mut bytes).with_context(|| broken(&last))?;
+            ensure!(bytes.len() as u64 == entry.size(), "{}", broken(&last));
+            found.push((
+                member.clone(),
+                Found { text: utf8(bytes, &origin)?, label: label.to_owned(), rating, test },
+            ));
+        }
+        last = member;
+    }
+    // The end of the stream carries the gzip checksum.
+    std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).with_context(|| broken(&last))?;
+    ensure!(
+        !found.is_empty(),
+        "{name}: no member looks like train/pos/<id>_<rating>.txt: this is no aclImdb archive"
+    );
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(found.into_iter().map(|(_, example)| example).collect())
+}
+
+/// Split, label and rating of a member.
+pub fn classify(member: &str) -> Option<(bool, &str, Option<u8>)> {
+    let mut parts = member.rsplit('/');
+    let file = parts.next()?.strip_suffix(".txt")?;
+    let label = parts.next().filter(|label| matches!(*label, "neg" | "pos"))?;
+    let test = match parts.next()? {
+        "train" => false,
+        "test" => true,
+        _ => return None,
+    };
+    let rating = file.rsplit_once('_').and_then(|(_, rating)| rating.parse().ok());
+    Some((test, label, rating))
+}

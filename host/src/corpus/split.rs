@@ -1,0 +1,46 @@
+//! Deterministic, stratified splits.
+
+use std::collections::HashMap;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_pcg::Pcg64;
+
+use super::Example;
+
+/// Cuts examples into train, valid and test: of each label the given shares, chosen by `seed`; equal
+/// texts stay together. The order within each part is that of the input.
+pub fn split(examples: Vec<Example>, classes: usize, valid: f64, test: f64, seed: u64) -> [Vec<Example>; 3] {
+    // Equal texts form a group; the first one's label decides about its stratum.
+    let mut groups: Vec<Vec<Vec<usize>>> = vec![Vec::new(); classes];
+    let mut place: HashMap<&str, (usize, usize)> = HashMap::new();
+    for (index, example) in examples.iter().enumerate() {
+        let stratum = example.label as usize;
+        let (stratum, group) = *place.entry(&example.text).or_insert_with(|| {
+            groups[stratum].push(Vec::new());
+            (stratum, groups[stratum].len() - 1)
+        });
+        groups[stratum][group].push(index);
+    }
+    let mut part = vec![0usize; examples.len()];
+    let mut random = Pcg64::seed_from_u64(seed);
+    for stratum in &mut groups {
+        stratum.shuffle(&mut random);
+        let count: usize = stratum.iter().map(Vec::len).sum();
+        let wanted = |share: f64| (count as f64 * share).round() as usize;
+        let mut rest = stratum.iter();
+        for (number, share) in [(2, test), (1, valid)] {
+            let mut taken = 0;
+            while taken < wanted(share) {
+                let Some(group) = rest.next() else { break };
+                group.iter().for_each(|&index| part[index] = number);
+                taken += group.len();
+            }
+        }
+    }
+    let mut parts = [Vec::new(), Vec::new(), Vec::new()];
+    for (example, part) in examples.into_iter().zip(part) {
+        parts[part].push(example);
+    }
+    parts
+}
