@@ -1,1 +1,29 @@
-//! x
+//! What all boards share: where the program starts, what it takes, how it stops.
+//!
+//! The board is chosen by `build.rs`; its folder in `boards/` holds the memory map, the driver and
+//! the capacities. On the PC this crate is empty.
+#![no_std]
+#![deny(unsafe_code)]
+#![cfg(target_os = "none")]
+
+#[cfg(target_arch = "arm")]
+pub use cortex_m_rt::entry;
+#[cfg(target_arch = "riscv32")]
+pub use riscv_rt::entry;
+
+/// Hardware: the only unsafe code of the firmware.
+#[allow(unsafe_code)]
+#[path = "../boards/drivers/mod.rs"]
+pub mod drivers;
+
+mod selected {
+    include!(concat!(env!("OUT_DIR"), "/board.rs"));
+}
+pub use selected::chosen as board;
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}

@@ -1,0 +1,98 @@
+//! What the linker knows: the model's region, how much flash and RAM is taken, and the engine's memory.
+
+use core::cell::UnsafeCell;
+use core::ptr::addr_of;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use shared::session::Footprint;
+
+use crate::board::{INPUT, POOL, SUMS, UNITS};
+
+unsafe extern "C" {
+    static _model_start: u8;
+    static _model_end: u8;
+    static _flash_start: u8;
+}
+
+#[cfg(target_arch = "arm")]
+mod symbols {
+    unsafe extern "C" {
+        pub static __sidata: u8;
+        pub static __sdata: u8;
+        pub static __edata: u8;
+        pub static __ebss: u8;
+    }
+}
+
+#[cfg(target_arch = "riscv32")]
+mod symbols {
+    unsafe extern "C" {
+        #[link_name = "__sidata"]
+        pub static __sidata: u8;
+        #[link_name = "__sdata"]
+        pub static __sdata: u8;
+        #[link_name = "__edata"]
+        pub static __edata: u8;
+        #[link_name = "__ebss"]
+        pub static __ebss: u8;
+    }
+}
+
+/// Places a model in the region at build time (`MODEL=model.bin`).
+#[allow(unused_macros)]
+macro_rules! embed_model {
+    ($bytes:expr) => {
+        #[repr(C, align(16))]
+        struct Aligned<T>(T);
+
+        // SAFETY: the section is the model's region, which nothing else uses.
+        #[unsafe(link_section = ".model")]
+        #[used]
+        static MODEL: Aligned<[u8; $bytes.len()]> = Aligned(*$bytes);
+    };
+}
+
+include!(concat!(env!("OUT_DIR"), "/model.rs"));
+
+/// The flash region that starts with the model, whether embedded or written there later.
+#[must_use]
+pub fn model_region() -> &'static [u8] {
+    let (start, end) = (addr_of!(_model_start), addr_of!(_model_end));
+    // SAFETY: memory.x reserves the region from start to end for the model; it is readable, and nothing
+    // writes to it while the program runs.
+    unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) }
+}
+
+/// What the program takes of flash and RAM, stack aside.
+#[must_use]
+pub fn footprint(board: &'static str) -> Footprint {
+    let address = |symbol: *const u8| symbol.addr();
+    let data = address(addr_of!(symbols::__edata)) - address(addr_of!(symbols::__sdata));
+    let flash = address(addr_of!(symbols::__sidata)) + data - address(addr_of!(_flash_start));
+    let ram = address(addr_of!(symbols::__ebss)) - address(addr_of!(symbols::__sdata));
+    Footprint { board, flash: flash as u32, ram: ram as u32 }
+}
+
+/// The engine's memory, of the board's capacities.
+pub type Memory = shared::Memory<UNITS, POOL, INPUT, SUMS>;
+
+struct Once(UnsafeCell<Memory>, AtomicBool);
+
+// SAFETY: `memory` hands the cell out at most once.
+unsafe impl Sync for Once {}
+
+static MEMORY: Once = Once(UnsafeCell::new(Memory::new()), AtomicBool::new(false));
+
+/// The engine's memory, for the one who asks first; asking again stops the program.
+#[must_use]
+pub fn memory() -> &'static mut Memory {
+    if MEMORY.1.load(Ordering::Relaxed) {
+        loop {
+            core::hint::spin_loop();
+        }
+    }
+    MEMORY.1.store(true, Ordering::Relaxed);
+    // SAFETY: there is one core and no interrupt handler, so nobody comes between load and store: this is
+    // the only reference there will ever be.
+    unsafe { &mut *MEMORY.0.get() }
+}

@@ -1,0 +1,9 @@
+//! Drivers that boards choose from, and what the linker knows.
+
+pub mod cmsdk_uart;
+pub mod linker;
+pub mod nrf51_uart;
+pub mod ns16550;
+mod registers;
+
+pub use linker::{footprint, memory, model_region};

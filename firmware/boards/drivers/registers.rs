@@ -1,0 +1,44 @@
+//! Memory-mapped registers.
+
+/// A block of registers at a fixed address.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers(usize);
+
+impl Registers {
+    /// The block at `base`.
+    ///
+    /// # Safety
+    /// A peripheral must be there, and volatile accesses of the offsets used must have no effect on
+    /// memory that Rust owns.
+    pub const unsafe fn new(base: usize) -> Self {
+        Self(base)
+    }
+
+    /// Reads the 32-bit register at `offset`.
+    #[inline(always)]
+    pub fn read(self, offset: usize) -> u32 {
+        // SAFETY: `new` promises a peripheral; registers are aligned words.
+        unsafe { core::ptr::with_exposed_provenance::<u32>(self.0 + offset).read_volatile() }
+    }
+
+    /// Writes the 32-bit register at `offset`.
+    #[inline(always)]
+    pub fn write(self, offset: usize, value: u32) {
+        // SAFETY: as in `read`.
+        unsafe { core::ptr::with_exposed_provenance_mut::<u32>(self.0 + offset).write_volatile(value) }
+    }
+
+    /// Reads the 8-bit register at `offset`.
+    #[inline(always)]
+    pub fn read_byte(self, offset: usize) -> u8 {
+        // SAFETY: as in `read`; bytes are always aligned.
+        unsafe { core::ptr::with_exposed_provenance::<u8>(self.0 + offset).read_volatile() }
+    }
+
+    /// Writes the 8-bit register at `offset`.
+    #[inline(always)]
+    pub fn write_byte(self, offset: usize, value: u8) {
+        // SAFETY: as in `read_byte`.
+        unsafe { core::ptr::with_exposed_provenance_mut::<u8>(self.0 + offset).write_volatile(value) }
+    }
+}

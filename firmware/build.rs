@@ -1,0 +1,62 @@
+//! Picks the board: its memory map for the linker, its driver for the code, a model if one is embedded.
+//!
+//! `BOARD` names a folder of `boards/` (mps2-an386 if unset), `MODEL` a model file to embed.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=BOARD");
+    println!("cargo:rerun-if-env-changed=MODEL");
+    if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
+        return;
+    }
+    if let Err(message) = prepare() {
+        eprintln!("error: {message}");
+        std::process::exit(1);
+    }
+}
+
+fn prepare() -> Result<(), String> {
+    let variable = |name: &str| env::var(name).map_err(|error| format!("{name}: {error}"));
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    let boards = Path::new(&variable("CARGO_MANIFEST_DIR")?).join("boards");
+    let board = env::var("BOARD").unwrap_or_else(|_| "mps2-an386".to_owned());
+    let folder = boards.join(&board);
+    println!("cargo:rerun-if-changed={}", folder.display());
+    let description = fs::read_to_string(folder.join("board.toml"))
+        .map_err(|_| format!("BOARD={board}: no such board; `cargo run -p host -- boards` lists them"))?;
+    let target = variable("TARGET")?;
+    if !description.contains(&format!("target = \"{target}\"")) {
+        return Err(format!(
+            "BOARD={board} is not built for {target}: see target in {}",
+            folder.join("board.toml").display()
+        ));
+    }
+    let copy = |from: PathBuf, to: &str| {
+        fs::copy(&from, out.join(to)).map_err(|error| format!("{}: {error}", from.display()))
+    };
+    copy(folder.join("memory.x"), "memory.x")?;
+    let source = format!("#[path = {:?}]\npub mod chosen;\n", folder.join("board.rs"));
+    write(&out.join("board.rs"), &source)?;
+    let model = match env::var("MODEL") {
+        Ok(path) if !path.is_empty() => {
+            println!("cargo:rerun-if-changed={path}");
+            copy(PathBuf::from(path), "model.bin")?;
+            "embed_model!(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/model.bin\")));\n"
+        }
+        _ => "",
+    };
+    write(&out.join("model.rs"), model)?;
+    println!("cargo:rustc-link-search={}", out.display());
+    println!("cargo:rustc-link-arg-bins=--nmagic");
+    if target.starts_with("riscv") {
+        println!("cargo:rustc-link-arg-bins=-Tmemory.x");
+    }
+    println!("cargo:rustc-link-arg-bins=-Tlink.x");
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}

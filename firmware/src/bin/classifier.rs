@@ -1,0 +1,24 @@
+//! Reads text from the board's UART and answers with a line per word.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+#![forbid(unsafe_code)]
+
+#[cfg(target_os = "none")]
+#[firmware::entry]
+fn main() -> ! {
+    use firmware::{board, drivers};
+
+    let mut uart = board::uart();
+    let footprint = drivers::footprint(board::NAME);
+    let memory = drivers::memory();
+    loop {
+        // A UART never ends and never fails, so neither does this.
+        let _ = shared::session::serve(&mut uart, drivers::model_region(), memory, &footprint);
+    }
+}
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    eprintln!(
+        "this program runs on a chip: try `cargo run -p host -- qemu --board microbit --model model.bin`"
+    );
+}
