@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod aligned;
+pub mod board;
 pub mod bytes;
 pub mod command;
 pub mod corpus;
@@ -14,6 +15,7 @@ pub mod engine;
 pub mod files;
 pub mod model;
 pub mod quantise;
+pub mod toolchain;
 pub mod train;
 pub mod vocabulary;
 
@@ -34,6 +36,8 @@ enum Verb {
     Eval(command::eval::Args),
     Run(command::run::Args),
     Inspect(command::inspect::Args),
+    Qemu(command::qemu::Args),
+    Boards(command::boards::Args),
 }
 
 impl Cli {
@@ -47,6 +51,8 @@ impl Cli {
             Verb::Eval(args) => command::eval::run(args),
             Verb::Run(args) => command::run::run(args),
             Verb::Inspect(args) => command::inspect::run(args),
+            Verb::Qemu(args) => command::qemu::run(args),
+            Verb::Boards(args) => command::boards::run(args),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The verbs of the command line.
 
+pub mod boards;
 pub mod eval;
 pub mod inspect;
+pub mod qemu;
 pub mod run;
 pub mod train;
 

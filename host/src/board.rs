@@ -1,0 +1,113 @@
+//! The boards: data read from `firmware/boards/<board>/board.toml`.
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+/// A board that Telltale runs on.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Board {
+    /// The name of its folder.
+    #[serde(skip)]
+    pub name: &'static str,
+    /// The Rust target triple.
+    pub target: String,
+    /// The processor core.
+    pub core: String,
+    /// Core clock in Hz.
+    pub clock_hz: u64,
+    /// Extra flags for the compiler.
+    #[serde(default)]
+    pub rustflags: Vec<String>,
+    /// What a user of the real board should know.
+    pub remark: String,
+    /// Its memories.
+    pub memory: Memory,
+    /// Its emulation.
+    pub qemu: Qemu,
+}
+
+/// A board's memories, sizes in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Flash for the program, the model's region not included.
+    pub flash: u64,
+    /// RAM.
+    pub ram: u64,
+    /// Where the model's region starts.
+    pub model_address: u64,
+    /// The model's region.
+    pub model: u64,
+}
+
+/// How QEMU emulates a board.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Qemu {
+    /// The program.
+    pub program: String,
+    /// Its arguments, machine first.
+    pub arguments: Vec<String>,
+    /// Debian's package that holds it.
+    pub package: String,
+}
+
+/// One line a board.
+const BOARDS: [(&str, &str); 7] = [
+    ("microbit", include_str!("../../firmware/boards/microbit/board.toml")),
+    ("mps2-an385", include_str!("../../firmware/boards/mps2-an385/board.toml")),
+    ("mps2-an386", include_str!("../../firmware/boards/mps2-an386/board.toml")),
+    ("mps2-an500", include_str!("../../firmware/boards/mps2-an500/board.toml")),
+    ("mps2-an505", include_str!("../../firmware/boards/mps2-an505/board.toml")),
+    ("mps3-an547", include_str!("../../firmware/boards/mps3-an547/board.toml")),
+    ("riscv-virt", include_str!("../../firmware/boards/riscv-virt/board.toml")),
+];
+
+/// All boards.
+///
+/// # Errors
+/// If a description is malformed, which a test excludes.
+pub fn all() -> Result<Vec<Board>> {
+    BOARDS
+        .iter()
+        .map(|&(name, text)| {
+            let board: Board = toml::from_str(text).with_context(|| format!("boards/{name}/board.toml"))?;
+            Ok(Board { name, ..board })
+        })
+        .collect()
+}
+
+/// The board of that name.
+///
+/// # Errors
+/// If there is none; the error lists the names.
+pub fn find(name: &str) -> Result<Board> {
+    let boards = all()?;
+    match boards.iter().find(|board| board.name == name) {
+        Some(board) => Ok(board.clone()),
+        None => {
+            let names: Vec<_> = boards.iter().map(|board| board.name).collect();
+            bail!("--board {name}: no such board; there are {}", names.join(", "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_folder_is_a_board() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../firmware/boards");
+        let mut folders: Vec<String> = std::fs::read_dir(folder)
+            .expect("there are boards")
+            .map(|entry| entry.expect("readable").file_name().into_string().expect("ASCII"))
+            .filter(|name| name != "drivers")
+            .collect();
+        folders.sort();
+        let boards = all().expect("all descriptions are sound");
+        assert!(folders.iter().eq(boards.iter().map(|board| board.name)));
+        assert!(find("pdp-11").expect_err("unknown").to_string().contains("mps2-an386"));
+    }
+}
