@@ -16,6 +16,7 @@ pub use riscv_rt::entry;
 #[path = "../boards/drivers/mod.rs"]
 pub mod drivers;
 
+#[allow(unsafe_code)]
 mod selected {
     include!(concat!(env!("OUT_DIR"), "/board.rs"));
 }
