@@ -68,7 +68,7 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
         model: &'m Model<'a>,
         memory: &'m mut Memory<UNITS, POOL, INPUT, SUMS>,
     ) -> Result<Self, Error> {
-        memory.state = State::new(model)?;
+        memory.state.fit(model)?;
         Scratch::<INPUT, SUMS>::check(model)?;
         let tokeniser = Tokeniser::new(model.manifest().text);
         Ok(Self { model, memory, tokeniser, tracing: false })

@@ -311,17 +311,25 @@ impl<const UNITS: usize, const POOL: usize> State<UNITS, POOL> {
     /// # Errors
     /// [`Error::Capacity`] if the model needs more than `UNITS` or `POOL`.
     pub fn new(model: &Model<'_>) -> Result<Self, Error> {
-        let needs = model.needs();
         let mut state = Self::empty();
-        state
-            .units
+        state.fit(model)?;
+        Ok(state)
+    }
+
+    /// Becomes, in place, the state of a model at the start of a text.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn fit(&mut self, model: &Model<'_>) -> Result<(), Error> {
+        let needs = model.needs();
+        self.units
             .resize_default(needs.units)
             .map_err(|_| Error::Capacity("state (UNITS)", needs.units as u32, UNITS as u32))?;
-        state
-            .pool
+        self.pool
             .resize_default(needs.pool)
             .map_err(|_| Error::Capacity("pooling (POOL)", needs.pool as u32, POOL as u32))?;
-        Ok(state)
+        self.reset();
+        Ok(())
     }
 
     /// Back to the start of a text.
