@@ -37,7 +37,13 @@ fn prepare() -> Result<(), String> {
         fs::copy(&from, out.join(to)).map_err(|error| format!("{}: {error}", from.display()))
     };
     copy(folder.join("memory.x"), "memory.x")?;
-    let source = format!("#[path = {:?}]\npub mod chosen;\n", folder.join("board.rs"));
+    let mut source = format!("#[path = {:?}]\npub mod chosen;\n", folder.join("board.rs"));
+    for name in ["units", "pool", "input", "sums"] {
+        let value =
+            capacity(&description, name).ok_or(format!("{board}/board.toml: no `{name}` in [capacity]"))?;
+        source +=
+            &format!("/// `{name}` of board.toml.\npub const {}: usize = {value};\n", name.to_uppercase());
+    }
     write(&out.join("board.rs"), &source)?;
     let model = match env::var("MODEL") {
         Ok(path) if !path.is_empty() => {
@@ -55,6 +61,13 @@ fn prepare() -> Result<(), String> {
     }
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     Ok(())
+}
+
+/// The number of a line `name = number`.
+fn capacity(description: &str, name: &str) -> Option<usize> {
+    let line =
+        description.lines().find(|line| line.split('=').next().is_some_and(|key| key.trim() == name))?;
+    line.split('=').nth(1)?.trim().parse().ok()
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -21,6 +21,7 @@ mod selected {
     include!(concat!(env!("OUT_DIR"), "/board.rs"));
 }
 pub use selected::chosen as board;
+pub use selected::{INPUT, POOL, SUMS, UNITS};
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -23,6 +23,8 @@ pub struct Board {
     pub remark: String,
     /// Its memories.
     pub memory: Memory,
+    /// The engine's capacities.
+    pub capacity: Capacity,
     /// Its emulation.
     pub qemu: Qemu,
 }
@@ -39,6 +41,20 @@ pub struct Memory {
     pub model_address: u64,
     /// The model's region.
     pub model: u64,
+}
+
+/// The sizes of the engine's memory that the firmware is compiled with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capacity {
+    /// i16 of state: the units of all layers, twice for LSTM.
+    pub units: u64,
+    /// i32 of pooling: the units of the last layer.
+    pub pool: u64,
+    /// i16 of activations: the widest input, rounded up to 8.
+    pub input: u64,
+    /// i32 of sums: 4 per unit of a GRU or LSTM layer, 1 of an RNN, and 2.
+    pub sums: u64,
 }
 
 /// How QEMU emulates a board.

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use shared::session::Footprint;
 
-use crate::board::{INPUT, POOL, SUMS, UNITS};
+use crate::{INPUT, POOL, SUMS, UNITS};
 
 unsafe extern "C" {
     static _model_start: u8;

@@ -5,15 +5,6 @@ use crate::drivers::nrf51_uart::Uart;
 /// The board's name.
 pub const NAME: &str = "microbit";
 
-/// i16 of state: an RNN, GRU or LSTM layer of 256, or several smaller ones.
-pub const UNITS: usize = 1024;
-/// i32 of pooling: units of the last layer.
-pub const POOL: usize = 256;
-/// i16 of activations: the widest input, rounded up to 8.
-pub const INPUT: usize = 256;
-/// i32 of sums: 4 per unit of a GRU or LSTM layer, 1 of an RNN, and 2.
-pub const SUMS: usize = 1026;
-
 /// The serial port that the session runs on.
 #[must_use]
 pub fn uart() -> Uart {

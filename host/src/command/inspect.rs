@@ -4,21 +4,194 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
+use serde::Serialize;
+use shared::Model;
+use shared::blob::Kind;
+use shared::classifier::pooling_name;
 
+use crate::board;
 use crate::engine::with_model;
 
-/// Shows what is in a model: bytes by part, formats, provenance, and the boards that it fits
+/// Shows what is in a model: bytes by part, shape, provenance, and the boards that it fits
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The model, as `train --export` wrote it
     #[arg(value_name = "FILE")]
     model: PathBuf,
+    /// Results for machines; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    digest: String,
+    bytes: usize,
+    labels: Vec<String>,
+    words: u32,
+    punctuation: bool,
+    embed: usize,
+    embed_bits: u32,
+    layers: Vec<LayerReport>,
+    pooling: &'static str,
+    head_hidden: usize,
+    macs_per_word: usize,
+    state_bytes: usize,
+    scratch_bytes: usize,
+    parts: Vec<PartReport>,
+    writer: String,
+    corpus: String,
+    corpus_sha256: String,
+    seed: u64,
+    examples: u32,
+    quantised_valid_accuracy: Option<f64>,
+    quantised_test_accuracy: Option<f64>,
+    agreement: Option<f64>,
+    boards: Vec<BoardReport>,
+}
+
+#[derive(Serialize)]
+struct LayerReport {
+    cell: &'static str,
+    inputs: usize,
+    hidden: usize,
+}
+
+#[derive(Serialize)]
+struct PartReport {
+    part: &'static str,
+    bytes: u32,
+}
+
+#[derive(Serialize)]
+struct BoardReport {
+    board: &'static str,
+    fits: bool,
+    reason: String,
 }
 
 /// Runs the verb.
 ///
 /// # Errors
-/// If the model cannot be read.
+/// If the model cannot be read or the JSON not be written.
 pub fn run(args: &Args) -> Result<()> {
-    with_model(&args.model, |_model| Ok(()))
+    with_model(&args.model, |model| {
+        let report = report(model)?;
+        match &args.json {
+            Some(path) => super::write_json(path, &report),
+            None => {
+                print(&report);
+                Ok(())
+            }
+        }
+    })
+}
+
+fn part_name(kind: u8) -> &'static str {
+    const NAMES: [(Kind, &str); 4] = [
+        (Kind::Vocabulary, "vocabulary"),
+        (Kind::Embedding, "embedding"),
+        (Kind::Layer, "layer"),
+        (Kind::Head, "head"),
+    ];
+    NAMES.iter().find(|(own, _)| *own as u8 == kind).map_or("unknown, skipped", |(_, name)| name)
+}
+
+fn report(model: &Model<'_>) -> Result<Report> {
+    let manifest = model.manifest();
+    let provenance = &manifest.provenance;
+    let share = |units: Option<u16>| units.map(|units| f64::from(units) / 10_000.0);
+    let needs = model.needs();
+    let mut parts: Vec<PartReport> = manifest
+        .sections
+        .iter()
+        .map(|section| PartReport { part: part_name(section.kind), bytes: section.length })
+        .collect();
+    let sections: u32 = parts.iter().map(|part| part.bytes).sum();
+    parts.push(PartReport { part: "header, manifest, padding", bytes: model.bytes() as u32 - sections });
+    let (layers, head) = model.macs();
+    Ok(Report {
+        digest: format!("{:08x}", model.digest()),
+        bytes: model.bytes(),
+        labels: manifest.labels.split('\n').map(str::to_owned).collect(),
+        words: model.vocabulary().len(),
+        punctuation: manifest.text.punctuation,
+        embed: model.embedding().width(),
+        embed_bits: model.embedding().bits(),
+        layers: model
+            .layers()
+            .iter()
+            .map(|layer| LayerReport {
+                cell: layer.cell().name(),
+                inputs: layer.inputs(),
+                hidden: layer.hidden(),
+            })
+            .collect(),
+        pooling: pooling_name(manifest.pooling),
+        head_hidden: model.head().hidden(),
+        macs_per_word: layers + head,
+        state_bytes: 2 * needs.units + 4 * needs.pool,
+        scratch_bytes: 2 * needs.input + 4 * needs.sums,
+        parts,
+        writer: provenance.writer.to_owned(),
+        corpus: provenance.corpus.to_owned(),
+        corpus_sha256: provenance.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        seed: provenance.seed,
+        examples: provenance.examples,
+        quantised_valid_accuracy: share(provenance.metrics.quantised_valid),
+        quantised_test_accuracy: share(provenance.metrics.quantised_test),
+        agreement: share(provenance.metrics.agreement),
+        boards: board::all()?.iter().map(|board| fit(model, board)).collect(),
+    })
+}
+
+fn fit(model: &Model<'_>, board: &board::Board) -> BoardReport {
+    let needs = model.needs();
+    let checks = [
+        ("flash for the model", model.bytes() as u64, board.memory.model),
+        ("state (UNITS)", needs.units as u64, board.capacity.units),
+        ("pooling (POOL)", needs.pool as u64, board.capacity.pool),
+        ("activations (INPUT)", needs.input as u64, board.capacity.input),
+        ("sums (SUMS)", needs.sums as u64, board.capacity.sums),
+    ];
+    let reason = checks.iter().find(|(_, needed, there)| needed > there);
+    BoardReport {
+        board: board.name,
+        fits: reason.is_none(),
+        reason: reason
+            .map_or_else(String::new, |(what, needed, there)| format!("{what}: needs {needed}, has {there}")),
+    }
+}
+
+fn print(report: &Report) {
+    let percent =
+        |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.2} %", share * 100.0));
+    println!("model {}, {} bytes, by {}", report.digest, report.bytes, report.writer);
+    println!("labels: {}", report.labels.join(", "));
+    println!("words: {}{}", report.words, if report.punctuation { ", `!` and `?` among them" } else { "" });
+    print!("network: embedding {} (i{})", report.embed, report.embed_bits);
+    report.layers.iter().for_each(|layer| print!(" → {} {}", layer.cell, layer.hidden));
+    print!(" → {}", report.pooling);
+    if report.head_hidden > 0 {
+        print!(" → relu {}", report.head_hidden);
+    }
+    println!(" → {}", report.labels.len());
+    println!("per word: {} multiply-accumulates", report.macs_per_word);
+    println!("RAM: {} bytes of state, {} bytes of scratch", report.state_bytes, report.scratch_bytes);
+    println!("trained on {} ({} texts), seed {}", report.corpus, report.examples, report.seed);
+    println!("corpus SHA-256: {}", report.corpus_sha256);
+    println!(
+        "quantised accuracy: validation {}, test {}; agreement with float {}",
+        percent(report.quantised_valid_accuracy),
+        percent(report.quantised_test_accuracy),
+        percent(report.agreement)
+    );
+    println!("\n{:<28} {:>9}", "part", "bytes");
+    for part in &report.parts {
+        println!("{:<28} {:>9}", part.part, part.bytes);
+    }
+    println!();
+    for board in &report.boards {
+        println!("{:<12} {}", board.board, if board.fits { "fits" } else { &board.reason });
+    }
 }

@@ -1,0 +1,111 @@
+//! The verbs as a user calls them.
+
+use serde_json::Value;
+use tests::{fail, folder, host, nasty_texts, succeed, text, train};
+
+#[test]
+fn train_eval_run_inspect() {
+    let folder = folder();
+    let model = folder.path().join("model.bin");
+    let json = folder.path().join("train.json");
+    let lines = succeed(&["train", "--epochs", "2", "--export", text(&model), "--json", text(&json)], b"");
+    let lines = String::from_utf8(lines).expect("UTF-8");
+    assert_eq!(lines.lines().filter(|line| line.starts_with("epoch ")).count(), 2, "{lines}");
+    let report: Value = serde_json::from_slice(&std::fs::read(&json).expect("written")).expect("JSON");
+    for keys in ["cell", "layers", "embed", "hidden", "vocab", "parameters"] {
+        assert!(!report["model"][keys].is_null(), "model.{keys}");
+    }
+    for keys in ["epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy", "seconds"] {
+        assert!(report["epochs"][1][keys].is_number(), "epochs.{keys}");
+    }
+    for split in ["valid", "test"] {
+        for keys in ["examples", "accuracy", "loss"] {
+            assert!(report[split][keys].is_number(), "{split}.{keys}");
+        }
+    }
+    for keys in ["valid_accuracy", "test_accuracy", "agreement"] {
+        assert!(report["quantised"][keys].is_number(), "quantised.{keys}");
+    }
+    let size = std::fs::metadata(&model).expect("written").len();
+    assert_eq!(report["blob"]["bytes"].as_u64(), Some(size));
+    assert!(report["blob"]["vocab_bytes"].is_number() && report["blob"]["weight_bytes"].is_number());
+
+    // The same split, read by the integer engine alone, gives the accuracy that training stated.
+    let stated = report["quantised"]["test_accuracy"].as_f64().expect("a number");
+    let output = succeed(&["eval", "--model", text(&model), "--split", "test", "--json", "-"], b"");
+    let evaluation: Value = serde_json::from_slice(&output).expect("JSON");
+    assert!((evaluation["accuracy"].as_f64().expect("a number") - stated).abs() < 1e-9);
+    let confusion = evaluation["confusion"].as_array().expect("rows");
+    let sum: u64 =
+        confusion.iter().flat_map(|row| row.as_array().expect("columns")).filter_map(Value::as_u64).sum();
+    assert_eq!(Some(sum), evaluation["examples"].as_u64());
+    assert!(
+        evaluation["words"].is_number()
+            && evaluation["seconds"].is_number()
+            && evaluation["loss"].is_number()
+    );
+
+    let shown = String::from_utf8(succeed(&["inspect", text(&model)], b"")).expect("UTF-8");
+    for part in ["vocabulary", "embedding", "layer", "head", "microbit", "mps2-an386"] {
+        assert!(shown.contains(part), "{part}:\n{shown}");
+    }
+}
+
+#[test]
+fn run_prints_a_line_per_word() {
+    let folder = folder();
+    let model = folder.path().join("model.bin");
+    train(&model, &[]);
+    let plain = succeed(&["run", "--model", text(&model)], b"A good film.\n\nBad!");
+    let plain = String::from_utf8(plain).expect("UTF-8");
+    let words: Vec<Vec<&str>> = plain.lines().map(|line| line.split('\t').collect()).collect();
+    let starts: Vec<_> = words.iter().map(|fields| (fields[0], fields[1])).collect();
+    assert_eq!(starts, [("0", "a"), ("1", "good"), ("2", "film"), ("0", "bad"), ("1", "!")]);
+    for fields in &words {
+        assert_eq!(fields.len(), 4, "{plain}");
+        let probability: f64 = fields[3].parse().expect("a number");
+        assert!((0.5..=1.0).contains(&probability) && fields[3].len() == 6);
+    }
+    let traced = succeed(&["run", "--trace", "--model", text(&model)], &nasty_texts());
+    let traced = String::from_utf8(traced).expect("words are UTF-8");
+    for line in traced.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        assert_eq!(fields.len(), 6, "{line}");
+        assert!(fields[1].len() <= 32 && fields[5].len() == 16, "{line}");
+        assert!(u64::from_str_radix(fields[5], 16).is_ok(), "{line}");
+    }
+    assert!(traced.lines().count() > 1000);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_file() {
+    let folder = folder();
+    let [first, second, third] = ["a", "b", "c"].map(|name| folder.path().join(name));
+    train(&first, &["--seed", "5"]);
+    train(&second, &["--seed", "5"]);
+    train(&third, &["--seed", "6"]);
+    let [first, second, third] = [first, second, third].map(|path| std::fs::read(path).expect("written"));
+    assert!(first == second, "the same seed gave two models");
+    assert!(first != third, "the seed has no effect");
+}
+
+#[test]
+fn every_verb_has_help_and_wrong_flags_are_explained() {
+    for verb in ["train", "eval", "run", "inspect", "qemu", "boards"] {
+        assert!(!succeed(&[verb, "--help"], b"").is_empty());
+    }
+    assert_eq!(host(&["train", "--no-such-flag"], b"").status.code(), Some(2));
+    assert!(fail(&["train", "--layers", "9"]).contains("1 to 4"));
+    assert!(fail(&["train", "--embed-bits", "5"]).contains("4 or 8"));
+    assert!(fail(&["train", "--valid", "0.7", "--test", "0.7"]).contains("--valid"));
+    assert!(fail(&["train", "--dropout", "1.5"]).contains("--dropout"));
+    assert!(fail(&["qemu", "--board", "pdp-11", "--model", "none"]).contains("microbit"));
+}
+
+#[test]
+fn boards_are_listed() {
+    let lines = String::from_utf8(succeed(&["boards"], b"")).expect("UTF-8");
+    assert!(lines.contains("microbit") && lines.contains("Cortex-M4"));
+    let json: Value = serde_json::from_slice(&succeed(&["boards", "--json", "-"], b"")).expect("JSON");
+    assert_eq!(json[0]["board"], "microbit");
+}
