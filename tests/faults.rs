@@ -130,12 +130,12 @@ fn bad_models() {
     let path = folder.path().join("model.bin");
     train(&path, &[]);
     let good = fs::read(&path).expect("written");
-    let damage: [(&str, &dyn Fn(&mut Vec<u8>)); 5] = [
-        ("wrong CRC-32", &|bytes| bytes[500] ^= 1),
-        ("wrong length", &|bytes| bytes.truncate(bytes.len() - 1)),
-        ("wrong magic", &|bytes| bytes[0] = b'?'),
-        ("version unknown", &|bytes| bytes[8] = 9),
-        ("fewer bytes", &|bytes| bytes.truncate(7)),
+    let damage: [(&str, fn(&mut Vec<u8>)); 5] = [
+        ("wrong CRC-32", |bytes| bytes[500] ^= 1),
+        ("wrong length", |bytes| bytes.truncate(bytes.len() - 1)),
+        ("wrong magic", |bytes| bytes[0] = b'?'),
+        ("version unknown", |bytes| bytes[8] = 9),
+        ("fewer bytes", |bytes| bytes.truncate(7)),
     ];
     for (expected, damage) in damage {
         let mut bytes = good.clone();

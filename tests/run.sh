@@ -1,6 +1,42 @@
 #!/usr/bin/env bash
-# All checks: formatting, lints, tests. From any folder: bash tests/run.sh
-set -eu
+# All checks of the project: formatting, lints, unit tests, bare-metal builds, emulated boards.
+# Installs what is missing with apt-get if it may, otherwise says what to install and fails.
+set -euo pipefail
 cd "$(dirname "$0")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+stop() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+command -v cargo >/dev/null || stop "no cargo: install Rust with rustup (https://rustup.rs), then run this again"
+cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
+    stop "no rustfmt or clippy: run 'rustup component add rustfmt clippy'"
+
+packages=()
+command -v cc >/dev/null || packages+=(gcc libc6-dev)
+command -v qemu-system-arm >/dev/null || packages+=(qemu-system-arm)
+command -v qemu-system-riscv32 >/dev/null || packages+=(qemu-system-misc)
+sources() { [ -f "$("$1" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; }
+cores() {
+    local target
+    for target in $(sed -n 's/^target = "\(.*\)"/\1/p' firmware/boards/*/board.toml | sort -u); do
+        ls "$(rustc --print target-libdir --target "$target")"/libcore-* >/dev/null 2>&1 || return 1
+    done
+}
+if ! cores && ! sources rustc && ! sources /usr/bin/rustc; then
+    packages+=(rustc-web cargo-web rust-web-src)
+fi
+if [ ${#packages[@]} -gt 0 ]; then
+    install="apt-get update && apt-get install -y --no-install-recommends ${packages[*]}"
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || stop "missing: ${packages[*]}; run '$install'"
+    say "installing ${packages[*]}"
+    bash -c "$install"
+fi
+
+say "formatting"
 cargo fmt --all -- --check
-cargo test --quiet -p shared -p host
+say "lints"
+cargo clippy --workspace --all-targets -- --deny warnings
+say "unit and property tests"
+cargo test --package shared --package host
+say "end-to-end suites and emulated boards"
+cargo test --package tests

@@ -94,7 +94,7 @@ impl Error {
             Self::TooShort(_) => Some(super::HEADER_BYTES as u32),
             Self::Misaligned(_) => Some(0),
             Self::Magic(_) => Some(u32::from_le_bytes([b'T', b'E', b'L', b'L'])),
-            Self::Version(_) => Some(super::VERSION as u32),
+            Self::Version(_) => Some(super::VERSION),
             Self::Length(_, expected)
             | Self::Checksum(_, expected)
             | Self::Content(_, _, expected)

@@ -122,7 +122,7 @@ fn exp(x: f32) -> f32 {
     let power = (whole.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let whole = whole - ROUND;
     // ln 2 in two parts (Cody and Waite), then Taylor to the seventh order.
-    let rest = whole.mul_add(-0.693_359_375, x);
+    let rest = whole.mul_add(-0.693_359_4, x);
     let rest = whole.mul_add(2.121_944_4e-4, rest);
     let mut sum = 1.0 / 5040.0;
     for factor in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
