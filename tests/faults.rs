@@ -130,7 +130,8 @@ fn bad_models() {
     let path = folder.path().join("model.bin");
     train(&path, &[]);
     let good = fs::read(&path).expect("written");
-    let damage: [(&str, fn(&mut Vec<u8>)); 5] = [
+    type Damage = fn(&mut Vec<u8>);
+    let damage: [(&str, Damage); 5] = [
         ("wrong CRC-32", |bytes| bytes[500] ^= 1),
         ("wrong length", |bytes| bytes.truncate(bytes.len() - 1)),
         ("wrong magic", |bytes| bytes[0] = b'?'),
