@@ -19,7 +19,7 @@ fn agree(board: &Board, program: &Path, model: &Path, input: &[u8], expected: &[
     let hello = emulator.hello().expect("says hello");
     assert!(hello.ends_with("self-test ok"), "{} with {name}: {hello}", board.name);
     let mut lines = Vec::new();
-    emulator.converse(input, &mut lines, true).expect("talks");
+    emulator.converse(std::io::Cursor::new(input.to_vec()), &mut lines, true).expect("talks");
     for (board_line, host_line) in
         lines.split(|&byte| byte == b'\n').zip(expected.split(|&byte| byte == b'\n'))
     {

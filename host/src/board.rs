@@ -126,4 +126,27 @@ mod tests {
         assert!(folders.iter().eq(boards.iter().map(|board| board.name)));
         assert!(find("pdp-11").expect_err("unknown").to_string().contains("mps2-an386"));
     }
+
+    /// The linker's map and the description tell the same sizes.
+    #[test]
+    fn memory_maps_are_as_described() {
+        for board in all().expect("all descriptions are sound") {
+            let path = format!("{}/../firmware/boards/{}/memory.x", env!("CARGO_MANIFEST_DIR"), board.name);
+            let map = std::fs::read_to_string(path).expect("every board has a map");
+            let region = |name: &str| {
+                let line = map.lines().find(|line| line.trim_start().starts_with(name)).expect("is mapped");
+                let (origin, length) = line.split_once(", LENGTH = ").expect("has a length");
+                let origin = origin.rsplit_once("0x").map(|(_, digits)| u64::from_str_radix(digits, 16));
+                let length = length.strip_suffix('K').map(str::parse::<u64>);
+                (
+                    origin.expect("hexadecimal").expect("hexadecimal"),
+                    length.expect("in K").expect("a number") << 10,
+                )
+            };
+            let memory = &board.memory;
+            assert_eq!(region("FLASH").1, memory.flash, "{}", board.name);
+            assert_eq!(region("RAM").1, memory.ram, "{}", board.name);
+            assert_eq!(region("MODEL"), (memory.model_address, memory.model), "{}", board.name);
+        }
+    }
 }

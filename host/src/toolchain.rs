@@ -109,7 +109,9 @@ fn linker() -> Option<PathBuf> {
 pub fn build(board: &Board, bin: &str, model: Option<&Path>) -> Result<PathBuf> {
     let root = workspace()?;
     let compiler = Compiler::find(&board.target)?;
-    let folder = root.join("target/firmware").join(board.name);
+    // A program with a model in it is another program.
+    let kind = if model.is_some() { "target/firmware-with-model" } else { "target/firmware" };
+    let folder = root.join(kind).join(board.name);
     let mut command = Command::new(&compiler.cargo);
     clean(&mut command)
         .current_dir(root.join("firmware"))
@@ -221,46 +223,52 @@ impl Emulator {
 
     /// Sends `input` as text and copies the board's lines to `output` until it has said all.
     ///
+    /// The thread that sends waits for `input`; where this fails early, it is left behind.
+    ///
     /// # Errors
     /// If the emulation ends or a stream fails.
     pub fn converse(
         &mut self,
-        mut input: impl Read + Send,
+        mut input: impl Read + Send + 'static,
         output: &mut impl Write,
         trace: bool,
     ) -> Result<()> {
         let mut to = self.input.take().context("the emulation has been closed")?;
-        let result = std::thread::scope(|scope| {
-            let sender = scope.spawn(move || -> std::io::Result<ChildStdin> {
-                to.write_all(&[if trace { TRACED } else { PLAIN }])?;
-                let mut bytes = [0; 4096];
-                loop {
-                    let count = input.read(&mut bytes)?;
-                    if count == 0 {
-                        break;
+        let sender = std::thread::spawn(move || -> std::io::Result<ChildStdin> {
+            to.write_all(&[if trace { TRACED } else { PLAIN }])?;
+            let mut bytes = [0; 4096];
+            let read = loop {
+                match input.read(&mut bytes) {
+                    Ok(0) => break Ok(()),
+                    Err(error) => break Err(error),
+                    Ok(count) => {
+                        bytes[..count].iter_mut().for_each(|byte| *byte = sanitise(*byte));
+                        to.write_all(&bytes[..count])?;
+                        to.flush()?;
                     }
-                    bytes[..count].iter_mut().for_each(|byte| *byte = sanitise(*byte));
-                    to.write_all(&bytes[..count])?;
-                    to.flush()?;
                 }
-                to.write_all(&[END])?;
-                to.flush()?;
-                Ok(to)
-            });
-            loop {
-                let mut line = self.line()?;
-                if line == [END] {
-                    break;
-                }
-                line.push(b'\n');
-                output.write_all(&line).and_then(|()| output.flush()).context("cannot write the output")?;
-            }
-            match sender.join() {
-                Ok(sent) => sent.context("cannot send to the board"),
-                Err(_) => bail!("the thread that sends the text failed"),
-            }
+            };
+            // The board says the end in any case, and with it the one who reads it comes back.
+            to.write_all(&[END])?;
+            to.flush()?;
+            read.map(|()| to)
         });
-        self.input = Some(result?);
+        loop {
+            let mut line = self.line()?;
+            if line == [END] {
+                break;
+            }
+            line.push(b'\n');
+            match output.write_all(&line).and_then(|()| output.flush()) {
+                // Nobody listens any more: that is no failure.
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+                result => result.context("cannot write the output")?,
+            }
+        }
+        match sender.join() {
+            Ok(sent) => self.input = Some(sent.context("cannot read the input or send it to the board")?),
+            Err(_) => bail!("the thread that sends the text failed"),
+        }
         Ok(())
     }
 }

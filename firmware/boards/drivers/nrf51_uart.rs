@@ -25,6 +25,9 @@ const BAUDRATE: usize = 0x524;
 const GPIO_BASE: usize = 0x5000_0000;
 const OUTSET: usize = 0x508;
 const DIRSET: usize = 0x518;
+const PIN_CNF: usize = 0x700;
+/// Direction input, input buffer connected, no pull.
+const PIN_INPUT: u32 = 0;
 
 const DISCONNECTED: u32 = u32::MAX;
 const ENABLED: u32 = 4;
@@ -48,6 +51,7 @@ impl Uart {
         while clock.read(HFCLKSTARTED) == 0 {}
         gpio.write(OUTSET, 1 << transmit);
         gpio.write(DIRSET, 1 << transmit);
+        gpio.write(PIN_CNF + 4 * receive as usize, PIN_INPUT);
         uart.write(PSELTXD, transmit);
         uart.write(PSELRXD, receive);
         uart.write(PSELRTS, DISCONNECTED);

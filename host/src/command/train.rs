@@ -86,7 +86,7 @@ struct ShapeArgs {
     /// Units of a recurrent layer [default: 48]
     #[arg(long, value_name = "N")]
     hidden: Option<usize>,
-    /// Pooling over time [default: mean]
+    /// Pooling over time [default: last for short texts, mean for others]
     #[arg(long, value_enum)]
     pooling: Option<Pooling>,
     /// Units of a hidden ReLU layer in the head, 0 for a linear head [default: 0]
@@ -180,9 +180,12 @@ struct Plan {
 /// Words that a default run reads in all: what fits the time that a newcomer waits.
 const WORD_BUDGET: f64 = 48e6;
 
+/// Texts with fewer words than this in the mean are short.
+const SHORT_TEXT: u64 = 48;
+
 impl Plan {
-    fn new(args: &Args, words: u64) -> Result<Self> {
-        let base = Self::defaults(args.preset, words, args.seed);
+    fn new(args: &Args, words: u64, texts: usize) -> Result<Self> {
+        let base = Self::defaults(args.preset, words, texts, args.seed);
         let (shape, training) = (&args.shape, &args.training);
         let o = base.options;
         let options = Options {
@@ -244,13 +247,15 @@ impl Plan {
         })
     }
 
-    fn defaults(preset: Option<Preset>, words: u64, seed: u64) -> Self {
+    fn defaults(preset: Option<Preset>, words: u64, texts: usize, seed: u64) -> Self {
+        // After a sentence or two the last state still knows everything; long texts need a mean.
+        let short = words < SHORT_TEXT * texts as u64;
         let plain = Self {
             cell: Cell::Gru,
             layers: 1,
             embed: 16,
             hidden: 48,
-            pooling: Pooling::Mean,
+            pooling: if short { Pooling::Last } else { Pooling::Mean },
             head_hidden: 0,
             vocab: 10_000,
             min_freq: 2,
@@ -382,7 +387,7 @@ pub fn run(args: &Args) -> Result<()> {
     let text_options = TextOptions { punctuation };
     let counts = Counts::of(corpus.train.iter().map(|example| example.text.as_bytes()), text_options);
     ensure!(counts.total() > 0, "{}: the training texts contain no words", corpus.name);
-    let plan = Plan::new(args, counts.total())?;
+    let plan = Plan::new(args, counts.total(), corpus.train.len())?;
     let frequent = counts.most_frequent(plan.vocab, plan.min_freq);
     let vocabulary = Built::new(&frequent)?;
     let texts = tokenise(&corpus, &vocabulary, text_options)?;
