@@ -38,6 +38,7 @@ enum Verb {
     Inspect(command::inspect::Args),
     Qemu(command::qemu::Args),
     Boards(command::boards::Args),
+    Bench(command::bench::Args),
 }
 
 impl Cli {
@@ -53,6 +54,7 @@ impl Cli {
             Verb::Inspect(args) => command::inspect::run(args),
             Verb::Qemu(args) => command::qemu::run(args),
             Verb::Boards(args) => command::boards::run(args),
+            Verb::Bench(args) => command::bench::run(args),
         }
     }
 }

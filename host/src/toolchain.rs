@@ -167,8 +167,20 @@ impl Emulator {
     /// # Errors
     /// If QEMU is not installed, which names the package, or the model is larger than the region.
     pub fn boot(board: &Board, program: &Path, model: Option<&Path>) -> Result<Self> {
+        Self::boot_with(board, program, model, &[])
+    }
+
+    /// Boots so that time counts instructions: each takes one nanosecond.
+    ///
+    /// # Errors
+    /// As [`Self::boot`].
+    pub fn boot_counting(board: &Board, program: &Path, model: &Path) -> Result<Self> {
+        Self::boot_with(board, program, Some(model), &["-icount", "shift=0"])
+    }
+
+    fn boot_with(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]) -> Result<Self> {
         let mut command = Command::new(&board.qemu.program);
-        command.args(&board.qemu.arguments);
+        command.args(&board.qemu.arguments).args(extra);
         command.args(["-display", "none", "-monitor", "none", "-chardev", "stdio,id=uart,signal=off"]);
         command.args(["-serial", "chardev:uart", "-kernel"]).arg(program);
         if let Some(model) = model {
@@ -213,7 +225,7 @@ impl Emulator {
         Ok(line)
     }
 
-    /// The board's first line: who it is, or what is wrong with its model.
+    /// The board's next line; the first is who it is, or what is wrong with its model.
     ///
     /// # Errors
     /// If the emulation ends.

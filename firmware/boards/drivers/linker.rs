@@ -21,6 +21,7 @@ mod symbols {
         pub static __sdata: u8;
         pub static __edata: u8;
         pub static __ebss: u8;
+        pub static _stack_start: u8;
     }
 }
 
@@ -35,6 +36,7 @@ mod symbols {
         pub static __edata: u8;
         #[link_name = "__ebss"]
         pub static __ebss: u8;
+        pub static _stack_start: u8;
     }
 }
 
@@ -71,6 +73,44 @@ pub fn footprint(board: &'static str) -> Footprint {
     let flash = address(addr_of!(symbols::__sidata)) + data - address(addr_of!(_flash_start));
     let ram = address(addr_of!(symbols::__ebss)) - address(addr_of!(symbols::__sdata));
     Footprint { board, flash: flash as u32, ram: ram as u32 }
+}
+
+/// What unused stack is painted with.
+const PAINT: u32 = 0x7E11_7A1E;
+
+/// Bytes below this function's own frame that are left alone.
+const MARGIN: usize = 256;
+
+/// An address in the current frame, near the stack's lower end.
+#[inline(always)]
+fn stack_pointer() -> usize {
+    let local = 0u32;
+    addr_of!(local).addr()
+}
+
+/// The words between static memory and an address.
+fn stack_words(top: usize) -> impl Iterator<Item = *mut u32> {
+    let bottom = addr_of!(symbols::__ebss).addr().next_multiple_of(4);
+    (bottom..top & !3).step_by(4).map(core::ptr::with_exposed_provenance_mut)
+}
+
+/// Paints the stack that is not in use.
+#[inline(never)]
+pub fn paint_stack() {
+    for word in stack_words(stack_pointer() - MARGIN) {
+        // SAFETY: RAM between static memory and the stack's frames belongs to nobody.
+        unsafe { word.write_volatile(PAINT) };
+    }
+}
+
+/// How many bytes of stack have been in use since [`paint_stack`].
+#[must_use]
+pub fn painted_stack_used() -> usize {
+    let top = addr_of!(symbols::_stack_start).addr();
+    // SAFETY: as in `paint_stack`; the words are only read.
+    let untouched = |word: &*mut u32| unsafe { word.read_volatile() } == PAINT;
+    let first = stack_words(top).find(|word| !untouched(word));
+    first.map_or(0, |word| top - word.addr())
 }
 
 /// The engine's memory, of the board's capacities.

@@ -1,9 +1,10 @@
 //! Drivers that boards choose from, and what the linker knows.
 
 pub mod cmsdk_uart;
+pub mod counter;
 pub mod linker;
 pub mod nrf51_uart;
 pub mod ns16550;
 mod registers;
 
-pub use linker::{footprint, memory, model_region};
+pub use linker::{footprint, memory, model_region, paint_stack, painted_stack_used};

@@ -1,5 +1,6 @@
 //! The verbs of the command line.
 
+pub mod bench;
 pub mod boards;
 pub mod eval;
 pub mod inspect;

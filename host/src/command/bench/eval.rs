@@ -1,0 +1,69 @@
+//! `bench eval`: words per second of the integer engine on this PC.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Args as ClapArgs;
+use serde::Serialize;
+use shared::Model;
+
+use super::synthetic::{Shape, blob};
+use crate::command::write_json;
+use crate::engine::classify_all;
+use crate::model::Pooling;
+
+const TEXTS: usize = 2000;
+const WORDS: usize = 230;
+
+/// Words per second of the integer engine on this PC, on one thread and on all
+#[derive(ClapArgs, Clone, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    shape: Shape,
+    /// Results for machines; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    words: usize,
+    threads: usize,
+    one_thread_words_per_second: f64,
+    all_threads_words_per_second: f64,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If the network is impossible or threads cannot be started.
+pub fn run(args: &Args) -> Result<()> {
+    let bytes = blob(&args.shape, Pooling::Mean)?;
+    let model = Model::open(&bytes)?;
+    let text: Vec<Vec<u32>> = (0..TEXTS)
+        .map(|text| (0..WORDS).map(|word| ((text * 31 + word * 17) % 1000) as u32).collect())
+        .collect();
+    let texts: Vec<(&[u32], u32)> = text.iter().map(|ids| (&ids[..], 0)).collect();
+    let speed = |threads: usize| -> Result<f64> {
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
+        let started = Instant::now();
+        pool.install(|| classify_all(&model, &texts))?;
+        Ok((TEXTS * WORDS) as f64 / started.elapsed().as_secs_f64())
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let report = Report {
+        words: TEXTS * WORDS,
+        threads,
+        one_thread_words_per_second: speed(1)?,
+        all_threads_words_per_second: speed(threads)?,
+    };
+    if let Some(path) = &args.json {
+        return write_json(path, &report);
+    }
+    println!("{} {} → {}:", args.shape.cell, args.shape.embed, args.shape.hidden);
+    println!("1 thread:  {:.0} words/s", report.one_thread_words_per_second);
+    println!("{threads} threads: {:.0} words/s", report.all_threads_words_per_second);
+    Ok(())
+}
