@@ -44,6 +44,19 @@ pub const fn saturate(value: i32) -> i16 {
     }
 }
 
+/// The nearest [`Activation`]: what enters tanh and sigmoid uses all of an `i16`.
+#[inline(always)]
+#[must_use]
+pub const fn activation(value: i32) -> i16 {
+    if value > i16::MAX as i32 {
+        i16::MAX
+    } else if value < i16::MIN as i32 {
+        i16::MIN
+    } else {
+        value as i16
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,6 +73,7 @@ mod tests {
     #[test]
     fn saturation_is_symmetric() {
         assert_eq!([-40_000, -32_768, 5, 40_000].map(saturate), [-32_767, -32_767, 5, 32_767]);
+        assert_eq!([-40_000, -32_768, 5, 40_000].map(activation), [-32_768, -32_768, 5, 32_767]);
     }
 
     proptest! {

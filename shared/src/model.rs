@@ -209,14 +209,13 @@ impl<'a> Model<'a> {
         state: &'s State<UNITS, POOL>,
     ) -> impl Iterator<Item = i16> + 's {
         const DOWN: u32 = Mean::FRAC_NBITS - Unit::FRAC_NBITS;
-        let pooling = self.manifest.pooling;
-        let top = self.top(&state.units);
-        let pool: &[i32] = &state.pool;
-        (0..self.head.inputs()).map(move |at| match pooling {
-            Pooling::Last => top.get(at).copied().unwrap_or(0),
-            Pooling::Max => pool.get(at).map_or(0, |&unit| unit as i16),
-            Pooling::Mean => pool.get(at).map_or(0, |&unit| saturate(round_shift(unit, DOWN))),
-        })
+        let (last, pool, down) = match self.manifest.pooling {
+            Pooling::Last => (self.top(&state.units), &[][..], 0),
+            Pooling::Max => (&[][..], &state.pool[..], 0),
+            Pooling::Mean => (&[][..], &state.pool[..], DOWN),
+        };
+        let pooled = pool.iter().map(move |&unit| saturate(round_shift(unit, down)));
+        last.iter().copied().chain(pooled)
     }
 
     /// The class scores after the words read so far, in steps of 2⁻¹².

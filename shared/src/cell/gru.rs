@@ -9,7 +9,7 @@
 //! ```
 
 use crate::activation::{sigmoid, tanh};
-use crate::fixed::{round_shift, saturate};
+use crate::fixed::{activation, round_shift};
 
 /// U_n h + b_hn is kept within ±16 in steps of 2⁻¹², so that its product with r fits an i32.
 const CANDIDATE_LIMIT: i32 = 65_535;
@@ -20,10 +20,11 @@ pub fn update(shift: u32, hidden: usize, sums: &[i32], units: &mut [i16]) {
     let (z, rest) = rest.split_at_checked(hidden).unwrap_or_default();
     let (input, state) = rest.split_at_checked(hidden).unwrap_or_default();
     for ((((h, &r), &z), &input), &state) in units.iter_mut().zip(r).zip(z).zip(input).zip(state) {
-        let r = i32::from(sigmoid(saturate(round_shift(r, shift))));
-        let z = i32::from(sigmoid(saturate(round_shift(z, shift))));
+        let r = i32::from(sigmoid(activation(round_shift(r, shift))));
+        let z = i32::from(sigmoid(activation(round_shift(z, shift))));
         let state = round_shift(state, shift).clamp(-CANDIDATE_LIMIT, CANDIDATE_LIMIT);
-        let n = tanh(saturate(round_shift(input, shift) + round_shift(r * state, 15)));
-        *h = saturate(i32::from(n) + round_shift(z * (i32::from(*h) - i32::from(n)), 15));
+        let n = tanh(activation(round_shift(input, shift) + round_shift(r * state, 15)));
+        // Between n and h, since z is between 0 and 1: nothing to saturate.
+        *h = (i32::from(n) + round_shift(z * (i32::from(*h) - i32::from(n)), 15)) as i16;
     }
 }

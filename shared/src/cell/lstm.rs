@@ -7,7 +7,7 @@
 //! ```
 
 use crate::activation::{sigmoid, tanh};
-use crate::fixed::{round_shift, saturate};
+use crate::fixed::{activation, round_shift, saturate};
 
 /// `units` \[2H\], h then c, from `sums` \[4H\]: i, f, g, o; c is in steps of 2^(`format` − 15).
 pub fn update(shift: u32, hidden: usize, format: u32, sums: &[i32], units: &mut [i16]) {
@@ -16,10 +16,10 @@ pub fn update(shift: u32, hidden: usize, format: u32, sums: &[i32], units: &mut 
     let (f, rest) = rest.split_at_checked(hidden).unwrap_or_default();
     let (g, o) = rest.split_at_checked(hidden).unwrap_or_default();
     for (((((h, c), &i), &f), &g), &o) in h.iter_mut().zip(c).zip(i).zip(f).zip(g).zip(o) {
-        let i = i32::from(sigmoid(saturate(round_shift(i, shift))));
-        let f = i32::from(sigmoid(saturate(round_shift(f, shift))));
-        let g = i32::from(tanh(saturate(round_shift(g, shift))));
-        let o = i32::from(sigmoid(saturate(round_shift(o, shift))));
+        let i = i32::from(sigmoid(activation(round_shift(i, shift))));
+        let f = i32::from(sigmoid(activation(round_shift(f, shift))));
+        let g = i32::from(tanh(activation(round_shift(g, shift))));
+        let o = i32::from(sigmoid(activation(round_shift(o, shift))));
         *c = saturate(round_shift(f * i32::from(*c) + round_shift(i * g, format), 15));
         *h = round_shift(o * i32::from(tanh(to_activation(*c, format))), 15) as i16;
     }

@@ -5,11 +5,11 @@
 //! ```
 
 use crate::activation::tanh;
-use crate::fixed::{round_shift, saturate};
+use crate::fixed::{activation, round_shift};
 
 /// `units` \[H\] from `sums` \[H\].
 pub fn update(shift: u32, sums: &[i32], units: &mut [i16]) {
     for (h, &sum) in units.iter_mut().zip(sums) {
-        *h = tanh(saturate(round_shift(sum, shift)));
+        *h = tanh(activation(round_shift(sum, shift)));
     }
 }

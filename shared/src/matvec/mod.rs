@@ -6,6 +6,10 @@
 //! [`COLUMN_UNIT`], with weights of zero. The layout serves every core: multiplying a lane by an
 //! activation does two products at once, and bytes can be read one by one.
 
+#[cfg(not(kernel = "portable"))]
+#[allow(unsafe_code)]
+mod assembly;
+
 /// Rows come in pairs.
 pub const ROW_UNIT: usize = 2;
 
@@ -76,7 +80,10 @@ impl<'a> Matrix<'a> {
     /// [`Self::worst_case`] when the blob is opened.
     #[inline]
     pub fn accumulate(&self, x: &[i16], y: &mut [i32]) {
+        #[cfg(kernel = "portable")]
         portable(self, x, y);
+        #[cfg(not(kernel = "portable"))]
+        assembly::accumulate(self, x, y);
     }
 
     /// `(scale · Σ|w|·limit, whether every block keeps BLOCK_LIMIT)` of a row, given |x| ≤ `limit`.
@@ -145,7 +152,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_product_is_the_sum_of_its_terms(
-            pairs in 1usize..5, eights in 1usize..12, seed in any::<u64>(), extra in 0usize..3,
+            pairs in 1usize..6, eights in 1usize..20, seed in any::<u64>(), extra in 0usize..3,
         ) {
             let (rows, columns) = (pairs * 2, eights * 8);
             let mut random = seed;
@@ -166,6 +173,9 @@ mod tests {
                 let sum: i32 = weights[row].iter().zip(&x).map(|(&w, &x)| i32::from(w) * i32::from(x)).sum();
                 prop_assert_eq!(y, 5 + sum * i32::from(scales[row]));
             }
+            let mut defined = vec![5; rows + extra - 1];
+            portable(&matrix, &x, &mut defined);
+            prop_assert_eq!(&y, &defined);
             for row in 0..rows {
                 let (reach, safe) = matrix.worst_case(row, 1024);
                 let sum: u64 = weights[row].iter().map(|&w| u64::from(w.unsigned_abs())).sum();
