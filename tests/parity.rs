@@ -16,7 +16,7 @@ fn input() -> Vec<u8> {
 
 fn agree(board: &Board, program: &Path, model: &Path, input: &[u8], expected: &[u8], name: &str) {
     let mut emulator = Emulator::boot(board, program, Some(model)).expect("boots");
-    let hello = emulator.hello().expect("says hello");
+    let hello = emulator.line().expect("says hello");
     assert!(hello.ends_with("self-test ok"), "{} with {name}: {hello}", board.name);
     let mut lines = Vec::new();
     emulator.converse(std::io::Cursor::new(input.to_vec()), &mut lines, true).expect("talks");

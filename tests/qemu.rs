@@ -21,7 +21,7 @@ fn a_bad_model_is_named_and_the_board_stays_alive() {
         let program = build(&board, "classifier", None).expect("builds");
         for (loaded, expected) in [(Some(&model), "wrong CRC-32"), (None, "wrong magic")] {
             let mut emulator = Emulator::boot(&board, &program, loaded.map(PathBuf::as_path)).expect("boots");
-            let hello = emulator.hello().expect("says hello");
+            let hello = emulator.line().expect("says hello");
             assert!(hello.contains(name) && hello.contains(expected), "{hello}");
             for _ in 0..2 {
                 let mut lines = Vec::new();
@@ -45,7 +45,7 @@ fn a_model_too_large_for_a_board_says_what_is_missing() {
     assert!(error.to_string().contains("the model's region of microbit"), "{error}");
     train(&model, &["--cell", "rnn", "--hidden", "400", "--embed", "2"]);
     let mut emulator = Emulator::boot(&board, &program, Some(&model)).expect("boots");
-    let hello = emulator.hello().expect("says hello");
+    let hello = emulator.line().expect("says hello");
     assert!(hello.contains("exceeds what was compiled in: found 400, expected 256"), "{hello}");
     assert!(
         String::from_utf8_lossy(&succeed(&["inspect", text(&model)], b"")).contains("needs 400, has 256")

@@ -23,14 +23,6 @@ mod selected {
 pub use selected::chosen as board;
 pub use selected::{INPUT, POOL, SUMS, UNITS};
 
-/// The counter to measure with; a program asks once.
-#[must_use]
-#[allow(unsafe_code)]
-pub fn counter() -> drivers::counter::Counter {
-    // SAFETY: nothing else in the firmware uses SysTick, and it runs in machine mode.
-    unsafe { drivers::counter::Counter::start() }
-}
-
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     loop {

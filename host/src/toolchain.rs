@@ -217,7 +217,7 @@ impl Emulator {
         Ok(Self { child, input, output })
     }
 
-    fn line(&mut self) -> Result<Vec<u8>> {
+    fn raw_line(&mut self) -> Result<Vec<u8>> {
         let mut line = Vec::new();
         self.output.read_until(b'\n', &mut line).context("cannot read from QEMU")?;
         ensure!(line.ends_with(b"\n"), "QEMU ended before the board had answered");
@@ -229,8 +229,8 @@ impl Emulator {
     ///
     /// # Errors
     /// If the emulation ends.
-    pub fn hello(&mut self) -> Result<String> {
-        Ok(String::from_utf8_lossy(&self.line()?).into_owned())
+    pub fn line(&mut self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.raw_line()?).into_owned())
     }
 
     /// Sends `input` as text and copies the board's lines to `output` until it has said all.
@@ -266,7 +266,7 @@ impl Emulator {
             read.map(|()| to)
         });
         loop {
-            let mut line = self.line()?;
+            let mut line = self.raw_line()?;
             if line == [END] {
                 break;
             }

@@ -289,6 +289,20 @@ pub struct Needs {
     pub sums: usize,
 }
 
+impl Needs {
+    /// Bytes of a [`State`]'s units and pool.
+    #[must_use]
+    pub const fn state_bytes(&self) -> usize {
+        2 * self.units + 4 * self.pool
+    }
+
+    /// Bytes of a [`Scratch`].
+    #[must_use]
+    pub const fn scratch_bytes(&self) -> usize {
+        2 * self.input + 4 * self.sums
+    }
+}
+
 /// What is remembered of a text: it can be copied, saved, restored and reset, apart from the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State<const UNITS: usize, const POOL: usize> {

@@ -2,73 +2,68 @@
 //! on RISC-V, the count of retired instructions (Privileged Architecture 1.12, section 3.1.10).
 
 #[cfg(target_arch = "arm")]
-mod core_counter {
+mod source {
     use crate::drivers::registers::Registers;
 
     const BASE: usize = 0xE000_E010;
     const CONTROL: usize = 0;
     const RELOAD: usize = 4;
     const VALUE: usize = 8;
-    const WIDTH_MASK: u32 = 0x00FF_FFFF;
 
-    /// Counts ticks of the core clock, modulo 2²⁴.
-    #[derive(Debug)]
-    pub struct Counter(Registers);
+    pub const MASK: u32 = 0x00FF_FFFF;
 
-    impl Counter {
-        /// Starts counting.
-        ///
-        /// # Safety
-        /// Nobody else may use SysTick.
-        pub unsafe fn start() -> Self {
-            // SAFETY: SysTick is there, and nobody else uses it, says the caller.
-            let registers = unsafe { Registers::new(BASE) };
-            registers.write(RELOAD, WIDTH_MASK);
-            registers.write(VALUE, 0);
-            registers.write(CONTROL, 0b101);
-            Self(registers)
-        }
+    fn registers() -> Registers {
+        // SAFETY: every Cortex-M core here has SysTick there; it touches no memory.
+        unsafe { Registers::new(BASE) }
+    }
 
-        /// Ticks so far.
-        pub fn now(&self) -> u32 {
-            WIDTH_MASK - (self.0.read(VALUE) & WIDTH_MASK)
-        }
+    pub fn start() {
+        registers().write(RELOAD, MASK);
+        registers().write(VALUE, 0);
+        registers().write(CONTROL, 0b101);
+    }
 
-        /// Ticks between two readings.
-        pub const fn between(&self, from: u32, to: u32) -> u32 {
-            to.wrapping_sub(from) & WIDTH_MASK
-        }
+    /// SysTick counts down.
+    pub fn read() -> u32 {
+        MASK - (registers().read(VALUE) & MASK)
     }
 }
 
 #[cfg(target_arch = "riscv32")]
-mod core_counter {
-    /// Counts retired instructions, modulo 2³².
-    #[derive(Debug)]
-    pub struct Counter;
+mod source {
+    pub const MASK: u32 = u32::MAX;
 
-    impl Counter {
-        /// Starts counting.
-        ///
-        /// # Safety
-        /// The program must run in machine mode.
-        pub const unsafe fn start() -> Self {
-            Self
-        }
+    pub fn start() {}
 
-        /// Instructions so far.
-        pub fn now(&self) -> u32 {
-            let count;
-            // SAFETY: reading the counter changes nothing, and `start` promises machine mode.
-            unsafe { core::arch::asm!("csrr {}, minstret", out(reg) count, options(nomem, nostack)) };
-            count
-        }
-
-        /// Instructions between two readings.
-        pub const fn between(&self, from: u32, to: u32) -> u32 {
-            to.wrapping_sub(from)
-        }
+    pub fn read() -> u32 {
+        let count;
+        // SAFETY: the firmware runs in machine mode, and reading the counter changes nothing.
+        unsafe { core::arch::asm!("csrr {}, minstret", out(reg) count, options(nomem, nostack)) };
+        count
     }
 }
 
-pub use core_counter::Counter;
+/// Counts ticks of the core clock modulo 2²⁴, on RISC-V instructions modulo 2³².
+#[derive(Debug)]
+pub struct Counter(());
+
+impl Counter {
+    /// Starts counting.
+    #[must_use]
+    pub fn start() -> Self {
+        source::start();
+        Self(())
+    }
+
+    /// The count so far.
+    #[must_use]
+    pub fn now(&self) -> u32 {
+        source::read()
+    }
+
+    /// What was counted since an earlier reading.
+    #[must_use]
+    pub fn since(&self, start: u32) -> u32 {
+        self.now().wrapping_sub(start) & source::MASK
+    }
+}

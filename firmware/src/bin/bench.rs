@@ -10,8 +10,7 @@ fn main() -> ! {
 
     let mut uart = board::uart();
     drivers::paint_stack();
-    let counter = firmware::counter();
-    match bench::measure(&counter) {
+    match bench::measure(&drivers::counter::Counter::start()) {
         Ok(phases) => {
             for (name, ticks) in phases {
                 let _ = writeln!(uart, "{name} {ticks} {}", bench::REPEATS);
@@ -55,7 +54,7 @@ mod bench {
             for repeat in 0..REPEATS {
                 part(black_box(repeat));
             }
-            counter.between(start, counter.now())
+            counter.since(start)
         };
         let idle = time(&mut |_| {});
         let look_up = time(&mut |word| {

@@ -36,7 +36,7 @@ pub fn run(args: &Args) -> Result<()> {
     let program = build(&board, "classifier", args.embed.then_some(&args.model))?;
     let loaded = (!args.embed).then_some(args.model.as_path());
     let mut emulator = Emulator::boot(&board, &program, loaded)?;
-    let hello = emulator.hello()?;
+    let hello = emulator.line()?;
     eprintln!("{hello}");
     if !hello.ends_with("self-test ok") {
         bail!("the board cannot use the model");

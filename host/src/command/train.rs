@@ -172,7 +172,6 @@ struct Plan {
     head_hidden: usize,
     vocab: usize,
     min_freq: u64,
-    punctuation: bool,
     bits: EmbeddingBits,
     options: Options,
 }
@@ -237,7 +236,6 @@ impl Plan {
             head_hidden: shape.head_hidden.unwrap_or(base.head_hidden),
             vocab,
             min_freq: shape.min_freq.unwrap_or(base.min_freq),
-            punctuation: shape.punctuation.unwrap_or(base.punctuation),
             bits: match shape.embed_bits {
                 None | Some(8) => EmbeddingBits::Eight,
                 Some(4) => EmbeddingBits::Four,
@@ -259,7 +257,6 @@ impl Plan {
             head_hidden: 0,
             vocab: 10_000,
             min_freq: 2,
-            punctuation: true,
             bits: EmbeddingBits::Eight,
             options: Options {
                 epochs: (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize,
@@ -306,7 +303,6 @@ impl Plan {
                 hidden: 256,
                 pooling: Pooling::Last,
                 head_hidden: 256,
-                punctuation: false,
                 options: tutorial(1e-4, 100, 0.0),
                 ..plain
             },
@@ -315,7 +311,6 @@ impl Plan {
                 embed: 128,
                 hidden: 256,
                 pooling: Pooling::Last,
-                punctuation: false,
                 options: tutorial(1e-4, 100, 0.5),
                 ..plain
             },

@@ -34,28 +34,26 @@ pub fn accumulate(matrix: &Matrix<'_>, x: &[i16], y: &mut [i32]) {
     if x.len() < columns || groups == 0 || !aligned {
         return portable(matrix, x, y);
     }
-    let mut first = 0;
-    while first < columns {
-        let block = x.get(first..columns.min(first + BLOCK)).unwrap_or(&[]);
+    let stride = 2 * columns;
+    for (number, block) in x.get(..columns).unwrap_or(&[]).chunks(BLOCK).enumerate() {
         let start = block.iter().fold(0i32, |sum, &x| sum.wrapping_add(x.into())).wrapping_mul(-128);
-        // SAFETY: `Matrix::new` has checked that there are rows()/2 × columns lanes and rows() scales; y has
-        // ROWS·groups entries and groups·ROWS ≤ rows(); x has `columns` entries, and the block's lanes and
-        // entries lie before `columns`, a multiple of COLUMN_UNIT. Lanes and x are aligned to 4 bytes, and so
-        // is every row and block, as COLUMN_UNIT lanes take 16 bytes. y overlaps nothing: it is borrowed
-        // mutably.
+        let (lanes, bytes) = (matrix.lanes.get(number * BLOCK..).unwrap_or(&[]), 2 * block.len());
+        // SAFETY: a matrix has rows()/2 × columns lanes and rows() scales; y has ROWS·groups entries and
+        // ROWS·groups ≤ rows(); of each row pair's lanes, the kernel reads those of the block, which ends
+        // before `columns`, a multiple of COLUMN_UNIT. Lanes and x are aligned to 4 bytes, and so is every
+        // row and block, as COLUMN_UNIT lanes take 16 bytes. y is borrowed mutably, so it overlaps nothing.
         unsafe {
             telltale_accumulate(
-                matrix.lanes.as_ptr().add(first),
+                lanes.as_ptr(),
                 block.as_ptr(),
                 matrix.scales.as_ptr(),
                 y.as_mut_ptr(),
-                2 * block.len(),
-                2 * columns,
+                bytes,
+                stride,
                 start,
                 groups,
             );
         }
-        first += BLOCK;
     }
     let done = groups * ROWS;
     if let Some(rest) = y.get_mut(done..).filter(|rest| !rest.is_empty()) {
@@ -65,18 +63,49 @@ pub fn accumulate(matrix: &Matrix<'_>, x: &[i16], y: &mut [i32]) {
 
 const _: () = assert!(COLUMN_UNIT == 8 && BLOCK == 64, "the assembly below takes eights, up to 64");
 
+/// The function around a kernel's body, between what comes before and after it.
+macro_rules! kernel {
+    ($before:literal, $body:literal $(, $after:literal)?) => {
+        core::arch::global_asm!(
+            $before,
+            r#"
+    .section .text.telltale_accumulate, "ax", %progbits
+    .global telltale_accumulate
+    .type telltale_accumulate, %function
+"#,
+            $body,
+            ".size telltale_accumulate, . - telltale_accumulate"
+            $(, $after)?
+        );
+    };
+}
+
+// The end of a row pair on the cores with MLA: y += scale · sum, of both rows.
+#[cfg(any(kernel = "dsp", kernel = "armv7m"))]
+core::arch::global_asm!(
+    r#"
+    .macro telltale_row high, low
+    sub   \high, \high, \low
+    asr   \high, \high, #8
+    ldr   r4, [r2], #4
+    ldrd  r6, r7, [r3]
+    uxth  r5, r4
+    lsrs  r4, r4, #16
+    mla   r6, \high, r5, r6
+    mla   r7, \low, r4, r7
+    strd  r6, r7, [r3], #8
+    .endm
+"#
+);
+
 // ARMv7E-M and ARMv8-M with the DSP extension: SMLAD does two columns of a row pair at once. Eight
 // columns take 14 instructions; a jump into the unrolled block sets its width.
 #[cfg(kernel = "dsp")]
 macro_rules! dsp_kernel {
-    ($cpu:literal) => {
-        core::arch::global_asm!(
-            $cpu,
+    ($before:literal) => {
+        kernel!(
+            $before,
             r#"
-    .syntax unified
-    .section .text.telltale_accumulate, "ax", %progbits
-    .global telltale_accumulate
-    .type telltale_accumulate, %function
     .thumb_func
     .p2align 2
 telltale_accumulate:
@@ -118,36 +147,27 @@ telltale_accumulate:
     uxtb16 r11, r11
     smlad lr, r11, r7, lr
     .endr
-    ldr   r4, [r2], #4
-    ldrd  r6, r7, [r3]
-    sub   r12, r12, lr
-    asr   r12, r12, #8
-    uxth  r5, r4
-    lsrs  r4, r4, #16
-    mla   r6, r12, r5, r6
-    mla   r7, lr, r4, r7
-    strd  r6, r7, [r3], #8
+    telltale_row r12, lr
     ldr   r8, [sp, #44]
     ldr   r9, [sp, #52]
     add   r0, r0, r8
     cmp   r3, r9
     bne   1b
     pop   {{r1, r4-r11, pc}}
-    .size telltale_accumulate, . - telltale_accumulate
 "#
         );
     };
 }
 
 #[cfg(all(kernel = "dsp", not(telltale_dsp)))]
-dsp_kernel!("");
+dsp_kernel!(".syntax unified");
 // The assembler does not know from the target that an ARMv8-M core has the extension.
 #[cfg(all(kernel = "dsp", telltale_dsp))]
-dsp_kernel!(".cpu cortex-m33");
+dsp_kernel!(".cpu cortex-m33\n.syntax unified");
 
 // ARMv7-M: four rows, eight columns in 72 instructions.
 #[cfg(kernel = "armv7m")]
-core::arch::global_asm!(
+kernel!(
     r#"
     .syntax unified
     .macro telltale_column at
@@ -161,9 +181,8 @@ core::arch::global_asm!(
     uxtb  r8, r8
     mla   r12, r8, r6, r12
     .endm
-    .section .text.telltale_accumulate, "ax", %progbits
-    .global telltale_accumulate
-    .type telltale_accumulate, %function
+"#,
+    r#"
     .thumb_func
 telltale_accumulate:
     push  {{r1, r4-r11, lr}}        // [sp] x; arguments from [sp, #40]: bytes, stride, start, count
@@ -183,43 +202,23 @@ telltale_accumulate:
     ldr   r1, [sp]
     ldr   r4, [sp, #40]
 2:
-    telltale_column 0
-    telltale_column 2
-    telltale_column 4
-    telltale_column 6
-    telltale_column 8
-    telltale_column 10
-    telltale_column 12
-    telltale_column 14
+    .irp  at, 0, 2, 4, 6, 8, 10, 12, 14
+    telltale_column \at
+    .endr
     adds  r0, r0, #16
     adds  r5, r5, #16
     adds  r1, r1, #16
     cmp   r1, r4
     bne   2b
-    sub   r9, r9, r10
-    sub   r11, r11, r12
-    asr   r9, r9, #8
-    asr   r11, r11, #8
-    ldr   r4, [r2], #4
-    ldrd  r6, r7, [r3]
-    uxth  r5, r4
-    lsrs  r4, r4, #16
-    mla   r6, r9, r5, r6
-    mla   r7, r10, r4, r7
-    strd  r6, r7, [r3], #8
-    ldr   r4, [r2], #4
-    ldrd  r6, r7, [r3]
-    uxth  r5, r4
-    lsrs  r4, r4, #16
-    mla   r6, r11, r5, r6
-    mla   r7, r12, r4, r7
-    strd  r6, r7, [r3], #8
+    telltale_row r9, r10
+    telltale_row r11, r12
     ldr   r4, [sp, #52]
     subs  r4, r4, #1
     str   r4, [sp, #52]
     bne   1b
     pop   {{r1, r4-r11, pc}}
-    .size telltale_accumulate, . - telltale_accumulate
+"#,
+    r#"
     .purgem telltale_column
 "#
 );
@@ -227,7 +226,7 @@ telltale_accumulate:
 // ARMv6-M: four rows, eight columns in 112 instructions; sums are in the high registers, which ADD
 // can reach.
 #[cfg(kernel = "armv6m")]
-core::arch::global_asm!(
+kernel!(
     r#"
     .syntax unified
     .macro telltale_column
@@ -264,9 +263,8 @@ core::arch::global_asm!(
     adds  r2, r2, #4
     adds  r3, r3, #8
     .endm
-    .section .text.telltale_accumulate, "ax", %progbits
-    .global telltale_accumulate
-    .type telltale_accumulate, %function
+"#,
+    r#"
     .thumb_func
 telltale_accumulate:
     push  {{r4-r7, lr}}
@@ -290,14 +288,9 @@ telltale_accumulate:
     mov   r10, r4
     mov   r11, r4
 2:
+    .rept 8
     telltale_column
-    telltale_column
-    telltale_column
-    telltale_column
-    telltale_column
-    telltale_column
-    telltale_column
-    telltale_column
+    .endr
     cmp   r3, r7
     bne   2b
     ldr   r2, [sp, #4]
@@ -320,7 +313,8 @@ telltale_accumulate:
     mov   r10, r6
     mov   r11, r7
     pop   {{r4-r7, pc}}
-    .size telltale_accumulate, . - telltale_accumulate
+"#,
+    r#"
     .purgem telltale_column
     .purgem telltale_row
 "#
@@ -328,7 +322,7 @@ telltale_accumulate:
 
 // RV32IM: four rows, eight columns in 104 instructions.
 #[cfg(kernel = "riscv")]
-core::arch::global_asm!(
+kernel!(
     r#"
     .option push
     .option arch, +m
@@ -363,9 +357,8 @@ core::arch::global_asm!(
     addi  a2, a2, 4
     addi  a3, a3, 8
     .endm
-    .section .text.telltale_accumulate, "ax", @progbits
-    .global telltale_accumulate
-    .type telltale_accumulate, @function
+"#,
+    r#"
 telltale_accumulate:
     addi  sp, sp, -16
     sw    s0, 0(sp)
@@ -383,14 +376,9 @@ telltale_accumulate:
     mv    s2, a6
     mv    s3, a6
 2:
-    telltale_column 0
-    telltale_column 2
-    telltale_column 4
-    telltale_column 6
-    telltale_column 8
-    telltale_column 10
-    telltale_column 12
-    telltale_column 14
+    .irp  at, 0, 2, 4, 6, 8, 10, 12, 14
+    telltale_column \at
+    .endr
     addi  t0, t0, 16
     addi  t1, t1, 16
     addi  t2, t2, 16
@@ -405,7 +393,8 @@ telltale_accumulate:
     lw    s3, 12(sp)
     addi  sp, sp, 16
     ret
-    .size telltale_accumulate, . - telltale_accumulate
+"#,
+    r#"
     .purgem telltale_column
     .purgem telltale_row
     .option pop

@@ -12,7 +12,7 @@ use super::synthetic::{Shape, blob};
 use crate::board::{self, Board};
 use crate::command::write_json;
 use crate::files;
-use crate::model::{Cell, Pooling};
+use crate::model::Pooling;
 use crate::toolchain::{Emulator, build};
 
 /// Instructions per word on emulated boards, by phase; stack, RAM and flash
@@ -42,10 +42,8 @@ struct Phases {
 struct Row {
     board: &'static str,
     core: String,
-    cell: Cell,
-    embed: usize,
-    hidden: usize,
-    layers: usize,
+    #[serde(flatten)]
+    shape: Shape,
     /// Multiply-accumulates of layers and head.
     macs: usize,
     instructions_per_word: f64,
@@ -139,10 +137,10 @@ fn measure(board: &Board, shape: &Shape) -> Result<Row> {
         let model = Model::open(&bytes)?;
         let (layers, head) = model.macs();
         let needs = model.needs();
+        let ram = needs.state_bytes() + needs.scratch_bytes();
         let path = folder.path().join("bench.bin");
         files::write(&path, &bytes)?;
         let mut emulator = Emulator::boot_counting(board, &program, &path)?;
-        let ram = 2 * (needs.units + needs.input) + 4 * (needs.pool + needs.sums);
         Ok((listen(&mut emulator, board)?, layers + head, ram))
     };
     let (last, _, _) = ask(Pooling::Last)?;
@@ -158,10 +156,7 @@ fn measure(board: &Board, shape: &Shape) -> Result<Row> {
     Ok(Row {
         board: board.name,
         core: board.core.clone(),
-        cell: shape.cell,
-        embed: shape.embed,
-        hidden: shape.hidden,
-        layers: shape.layers,
+        shape: shape.clone(),
         macs,
         instructions_per_word,
         instructions_per_mac: instructions_per_word / macs as f64,
@@ -179,7 +174,7 @@ fn listen(emulator: &mut Emulator, board: &Board) -> Result<Told> {
     let per_tick = if board.target.starts_with("riscv") { 1.0 } else { 1e9 / board.clock_hz as f64 };
     let mut told = Told { look_up: 0.0, embedding: 0.0, step: 0.0, head: 0.0, stack: 0.0 };
     loop {
-        let line = emulator.hello()?;
+        let line = emulator.line()?;
         if line == "end" {
             return Ok(told);
         }

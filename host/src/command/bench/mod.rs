@@ -37,6 +37,7 @@ mod synthetic {
     use clap::Args as ClapArgs;
     use rand::{Rng, SeedableRng};
     use rand_pcg::Pcg64;
+    use serde::Serialize;
     use shared::blob::Metrics;
     use shared::text::{Options as TextOptions, Word};
 
@@ -48,7 +49,7 @@ mod synthetic {
     const WORDS: usize = 1000;
 
     /// The shape of the network.
-    #[derive(ClapArgs, Clone, Debug)]
+    #[derive(ClapArgs, Clone, Debug, Serialize)]
     pub struct Shape {
         /// Recurrent cell
         #[arg(long, value_enum, default_value_t = Cell::Gru)]
