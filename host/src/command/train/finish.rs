@@ -1,0 +1,137 @@
+//! From trained floats to the file for the chip: measured, quantised, measured again.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use shared::Model;
+use shared::blob::Metrics;
+
+use super::report::{BlobReport, ModelReport, QuantisedReport, Report, metrics};
+use super::{Args, Data, Texts};
+use crate::aligned::AlignedBytes;
+use crate::engine::classify_all;
+use crate::model::{Config, Network};
+use crate::quantise::{self, Description};
+use crate::train::batches::cut;
+use crate::train::{self, Epoch, Evaluation, Options, Text};
+
+/// Training texts that calibrate the ranges of activations.
+const CALIBRATION_TEXTS: usize = 500;
+
+/// Words of the self-test that the chip reads at start.
+const SELF_TEST_WORDS: usize = 12;
+
+/// A finished model and what it achieves.
+pub struct Finished {
+    pub blob: AlignedBytes,
+    valid: Evaluation,
+    test: Option<Evaluation>,
+    quantised: QuantisedReport,
+    vocabulary: usize,
+    parameters: usize,
+    sizes: BlobReport,
+}
+
+impl Finished {
+    /// The run's report for machines.
+    pub fn report<'a>(&'a self, config: &Config, epochs: &'a [Epoch], took: Duration) -> Report<'a> {
+        Report {
+            model: ModelReport {
+                cell: config.cell,
+                layers: config.layers,
+                embed: config.embed,
+                hidden: config.hidden,
+                vocab: self.vocabulary,
+                parameters: self.parameters,
+            },
+            epochs,
+            valid: &self.valid,
+            test: self.test.as_ref(),
+            quantised: self.quantised,
+            blob: self.sizes,
+            seconds: took.as_secs_f64(),
+        }
+    }
+}
+
+/// Measures the float network, quantises it and measures the integer engine.
+///
+/// # Errors
+/// If the weights do not fit the fixed-point formats.
+pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
+    let Data { corpus, plan, texts, vocabulary, .. } = data;
+    // From here on every word counts, as on the chip.
+    let whole = Options {
+        max_len: if args.preset.is_some() { plan.options.max_len } else { 0 },
+        ..plan.options.clone()
+    };
+    let valid = train::evaluate(network, &texts.valid, &whole)?;
+    let test =
+        if texts.test.is_empty() { None } else { Some(train::evaluate(network, &texts.test, &whole)?) };
+    let weights = network.weights()?;
+    let calibration =
+        texts.train.iter().take(CALIBRATION_TEXTS).map(|text| cut(&text.ids, whole.max_len, whole.keep));
+    let ranges = quantise::calibrate(&weights, calibration);
+    let sections = quantise::quantise(&weights, &ranges, plan.bits)?;
+    let mut description = Description {
+        labels: corpus.labels.clone(),
+        text: data.text,
+        pooling: plan.pooling,
+        corpus: corpus.name.clone(),
+        digest: corpus.digest,
+        seed: args.seed,
+        examples: corpus.train.len(),
+        self_test: self_test(&data.frequent),
+        metrics: Metrics::default(),
+    };
+    let draft = quantise::write_blob(&description, vocabulary.section(), &sections)?;
+    let model = Model::open(&draft)?;
+    let quantised = compare(&model, texts, &valid, &whole)?;
+    description.metrics = metrics(&valid, test.as_ref(), quantised);
+    let blob = quantise::write_blob(&description, vocabulary.section(), &sections)?;
+    let sizes = BlobReport {
+        bytes: blob.len(),
+        vocab_bytes: vocabulary.section().len(),
+        weight_bytes: sections.embedding.len()
+            + sections.layers.iter().map(Vec::len).sum::<usize>()
+            + sections.head.len(),
+    };
+    let (vocabulary, parameters) = (vocabulary.words.len(), weights.count());
+    Ok(Finished { blob, valid, test, quantised, vocabulary, parameters, sizes })
+}
+
+/// Frequent words, spread over the ranks, and one that is unknown.
+fn self_test(frequent: &[(u32, String)]) -> String {
+    let step = (frequent.len() / SELF_TEST_WORDS).max(1);
+    let mut words: Vec<&str> =
+        frequent.iter().step_by(step).take(SELF_TEST_WORDS).map(|(_, word)| &word[..]).collect();
+    words.push("telltale");
+    words.join(" ")
+}
+
+/// The integer engine on validation and test, beside the float model's labels.
+fn compare(
+    model: &Model<'_>,
+    texts: &Texts,
+    valid: &Evaluation,
+    options: &Options,
+) -> Result<QuantisedReport> {
+    let verdicts = |texts: &[Text]| -> Result<Vec<usize>> {
+        let cut: Vec<_> =
+            texts.iter().map(|text| (cut(&text.ids, options.max_len, options.keep), text.label)).collect();
+        Ok(classify_all(model, &cut)?.into_iter().map(|verdict| verdict.class).collect())
+    };
+    let accuracy = |classes: &[usize], texts: &[Text]| {
+        let right = classes.iter().zip(texts).filter(|(class, text)| **class == text.label as usize).count();
+        right as f64 / texts.len() as f64
+    };
+    let own = verdicts(&texts.valid)?;
+    let same = own.iter().zip(&valid.predictions).filter(|(own, float)| **own == **float as usize).count();
+    let test_accuracy =
+        if texts.test.is_empty() { None } else { Some(accuracy(&verdicts(&texts.test)?, &texts.test)) };
+    Ok(QuantisedReport {
+        valid_accuracy: accuracy(&own, &texts.valid),
+        test_accuracy,
+        agreement: same as f64 / own.len() as f64,
+    })
+}

@@ -1,0 +1,269 @@
+//! What a run does: presets, flags over them, and their limits.
+
+use anyhow::{Result, ensure};
+use clap::{Args as ClapArgs, ValueEnum};
+
+use crate::model::{Cell, Pooling};
+use crate::quantise::EmbeddingBits;
+use crate::train::batches::Keep;
+use crate::train::optimiser::Rule;
+use crate::train::schedule::Schedule;
+use crate::train::{Loss, Options};
+
+use super::Args;
+
+/// The two models of the PyTorch tutorial that Telltale grew from
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// 200 words through an RNNCell, Linear 256, ReLU, Linear
+    RnnCell,
+    /// Embedding 128, nn.RNN of 256 units, dropout, Linear; Adam 1e-4, batch 100
+    RnnLayer,
+}
+
+#[derive(ClapArgs, Clone, Debug)]
+#[command(next_help_heading = "Model")]
+pub struct ShapeArgs {
+    /// Recurrent cell [default: gru]
+    #[arg(long, value_enum)]
+    pub cell: Option<Cell>,
+    /// Recurrent layers, 1 to 4 [default: 1]
+    #[arg(long, value_name = "N")]
+    pub layers: Option<usize>,
+    /// Width of a word's embedding [default: 16]
+    #[arg(long, value_name = "N")]
+    pub embed: Option<usize>,
+    /// Units of a recurrent layer [default: 48]
+    #[arg(long, value_name = "N")]
+    pub hidden: Option<usize>,
+    /// Pooling over time [default: last for short texts, mean for others]
+    #[arg(long, value_enum)]
+    pub pooling: Option<Pooling>,
+    /// Units of a hidden ReLU layer in the head, 0 for a linear head [default: 0]
+    #[arg(long, value_name = "N")]
+    pub head_hidden: Option<usize>,
+    /// The most words in the vocabulary [default: 10000]
+    #[arg(long, value_name = "N")]
+    pub vocab: Option<usize>,
+    /// How often a word must occur to be in the vocabulary [default: 2]
+    #[arg(long, value_name = "N")]
+    pub min_freq: Option<u64>,
+    /// Whether `!` and `?` are words [default: true]
+    #[arg(long, value_name = "BOOL")]
+    pub punctuation: Option<bool>,
+    /// Bits of an embedding weight on the chip, 4 or 8 [default: 8]
+    #[arg(long, value_name = "BITS")]
+    pub embed_bits: Option<u32>,
+}
+
+#[derive(ClapArgs, Clone, Debug)]
+#[command(next_help_heading = "Training")]
+pub struct TrainingArgs {
+    /// The most passes over the training texts [default: by the corpus' size, 4 to 40]
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Texts per step [default: 32]
+    #[arg(long, value_name = "N")]
+    pub batch: Option<usize>,
+    /// The highest learning rate [default: 0.005]
+    #[arg(long, value_name = "RATE")]
+    pub lr: Option<f32>,
+    /// Update rule [default: adamw]
+    #[arg(long, value_enum)]
+    pub optimiser: Option<Rule>,
+    /// Weight decay [default: 0.01]
+    #[arg(long, value_name = "RATE")]
+    pub weight_decay: Option<f32>,
+    /// Course of the learning rate [default: cosine]
+    #[arg(long, value_enum)]
+    pub schedule: Option<Schedule>,
+    /// The largest norm of a step's gradient [default: 1]
+    #[arg(long, value_name = "NORM")]
+    pub clip: Option<f32>,
+    /// Dropout on embeddings, 0 to 0.9 [default: 0.3]
+    #[arg(long, value_name = "SHARE")]
+    pub dropout_embed: Option<f32>,
+    /// Dropout before the head, 0 to 0.9 [default: 0.3]
+    #[arg(long, value_name = "SHARE")]
+    pub dropout: Option<f32>,
+    /// Share of training words replaced by the unknown word, 0 to 0.9 [default: 0.1]
+    #[arg(long, value_name = "SHARE")]
+    pub dropout_words: Option<f32>,
+    /// Probability moved from the true label to all, 0 to 0.5 [default: 0.05]
+    #[arg(long, value_name = "SHARE")]
+    pub smoothing: Option<f32>,
+    /// Which predictions are trained: the last, or the one after every word [default: every-word]
+    #[arg(long, value_enum)]
+    pub loss: Option<Loss>,
+    /// Cut back-propagation through time every N words [default: never]
+    #[arg(long, value_name = "N")]
+    pub bptt: Option<usize>,
+    /// Epochs without a better validation accuracy before training stops, 0 for never [default: 0]
+    #[arg(long, value_name = "N")]
+    pub patience: Option<usize>,
+    /// The most words of a text that are read in training, 0 for all [default: 400]
+    #[arg(long, value_name = "N")]
+    pub max_len: Option<usize>,
+    /// Which end of a longer text is kept [default: tail]
+    #[arg(long, value_enum)]
+    pub keep: Option<Keep>,
+    /// Decay of the running average of weights that is exported, 0 for none [default: 0.998]
+    #[arg(long, value_name = "SHARE")]
+    pub average: Option<f32>,
+}
+
+/// All choices of a run, after presets and flags.
+pub struct Plan {
+    pub cell: Cell,
+    pub layers: usize,
+    pub embed: usize,
+    pub hidden: usize,
+    pub pooling: Pooling,
+    pub head_hidden: usize,
+    pub vocab: usize,
+    pub min_freq: u64,
+    pub bits: EmbeddingBits,
+    pub options: Options,
+}
+
+/// Words that a default run reads in all: what fits the time that a newcomer waits.
+const WORD_BUDGET: f64 = 48e6;
+
+/// Texts with fewer words than this in the mean are short.
+const SHORT_TEXT: u64 = 48;
+
+impl Plan {
+    pub fn new(args: &Args, words: u64, texts: usize) -> Result<Self> {
+        let base = Self::defaults(args.preset, words, texts, args.seed);
+        let (shape, training) = (&args.shape, &args.training);
+        let o = base.options;
+        let options = Options {
+            epochs: training.epochs.unwrap_or(o.epochs),
+            batch: training.batch.unwrap_or(o.batch),
+            rate: training.lr.unwrap_or(o.rate),
+            rule: training.optimiser.unwrap_or(o.rule),
+            decay: training.weight_decay.unwrap_or(o.decay),
+            schedule: training.schedule.unwrap_or(o.schedule),
+            clip: training.clip.unwrap_or(o.clip),
+            dropout_embed: training.dropout_embed.unwrap_or(o.dropout_embed),
+            dropout_head: training.dropout.unwrap_or(o.dropout_head),
+            dropout_words: training.dropout_words.unwrap_or(o.dropout_words),
+            smoothing: training.smoothing.unwrap_or(o.smoothing),
+            loss: training.loss.unwrap_or(o.loss),
+            bptt: training.bptt.or(o.bptt).filter(|&steps| steps > 0),
+            patience: training.patience.unwrap_or(o.patience),
+            max_len: training.max_len.unwrap_or(o.max_len),
+            keep: training.keep.unwrap_or(o.keep),
+            average: training.average.unwrap_or(o.average),
+            seed: args.seed,
+        };
+        for (flag, share, most) in [
+            ("--dropout-embed", options.dropout_embed, 0.9),
+            ("--dropout", options.dropout_head, 0.9),
+            ("--dropout-words", options.dropout_words, 0.9),
+            ("--smoothing", options.smoothing, 0.5),
+            ("--average", options.average, 0.99999),
+            ("--lr", options.rate, 10.0),
+            ("--weight-decay", options.decay, 10.0),
+        ] {
+            ensure!((0.0..=most).contains(&share), "{flag} {share}: 0 to {most} is possible");
+        }
+        ensure!(options.clip > 0.0, "--clip {}: a positive norm is expected", options.clip);
+        ensure!(options.epochs > 0, "--epochs 0: at least one is needed");
+        ensure!(options.batch > 0, "--batch 0: at least one text is needed");
+        let vocab = shape.vocab.unwrap_or(base.vocab);
+        ensure!(
+            (1..=crate::vocabulary::MAX_WORDS).contains(&vocab),
+            "--vocab {vocab}: 1 to {} is possible",
+            crate::vocabulary::MAX_WORDS
+        );
+        Ok(Self {
+            cell: shape.cell.unwrap_or(base.cell),
+            layers: shape.layers.unwrap_or(base.layers),
+            embed: shape.embed.unwrap_or(base.embed),
+            hidden: shape.hidden.unwrap_or(base.hidden),
+            pooling: shape.pooling.unwrap_or(base.pooling),
+            head_hidden: shape.head_hidden.unwrap_or(base.head_hidden),
+            vocab,
+            min_freq: shape.min_freq.unwrap_or(base.min_freq),
+            bits: match shape.embed_bits {
+                None | Some(8) => EmbeddingBits::Eight,
+                Some(4) => EmbeddingBits::Four,
+                Some(bits) => anyhow::bail!("--embed-bits {bits}: 4 or 8 is possible"),
+            },
+            options,
+        })
+    }
+
+    fn defaults(preset: Option<Preset>, words: u64, texts: usize, seed: u64) -> Self {
+        // After a sentence or two the last state still knows everything; long texts need a mean.
+        let short = words < SHORT_TEXT * texts as u64;
+        let plain = Self {
+            cell: Cell::Gru,
+            layers: 1,
+            embed: 16,
+            hidden: 48,
+            pooling: if short { Pooling::Last } else { Pooling::Mean },
+            head_hidden: 0,
+            vocab: 10_000,
+            min_freq: 2,
+            bits: EmbeddingBits::Eight,
+            options: Options {
+                epochs: (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize,
+                batch: 32,
+                rate: 0.005,
+                rule: Rule::AdamW,
+                decay: 0.01,
+                schedule: Schedule::Cosine,
+                clip: 1.0,
+                dropout_embed: 0.3,
+                dropout_head: 0.3,
+                dropout_words: 0.1,
+                smoothing: 0.05,
+                loss: Loss::EveryWord,
+                bptt: None,
+                patience: 0,
+                max_len: 400,
+                keep: Keep::Tail,
+                average: 0.998,
+                seed,
+            },
+        };
+        let tutorial = |rate, batch, dropout_head| Options {
+            epochs: 10,
+            batch,
+            rate,
+            rule: Rule::Adam,
+            decay: 0.0,
+            schedule: Schedule::Constant,
+            dropout_embed: 0.0,
+            dropout_head,
+            dropout_words: 0.0,
+            smoothing: 0.0,
+            loss: Loss::Final,
+            max_len: 200,
+            average: 0.0,
+            ..plain.options.clone()
+        };
+        match preset {
+            None => plain,
+            Some(Preset::RnnCell) => Self {
+                cell: Cell::Rnn,
+                embed: 128,
+                hidden: 256,
+                pooling: Pooling::Last,
+                head_hidden: 256,
+                options: tutorial(1e-4, 100, 0.0),
+                ..plain
+            },
+            Some(Preset::RnnLayer) => Self {
+                cell: Cell::Rnn,
+                embed: 128,
+                hidden: 256,
+                pooling: Pooling::Last,
+                options: tutorial(1e-4, 100, 0.5),
+                ..plain
+            },
+        }
+    }
+}
