@@ -94,6 +94,9 @@ fn every_verb_has_help_and_wrong_flags_are_explained() {
     for verb in ["train", "eval", "run", "inspect", "qemu", "boards"] {
         assert!(!succeed(&[verb, "--help"], b"").is_empty());
     }
+    for what in ["device", "eval"] {
+        assert!(!succeed(&["bench", what, "--help"], b"").is_empty());
+    }
     assert_eq!(host(&["train", "--no-such-flag"], b"").status.code(), Some(2));
     assert!(fail(&["train", "--layers", "9"]).contains("1 to 4"));
     assert!(fail(&["train", "--embed-bits", "5"]).contains("4 or 8"));

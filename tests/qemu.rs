@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use host::board;
 use host::toolchain::{Emulator, build};
-use tests::{folder, succeed, text, train};
+use serde_json::Value;
+use tests::{fail, folder, succeed, text, train};
 
 #[test]
 fn a_bad_model_is_named_and_the_board_stays_alive() {
@@ -61,4 +62,39 @@ fn a_model_can_be_linked_into_the_firmware() {
     let expected = succeed(&["run", "--model", text(&model)], input);
     let lines = succeed(&["qemu", "--board", "microbit", "--embed", "--model", text(&model)], input);
     assert_eq!(String::from_utf8_lossy(&lines), String::from_utf8_lossy(&expected));
+}
+
+/// The parts of a word, each measured by itself, make up the whole word.
+#[test]
+fn a_word_costs_what_its_parts_cost() {
+    for (board, cell, faster) in [("microbit", "lstm", 10.0), ("mps2-an386", "gru", 1.5)] {
+        let arguments =
+            ["bench", "device", "--board", board, "--cell", cell, "--embed", "16", "--hidden", "24"];
+        let output = succeed(&[&arguments[..], &["--float", "--json", "-"]].concat(), b"");
+        let row: Value = serde_json::from_slice(&output).expect("JSON");
+        let number = |value: &Value| value.as_f64().expect("a number");
+        let word = number(&row["instructions_per_word"]);
+        let phases = row["phases"].as_object().expect("phases");
+        let sum: f64 = phases.values().map(number).sum();
+        assert!(phases.len() == 5 && phases.values().all(|part| number(part) > 0.0), "{row}");
+        assert!((word - sum).abs() < 0.02 * word, "{board}: {sum} in parts, {word} as a whole");
+        let gates = if cell == "lstm" { 4 } else { 3 };
+        assert_eq!(row["macs"], gates * 24 * (16 + 24) + 2 * 24);
+        assert!((number(&row["instructions_per_mac"]) * number(&row["macs"]) - word).abs() < 1.0);
+        let (stack, ram) = (number(&row["stack_bytes"]), number(&row["ram_bytes"]));
+        assert!((500.0..10_000.0).contains(&stack) && (200.0..2000.0).contains(&ram), "{row}");
+        assert!(number(&row["code_bytes"]) + number(&row["table_bytes"]) < 40_960.0, "{row}");
+        // A core without a floating-point unit is an order of magnitude slower in f32.
+        assert!(number(&row["float"]["ratio"]) > faster, "{row}");
+        assert_eq!(row["float"]["unit"], board != "microbit");
+    }
+}
+
+#[test]
+fn a_network_too_large_to_measure_says_why() {
+    let error = fail(&["bench", "device", "--board", "microbit", "--cell", "lstm", "--hidden", "300"]);
+    assert!(error.contains("microbit: the network does not fit: flash for the model"), "{error}");
+    let error =
+        fail(&["bench", "device", "--board", "microbit", "--cell", "rnn", "--hidden", "400", "--embed", "8"]);
+    assert!(error.contains("needs 400, has 256"), "{error}");
 }

@@ -20,6 +20,8 @@ pub mod drivers;
 mod selected {
     include!(concat!(env!("OUT_DIR"), "/board.rs"));
 }
+pub mod measure;
+
 pub use selected::chosen as board;
 pub use selected::{INPUT, POOL, SUMS, UNITS};
 

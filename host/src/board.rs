@@ -14,6 +14,8 @@ pub struct Board {
     pub target: String,
     /// The processor core.
     pub core: String,
+    /// The target whose code uses the core's floating-point unit, if it has one: for `bench device --float`.
+    pub float_target: Option<String>,
     /// Core clock in Hz.
     pub clock_hz: u64,
     /// Extra flags for the compiler.

@@ -3,6 +3,7 @@
 //! - [`corpus`]: labelled texts and their splits; [`vocabulary`]: words → ids
 //! - [`model`]: networks in f32 and their fused sequences; [`train`]: the loop
 //! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model
+//! - [`board`] and [`toolchain`]: the boards and their firmware; [`cost`]: what a model costs on them
 //! - [`command`]: the verbs
 #![forbid(unsafe_code)]
 
@@ -11,6 +12,7 @@ pub mod board;
 pub mod bytes;
 pub mod command;
 pub mod corpus;
+pub mod cost;
 pub mod engine;
 pub mod files;
 pub mod model;

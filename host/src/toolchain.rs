@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use shared::session::{END, PLAIN, TRACED, sanitise};
@@ -100,6 +102,16 @@ fn linker() -> Option<PathBuf> {
     ["/usr/bin/ld.lld", "/usr/local/bin/ld.lld"].into_iter().map(PathBuf::from).find(|path| path.is_file())
 }
 
+/// A program of the firmware, to be built for a board.
+#[derive(Clone, Copy, Debug)]
+struct Recipe<'r> {
+    board: &'r Board,
+    target: &'r str,
+    bin: &'r str,
+    features: &'r str,
+    model: Option<&'r Path>,
+}
+
 /// Builds the firmware's program `bin` for a board; returns the ELF file.
 ///
 /// `model` is embedded in the model's region if it is given.
@@ -107,50 +119,91 @@ fn linker() -> Option<PathBuf> {
 /// # Errors
 /// If no compiler can be found, which names the command to run, or the build fails, with its output.
 pub fn build(board: &Board, bin: &str, model: Option<&Path>) -> Result<PathBuf> {
-    let root = workspace()?;
-    let compiler = Compiler::find(&board.target)?;
-    // A program with a model in it is another program.
-    let kind = if model.is_some() { "target/firmware-with-model" } else { "target/firmware" };
-    let folder = root.join(kind).join(board.name);
-    let mut command = Command::new(&compiler.cargo);
-    clean(&mut command)
-        .current_dir(root.join("firmware"))
-        .args([
-            "build",
-            "--package",
-            "firmware",
-            "--bin",
-            bin,
-            "--profile",
-            "firmware",
-            "--target",
-            &board.target,
-        ])
-        .arg("--target-dir")
-        .arg(&folder)
-        .env("BOARD", board.name);
-    match model {
-        Some(path) => command.env("MODEL", path.canonicalize().with_context(|| path.display().to_string())?),
-        None => command.env_remove("MODEL"),
-    };
-    let variable = format!("CARGO_TARGET_{}", board.target.to_uppercase().replace(['-', '.'], "_"));
-    if !board.rustflags.is_empty() {
-        command.env(format!("{variable}_RUSTFLAGS"), board.rustflags.join(" "));
+    Recipe { board, target: &board.target, bin, features: "", model }.build()
+}
+
+/// Builds the program that measures the float step, for the core's floating-point unit if it has one.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_float_bench(board: &Board) -> Result<PathBuf> {
+    let target = board.float_target.as_deref().unwrap_or(&board.target);
+    Recipe { board, target, bin: "bench_float", features: "float-reference", model: None }.build()
+}
+
+impl Recipe<'_> {
+    fn build(self) -> Result<PathBuf> {
+        let Self { board, target, bin, features, model } = self;
+        let root = workspace()?;
+        let compiler = Compiler::find(target)?;
+        // A program with a model in it, and one compiled in another way, is another program.
+        let kind = match (model, features) {
+            (None, "") => "target/firmware",
+            (None, _) => "target/firmware-float",
+            (Some(_), _) => "target/firmware-with-model",
+        };
+        let folder = root.join(kind).join(board.name);
+        let mut command = Command::new(&compiler.cargo);
+        clean(&mut command)
+            .current_dir(root.join("firmware"))
+            .args(["build", "--package", "firmware", "--bin", bin, "--features", features])
+            .args(["--profile", "firmware", "--target", target, "--target-dir"])
+            .arg(&folder)
+            .env("BOARD", board.name);
+        if !features.is_empty() {
+            // What it is compared with is written by hand: the compiler shall do its best, not its smallest.
+            command.args(["--config", "profile.firmware.opt-level=3"]);
+        }
+        match model {
+            Some(path) => {
+                command.env("MODEL", path.canonicalize().with_context(|| path.display().to_string())?)
+            }
+            None => command.env_remove("MODEL"),
+        };
+        let variable = format!("CARGO_TARGET_{}", target.to_uppercase().replace(['-', '.'], "_"));
+        if !board.rustflags.is_empty() {
+            command.env(format!("{variable}_RUSTFLAGS"), board.rustflags.join(" "));
+        }
+        if compiler.build_std {
+            command.args(["-Z", "build-std=core"]).env("RUSTC", &compiler.rustc).env("RUSTC_BOOTSTRAP", "1");
+        }
+        if let Some(linker) = &compiler.linker {
+            command.env(format!("{variable}_LINKER"), linker);
+        }
+        let result = command.output().with_context(|| format!("cannot run {}", compiler.cargo.display()))?;
+        ensure!(
+            result.status.success(),
+            "the firmware for {} does not build:\n{}",
+            board.name,
+            String::from_utf8_lossy(&result.stderr)
+        );
+        Ok(folder.join(target).join("firmware").join(bin))
     }
-    if compiler.build_std {
-        command.args(["-Z", "build-std=core"]).env("RUSTC", &compiler.rustc).env("RUSTC_BOOTSTRAP", "1");
-    }
-    if let Some(linker) = &compiler.linker {
-        command.env(format!("{variable}_LINKER"), linker);
-    }
-    let result = command.output().with_context(|| format!("cannot run {}", compiler.cargo.display()))?;
-    ensure!(
-        result.status.success(),
-        "the firmware for {} does not build:\n{}",
-        board.name,
-        String::from_utf8_lossy(&result.stderr)
-    );
-    Ok(folder.join(&board.target).join("firmware").join(bin))
+}
+
+/// How long a board may take to say a line that it owes, unless [`Emulator::set_patience`] says otherwise.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Lines that a board may be ahead of who reads them.
+const LINES_AHEAD: usize = 1024;
+
+const ENDED: &str = "QEMU ended before the board had answered";
+
+/// Reads a board's lines, line feeds included, on a thread of their own; the last may lack one.
+fn lines_of(mut output: BufReader<ChildStdout>) -> Receiver<std::io::Result<Vec<u8>>> {
+    let (sender, lines) = std::sync::mpsc::sync_channel(LINES_AHEAD);
+    std::thread::spawn(move || {
+        loop {
+            let mut line = Vec::new();
+            let read = output.read_until(b'\n', &mut line);
+            let more = line.ends_with(b"\n");
+            // Where nobody listens any more, there is nothing more to read.
+            if sender.send(read.map(|_| line)).is_err() || !more {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 /// A running emulation.
@@ -158,7 +211,9 @@ pub fn build(board: &Board, bin: &str, model: Option<&Path>) -> Result<PathBuf> 
 pub struct Emulator {
     child: Child,
     input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+    /// What a thread reads from the board; it ends with the emulation.
+    lines: Receiver<std::io::Result<Vec<u8>>>,
+    patience: Duration,
 }
 
 impl Emulator {
@@ -214,13 +269,17 @@ impl Emulator {
             };
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().context("QEMU has no output")?);
-        Ok(Self { child, input, output })
+        Ok(Self { child, input, lines: lines_of(output), patience: PATIENCE })
     }
 
-    fn raw_line(&mut self) -> Result<Vec<u8>> {
-        let mut line = Vec::new();
-        self.output.read_until(b'\n', &mut line).context("cannot read from QEMU")?;
-        ensure!(line.ends_with(b"\n"), "QEMU ended before the board had answered");
+    /// How long [`Self::line`] waits.
+    pub const fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    fn checked(line: std::io::Result<Vec<u8>>) -> Result<Vec<u8>> {
+        let mut line = line.context("cannot read from QEMU")?;
+        ensure!(line.ends_with(b"\n"), ENDED);
         line.pop();
         Ok(line)
     }
@@ -228,9 +287,18 @@ impl Emulator {
     /// The board's next line; the first is who it is, or what is wrong with its model.
     ///
     /// # Errors
-    /// If the emulation ends.
+    /// If the emulation ends, or says nothing for as long as [`Self::set_patience`] grants.
     pub fn line(&mut self) -> Result<String> {
-        Ok(String::from_utf8_lossy(&self.raw_line()?).into_owned())
+        let line = match self.lines.recv_timeout(self.patience) {
+            Ok(line) => Self::checked(line)?,
+            Err(RecvTimeoutError::Disconnected) => bail!(ENDED),
+            Err(RecvTimeoutError::Timeout) => bail!(
+                "the emulated board has said nothing for {} s: the program hangs, or there is too much work \
+                 for this PC",
+                self.patience.as_secs_f32()
+            ),
+        };
+        Ok(String::from_utf8_lossy(&line).into_owned())
     }
 
     /// Sends `input` as text and copies the board's lines to `output` until it has said all.
@@ -266,7 +334,8 @@ impl Emulator {
             read.map(|()| to)
         });
         loop {
-            let mut line = self.raw_line()?;
+            // The one who types may take any time.
+            let mut line = Self::checked(self.lines.recv().ok().context(ENDED)?)?;
             if line == [END] {
                 break;
             }
@@ -289,5 +358,37 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn emulator(script: &str) -> Emulator {
+        let mut board = crate::board::find("microbit").expect("known");
+        board.qemu.program = "sh".to_owned();
+        board.qemu.arguments = vec!["-c".to_owned(), script.to_owned()];
+        let mut emulator = Emulator::boot(&board, Path::new("none"), None).expect("sh runs");
+        emulator.set_patience(Duration::from_millis(200));
+        emulator
+    }
+
+    #[test]
+    fn a_board_that_hangs_is_given_up() {
+        let mut silent = emulator("echo hello; exec sleep 60");
+        assert_eq!(silent.line().expect("says hello"), "hello");
+        let error = silent.line().expect_err("says nothing more").to_string();
+        assert!(error.contains("said nothing for 0.2 s"), "{error}");
+    }
+
+    #[test]
+    fn an_emulation_that_ends_says_so() {
+        let mut ended = emulator("printf half");
+        ended.set_patience(Duration::from_secs(20));
+        assert_eq!(ended.line().expect_err("half a line").to_string(), ENDED);
+        assert_eq!(ended.line().expect_err("nothing").to_string(), ENDED);
+        let error = ended.converse(&b"text"[..], &mut Vec::new(), false).expect_err("ended");
+        assert_eq!(error.to_string(), ENDED);
     }
 }

@@ -13,6 +13,7 @@
 //! - [`embedding`], [`cell`], [`head`]: the parts of a network; [`model`]: all of it
 //! - [`classifier`]: feed bytes, get an opinion after every word
 //! - [`session`]: what a serial line says
+//! - `float_reference`, behind the feature of that name: the step in f32, to compare with
 //!
 //! A reader needs the blob's bytes and a few hundred bytes of RAM whose sizes are compiled in:
 //!
@@ -39,6 +40,8 @@ pub mod cell;
 pub mod classifier;
 pub mod embedding;
 pub mod fixed;
+#[cfg(feature = "float-reference")]
+pub mod float_reference;
 pub mod head;
 pub mod matvec;
 pub mod model;

@@ -7,4 +7,4 @@ pub mod nrf51_uart;
 pub mod ns16550;
 mod registers;
 
-pub use linker::{footprint, memory, model_region, paint_stack, painted_stack_used};
+pub use linker::{Memory, footprint, memory, model_region, paint_stack, painted_stack_used};

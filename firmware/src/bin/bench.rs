@@ -1,4 +1,6 @@
 //! Counts what a word's parts cost on a chip, for `host bench device`.
+//!
+//! Says `<name> <ticks> <repeats>` for each part, `stack <bytes> 1`, then `end`.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 #![forbid(unsafe_code)]
 
@@ -9,19 +11,19 @@ fn main() -> ! {
     use firmware::{board, drivers};
 
     let mut uart = board::uart();
-    drivers::paint_stack();
-    match bench::measure(&drivers::counter::Counter::start()) {
-        Ok(phases) => {
-            for (name, ticks) in phases {
-                let _ = writeln!(uart, "{name} {ticks} {}", bench::REPEATS);
+    let memory = drivers::memory();
+    let stack = bench::stack(memory);
+    match bench::measure(memory) {
+        Ok(parts) => {
+            for (name, sample) in parts {
+                let _ = writeln!(uart, "{name} {} {}", sample.ticks, sample.repeats);
             }
         }
         Err(error) => {
             let _ = writeln!(uart, "error: {error}");
         }
     }
-    let _ = writeln!(uart, "stack {} 1", drivers::painted_stack_used());
-    let _ = writeln!(uart, "end");
+    let _ = writeln!(uart, "stack {stack} 1\nend");
     loop {
         core::hint::spin_loop();
     }
@@ -29,48 +31,84 @@ fn main() -> ! {
 
 #[cfg(target_os = "none")]
 mod bench {
+    use core::convert::Infallible;
     use core::hint::black_box;
 
-    use firmware::INPUT;
+    use embedded_io::{ErrorType, Read, Write};
     use firmware::drivers::counter::Counter;
-    use firmware::drivers::{memory, model_region};
+    use firmware::drivers::{Memory, footprint, model_region, paint_stack, painted_stack_used};
+    use firmware::measure::{Sample, WORDS, idle, time, words};
+    use firmware::{INPUT, board};
     use shared::blob::Error;
     use shared::classifier::decide;
+    use shared::session::TRACED;
     use shared::{Classifier, Model, blob};
 
-    /// How often each part runs.
-    pub const REPEATS: u32 = 64;
+    /// A serial line on which somebody has sent this text and then hung up.
+    struct Line(&'static [u8]);
 
-    /// Ticks of each part over all repeats.
-    pub fn measure(counter: &Counter) -> Result<[(&'static str, u32); 4], Error> {
+    impl ErrorType for Line {
+        type Error = Infallible;
+    }
+
+    impl Read for Line {
+        fn read(&mut self, to: &mut [u8]) -> Result<usize, Infallible> {
+            self.0.read(to).or(Ok(0))
+        }
+    }
+
+    impl Write for Line {
+        fn write(&mut self, from: &[u8]) -> Result<usize, Infallible> {
+            black_box(from);
+            Ok(from.len())
+        }
+
+        fn flush(&mut self) -> Result<(), Infallible> {
+            Ok(())
+        }
+    }
+
+    /// The most stack that a whole session takes: opening the model, self-test, words with traces.
+    #[inline(never)]
+    pub fn stack(memory: &mut Memory) -> usize {
+        const TEXT: &[u8] = &[TRACED, b'w', b'1', b' ', b'w', b'2', b' ', b'a', b'n', b'd', b'\n', b'\n'];
+        paint_stack();
+        let _ = shared::session::serve(&mut Line(TEXT), model_region(), memory, &footprint(board::NAME));
+        painted_stack_used()
+    }
+
+    /// What each part takes.
+    #[inline(never)]
+    pub fn measure(memory: &mut Memory) -> Result<[(&'static str, Sample); 6], Error> {
         let model = Model::open(blob::in_region(model_region())?)?;
-        let memory = memory();
         // The self-test shows that what is measured computes the right thing.
         Classifier::new(&model, memory)?.self_test()?;
         let (state, scratch) = (&mut memory.state, &mut memory.scratch);
         let mut x = [0i16; INPUT];
-        let time = |part: &mut dyn FnMut(u32)| {
-            let start = counter.now();
-            for repeat in 0..REPEATS {
-                part(black_box(repeat));
-            }
-            counter.since(start)
-        };
-        let idle = time(&mut |_| {});
-        let look_up = time(&mut |word| {
-            black_box(model.vocabulary().id(word.wrapping_mul(0x9E37_79B1)));
+        let words = words();
+        let counter = Counter::start();
+        let hash = |repeat: u32| words[repeat as usize % WORDS];
+        let idle = idle(&counter);
+        let look_up = time(&counter, &mut |repeat| {
+            black_box(model.vocabulary().id(hash(repeat)));
         });
-        let embedding = time(&mut |word| model.embedding().look_up(word, black_box(&mut x)));
-        let step = time(&mut |word| model.step(word, state, scratch));
-        let head = time(&mut |_| {
+        let embedding =
+            time(&counter, &mut |repeat| model.embedding().look_up(repeat % WORDS as u32, black_box(&mut x)));
+        let step = time(&counter, &mut |repeat| model.step(repeat % WORDS as u32, state, scratch));
+        let head = time(&counter, &mut |_| {
             black_box(decide(model.scores(state, scratch)));
         });
-        let net = |ticks: u32| ticks.saturating_sub(idle);
+        let word = time(&counter, &mut |repeat| {
+            model.step(model.vocabulary().id(hash(repeat)), state, scratch);
+            black_box(decide(model.scores(state, scratch)));
+        });
         Ok([
-            ("look_up", net(look_up)),
-            ("embedding", net(embedding)),
-            ("step", net(step)),
-            ("head", net(head)),
+            ("idle", idle),
+            ("look_up", look_up),
+            ("embedding", embedding),
+            ("step", step),
+            ("head", head),
+            ("word", word),
         ])
     }
 }

@@ -10,6 +10,7 @@ use shared::blob::Kind;
 use shared::classifier::pooling_name;
 
 use crate::board;
+use crate::cost;
 use crate::engine::with_model;
 
 /// Shows what is in a model: bytes by part, shape, provenance, and the boards that it fits
@@ -146,21 +147,8 @@ fn report(model: &Model<'_>) -> Result<Report> {
 }
 
 fn fit(model: &Model<'_>, board: &board::Board) -> BoardReport {
-    let needs = model.needs();
-    let checks = [
-        ("flash for the model", model.bytes() as u64, board.memory.model),
-        ("state (UNITS)", needs.units as u64, board.capacity.units),
-        ("pooling (POOL)", needs.pool as u64, board.capacity.pool),
-        ("activations (INPUT)", needs.input as u64, board.capacity.input),
-        ("sums (SUMS)", needs.sums as u64, board.capacity.sums),
-    ];
-    let reason = checks.iter().find(|(_, needed, there)| needed > there);
-    BoardReport {
-        board: board.name,
-        fits: reason.is_none(),
-        reason: reason
-            .map_or_else(String::new, |(what, needed, there)| format!("{what}: needs {needed}, has {there}")),
-    }
+    let obstacle = cost::obstacle(model, board);
+    BoardReport { board: board.name, fits: obstacle.is_none(), reason: obstacle.unwrap_or_default() }
 }
 
 fn print(report: &Report) {

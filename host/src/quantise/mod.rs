@@ -6,6 +6,7 @@
 //! calibrated on training text.
 
 mod embedding;
+mod float_reference;
 mod head;
 mod layer;
 mod scale;
@@ -18,6 +19,7 @@ use anyhow::Result;
 use crate::model::config::Cell;
 use crate::model::weights::{Ranges, Weights};
 
+pub use float_reference::float_reference;
 pub use writer::{Description, install, write_blob};
 
 /// Bits of an embedding weight.
@@ -38,6 +40,8 @@ pub struct Sections {
     pub layers: Vec<Vec<u8>>,
     /// The head.
     pub head: Vec<u8>,
+    /// What readers may skip: kinds and contents.
+    pub optional: Vec<(u8, Vec<u8>)>,
 }
 
 /// What the network does on some texts, as far as quantisation must know.
@@ -67,5 +71,5 @@ pub fn quantise(weights: &Weights, ranges: &Ranges, bits: EmbeddingBits) -> Resu
     for layer in 0..weights.config.layers {
         layers.push(layer::quantise(weights, layer, first, ranges)?);
     }
-    Ok(Sections { embedding, layers, head: head::quantise(weights, ranges)? })
+    Ok(Sections { embedding, layers, head: head::quantise(weights, ranges)?, optional: Vec::new() })
 }

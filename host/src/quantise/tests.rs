@@ -36,7 +36,7 @@ pub fn random_weights(config: &Config, seed: u64) -> Weights {
     Weights::new(config.clone(), tensors).expect("all parameters are there")
 }
 
-fn config(cell: Cell, layers: usize, pooling: Pooling, head_hidden: usize) -> Config {
+pub fn config(cell: Cell, layers: usize, pooling: Pooling, head_hidden: usize) -> Config {
     Config { cell, layers, embed: 12, hidden: 20, vocab: WORDS + 1, pooling, head_hidden, classes: 3 }
 }
 
@@ -46,7 +46,7 @@ fn vocabulary() -> Built {
     Built::new(&words).expect("builds")
 }
 
-fn texts(seed: u64, count: usize, longest: usize) -> Vec<Vec<u32>> {
+pub fn texts(seed: u64, count: usize, longest: usize) -> Vec<Vec<u32>> {
     let mut random = Pcg64::seed_from_u64(seed);
     let text = |_| {
         let length = random.random_range(0..=longest);
@@ -56,9 +56,19 @@ fn texts(seed: u64, count: usize, longest: usize) -> Vec<Vec<u32>> {
 }
 
 fn blob(weights: &Weights, bits: EmbeddingBits) -> AlignedBytes {
+    blob_of(weights, bits, Vec::new())
+}
+
+/// A blob that has optional sections, too.
+pub fn blob_with(weights: &Weights, optional: Vec<(u8, Vec<u8>)>) -> AlignedBytes {
+    blob_of(weights, EmbeddingBits::Eight, optional)
+}
+
+fn blob_of(weights: &Weights, bits: EmbeddingBits, optional: Vec<(u8, Vec<u8>)>) -> AlignedBytes {
     let calibration = texts(7, 30, 60);
     let ranges = calibrate(weights, calibration.iter().map(Vec::as_slice));
-    let sections = quantise(weights, &ranges, bits).expect("quantises");
+    let mut sections = quantise(weights, &ranges, bits).expect("quantises");
+    sections.optional = optional;
     let description = Description {
         labels: vec!["a".into(), "b".into(), "c".into()],
         text: shared::text::Options { punctuation: true },

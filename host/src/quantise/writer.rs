@@ -90,15 +90,25 @@ fn self_test_trace(model: &Model<'_>) -> Result<u64> {
     Ok(last)
 }
 
+/// A section to be written.
+struct Part<'p> {
+    kind: u8,
+    required: bool,
+    bytes: &'p [u8],
+}
+
 fn assemble(
     description: &Description,
     vocabulary: &[u8],
     sections: &Sections,
     trace: u64,
 ) -> Result<AlignedBytes> {
-    let mut parts = vec![(Kind::Vocabulary, vocabulary), (Kind::Embedding, &sections.embedding)];
-    parts.extend(sections.layers.iter().map(|layer| (Kind::Layer, &layer[..])));
-    parts.push((Kind::Head, &sections.head));
+    let required = |kind: Kind, bytes| Part { kind: kind as u8, required: true, bytes };
+    let mut parts =
+        vec![required(Kind::Vocabulary, vocabulary), required(Kind::Embedding, &sections.embedding)];
+    parts.extend(sections.layers.iter().map(|layer| required(Kind::Layer, layer)));
+    parts.push(required(Kind::Head, &sections.head));
+    parts.extend(sections.optional.iter().map(|(kind, bytes)| Part { kind: *kind, required: false, bytes }));
     let labels = description.labels.join("\n");
     let writer = concat!("telltale ", env!("CARGO_PKG_VERSION"));
     let encode = |table: &FixedVec<Section, { blob::MAX_SECTIONS }>| {
@@ -133,9 +143,9 @@ fn assemble(
     let mut to = Bytes::default();
     to.bytes(&[0; HEADER_BYTES]);
     to.bytes(&manifest);
-    for ((_, bytes), section) in parts.iter().zip(&table) {
+    for (part, section) in parts.iter().zip(&table) {
         to.pad_to(section.offset as usize);
-        to.bytes(bytes);
+        to.bytes(part.bytes);
     }
     let mut blob = to.into_vec();
     blob::seal(&mut blob, manifest.len() as u32);
@@ -143,12 +153,11 @@ fn assemble(
 }
 
 /// The section table of `parts` if they start after `start`.
-fn table(parts: &[(Kind, &[u8])], start: usize) -> Result<FixedVec<Section, { blob::MAX_SECTIONS }>> {
+fn table(parts: &[Part<'_>], start: usize) -> Result<FixedVec<Section, { blob::MAX_SECTIONS }>> {
     let mut offset = start.next_multiple_of(ALIGNMENT);
     let mut table = FixedVec::new();
-    for (kind, bytes) in parts {
-        let section =
-            Section { kind: *kind as u8, required: true, offset: offset as u32, length: bytes.len() as u32 };
+    for &Part { kind, required, bytes } in parts {
+        let section = Section { kind, required, offset: offset as u32, length: bytes.len() as u32 };
         ensure!(table.push(section).is_ok(), "more than {} sections", blob::MAX_SECTIONS);
         offset = (offset + bytes.len()).next_multiple_of(ALIGNMENT);
     }

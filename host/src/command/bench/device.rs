@@ -1,29 +1,50 @@
 //! `bench device`: instructions per word on emulated boards.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args as ClapArgs;
 use object::{Object, ObjectSection};
 use serde::Serialize;
 use shared::Model;
+use shared::float_reference::{Memory, Network, TEST_WORDS};
 
-use super::synthetic::{Shape, blob};
+use super::synthetic::{Shape, blob, blob_with_floats};
+use crate::aligned::AlignedBytes;
 use crate::board::{self, Board};
 use crate::command::write_json;
-use crate::files;
 use crate::model::Pooling;
-use crate::toolchain::{Emulator, build};
+use crate::toolchain::{Emulator, build, build_float_bench};
+use crate::{cost, files};
 
 /// Instructions per word on emulated boards, by phase; stack, RAM and flash
+///
+/// A network of random weights is run in QEMU, where an instruction takes a nanosecond. Figures are
+/// instructions, not cycles; each is exact to 0.1 %. The network has mean pooling and a linear head of two
+/// classes; the words looked up are in its vocabulary.
+///
+/// stack: bytes, the peak of a whole session (opening the model, self-test, words with traces).
+/// RAM: bytes of state and scratch that this network needs.
+/// code: bytes of .text, vector table and start-up code of the `classifier` program, the model not included;
+/// it holds every cell, text, vocabulary, blob check, session and UART driver.
+/// tables: bytes of .rodata and .data of the same program.
 #[derive(ClapArgs, Clone, Debug)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// The board; all of them if it is not given
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
     #[command(flatten)]
     shape: Shape,
-    /// Results for machines; `-` is standard output
+    /// Also measures the same network in f32 (micromath), on the core's floating-point unit if it has one
+    #[arg(long)]
+    float: bool,
+    /// Seconds that an emulated board may take before it is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    time_limit: u64,
+    /// Results for machines, an object for one board and a list for all; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -38,163 +59,311 @@ struct Phases {
     head: f64,
 }
 
+/// What a network costs on a board.
+#[derive(Clone, Debug, Serialize)]
+struct Cost {
+    /// Multiply-accumulates of layers and head.
+    macs: usize,
+    /// The whole step, measured by itself: look-up, embedding, cell, pooling, head.
+    instructions_per_word: f64,
+    instructions_per_mac: f64,
+    /// Each measured by itself.
+    phases: Phases,
+    stack_bytes: u64,
+    ram_bytes: usize,
+    code_bytes: u64,
+    table_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    float: Option<Outcome<FloatCost>>,
+}
+
+/// The same network in f32.
+#[derive(Clone, Debug, Serialize)]
+struct FloatCost {
+    instructions_per_word: f64,
+    instructions_per_mac: f64,
+    /// Float instructions for each integer one.
+    ratio: f64,
+    /// Whether the core's floating-point unit did it.
+    unit: bool,
+}
+
+/// A measurement or why there is none.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Outcome<T> {
+    Measured(T),
+    Failed { error: String },
+}
+
+impl<T> From<Result<T>> for Outcome<T> {
+    fn from(result: Result<T>) -> Self {
+        match result {
+            Ok(value) => Self::Measured(value),
+            Err(error) => Self::Failed { error: format!("{error:#}") },
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize)]
 struct Row {
     board: &'static str,
     core: String,
     #[serde(flatten)]
     shape: Shape,
-    /// Multiply-accumulates of layers and head.
-    macs: usize,
-    instructions_per_word: f64,
-    instructions_per_mac: f64,
-    phases: Phases,
-    /// Peak of opening a model and reading words.
-    stack_bytes: u64,
-    /// State and scratch that this network needs.
-    ram_bytes: usize,
-    /// Code of the whole `classifier` program.
-    code_bytes: u64,
-    /// Read-only data of the whole `classifier` program.
-    table_bytes: u64,
-}
-
-/// What the bench firmware tells, in instructions and bytes.
-struct Told {
-    look_up: f64,
-    embedding: f64,
-    step: f64,
-    head: f64,
-    stack: f64,
+    #[serde(flatten)]
+    outcome: Outcome<Cost>,
 }
 
 /// Runs the verb.
 ///
 /// # Errors
-/// If a firmware does not build, QEMU is missing, or the network does not fit a board.
+/// If no board could be measured, or the one asked for could not: a firmware does not build, QEMU is missing or
+/// hangs, the network does not fit.
 pub fn run(args: &Args) -> Result<()> {
     let boards = match &args.board {
         Some(name) => vec![board::find(name)?],
         None => board::all()?,
     };
-    let quiet = args.json.as_deref() == Some(std::path::Path::new("-"));
+    let bench = Bench::new(args)?;
+    let quiet = args.json.as_deref() == Some(Path::new("-"));
     if !quiet {
-        println!(
-            "{:<12} {:<11} {:>8} {:>13} {:>9} {:>8} {:>9} {:>9} {:>8} {:>8} {:>7} {:>7} {:>7} {:>7}",
-            "board",
-            "core",
-            "MACs",
-            "instr./word",
-            "per MAC",
-            "look-up",
-            "embedding",
-            "cell",
-            "pooling",
-            "head",
-            "stack",
-            "RAM",
-            "code",
-            "tables"
-        );
+        print_header(args.float);
     }
     let mut rows = Vec::new();
-    for board in boards {
-        let row = measure(&board, &args.shape)?;
+    for board in &boards {
+        let result = bench.measure(board).with_context(|| board.name);
+        let outcome = match (result, &boards[..]) {
+            (Err(error), [_]) => return Err(error),
+            (result, _) => Outcome::from(result),
+        };
+        let row = Row { board: board.name, core: board.core.clone(), shape: args.shape.clone(), outcome };
         if !quiet {
-            println!(
-                "{:<12} {:<11} {:>8} {:>13.0} {:>9.3} {:>8.0} {:>9.0} {:>9.0} {:>8.0} {:>8.0} {:>7} {:>7} {:>7} {:>7}",
-                row.board,
-                row.core,
-                row.macs,
-                row.instructions_per_word,
-                row.instructions_per_mac,
-                row.phases.look_up,
-                row.phases.embedding,
-                row.phases.cell,
-                row.phases.pooling,
-                row.phases.head,
-                row.stack_bytes,
-                row.ram_bytes,
-                row.code_bytes,
-                row.table_bytes
-            );
+            print_row(&row);
         }
         rows.push(row);
     }
-    match (&args.json, &rows[..]) {
-        (Some(path), [row]) => write_json(path, row),
-        (Some(path), rows) => write_json(path, &rows),
-        (None, _) => Ok(()),
+    if let Some(path) = &args.json {
+        match &rows[..] {
+            [row] => write_json(path, row)?,
+            rows => write_json(path, &rows)?,
+        }
+    }
+    let measured = rows.iter().any(|row| matches!(row.outcome, Outcome::Measured(_)));
+    ensure!(measured, "no board could be measured");
+    Ok(())
+}
+
+fn print_header(float: bool) {
+    print!(
+        "{:<12} {:<11} {:>8} {:>12} {:>8} {:>8} {:>9} {:>9} {:>8} {:>7} {:>6} {:>6} {:>6} {:>7}",
+        "board",
+        "core",
+        "MACs",
+        "instr./word",
+        "per MAC",
+        "look-up",
+        "embedding",
+        "cell",
+        "pooling",
+        "head",
+        "stack",
+        "RAM",
+        "code",
+        "tables"
+    );
+    println!(
+        "{}",
+        if float { format!(" {:>12} {:>8} {:>7}", "float/word", "per MAC", "times") } else { String::new() }
+    );
+}
+
+fn print_row(row: &Row) {
+    let cost = match &row.outcome {
+        Outcome::Measured(cost) => cost,
+        Outcome::Failed { error } => {
+            println!("{:<12} {:<11} {error}", row.board, row.core);
+            return;
+        }
+    };
+    let phases = &cost.phases;
+    print!(
+        "{:<12} {:<11} {:>8} {:>12.0} {:>8.3} {:>8.0} {:>9.0} {:>9.0} {:>8.0} {:>7.0} {:>6} {:>6} {:>6} {:>7}",
+        row.board,
+        row.core,
+        cost.macs,
+        cost.instructions_per_word,
+        cost.instructions_per_mac,
+        phases.look_up,
+        phases.embedding,
+        phases.cell,
+        phases.pooling,
+        phases.head,
+        cost.stack_bytes,
+        cost.ram_bytes,
+        cost.code_bytes,
+        cost.table_bytes
+    );
+    match &cost.float {
+        None => println!(),
+        Some(Outcome::Failed { error }) => println!(" {error}"),
+        Some(Outcome::Measured(float)) => println!(
+            " {:>12.0} {:>8.2} {:>7.1} {}",
+            float.instructions_per_word,
+            float.instructions_per_mac,
+            float.ratio,
+            if float.unit { "by FPU" } else { "in software" }
+        ),
     }
 }
 
-fn measure(board: &Board, shape: &Shape) -> Result<Row> {
-    let program = build(board, "bench", None)?;
-    let (code_bytes, table_bytes) = sizes(&build(board, "classifier", None)?)?;
-    let folder = tempfile::tempdir().context("no folder for temporary files")?;
-    let ask = |pooling: Pooling| -> Result<(Told, usize, usize)> {
-        let bytes = blob(shape, pooling)?;
-        let model = Model::open(&bytes)?;
-        let (layers, head) = model.macs();
-        let needs = model.needs();
-        let ram = needs.state_bytes() + needs.scratch_bytes();
-        let path = folder.path().join("bench.bin");
-        files::write(&path, &bytes)?;
-        let mut emulator = Emulator::boot_counting(board, &program, &path)?;
-        Ok((listen(&mut emulator, board)?, layers + head, ram))
-    };
-    let (last, _, _) = ask(Pooling::Last)?;
-    let (mean, macs, ram_bytes) = ask(Pooling::Mean)?;
-    let phases = Phases {
-        look_up: mean.look_up,
-        embedding: mean.embedding,
-        cell: last.step - last.embedding,
-        pooling: mean.step - last.step,
-        head: mean.head,
-    };
-    let instructions_per_word = mean.look_up + mean.step + mean.head;
-    Ok(Row {
-        board: board.name,
-        core: board.core.clone(),
-        shape: shape.clone(),
-        macs,
-        instructions_per_word,
-        instructions_per_mac: instructions_per_word / macs as f64,
-        phases,
-        stack_bytes: mean.stack as u64,
-        ram_bytes,
-        code_bytes,
-        table_bytes,
-    })
+/// The networks to measure, as files and in memory.
+struct Bench {
+    folder: tempfile::TempDir,
+    last: AlignedBytes,
+    mean: AlignedBytes,
+    /// With f32 numbers, if they are asked for.
+    float: Option<AlignedBytes>,
+    patience: Duration,
 }
 
-/// Reads `<name> <ticks> <repeats>` lines until `end`.
-fn listen(emulator: &mut Emulator, board: &Board) -> Result<Told> {
-    // An instruction takes a nanosecond; RISC-V counts instructions, SysTick the core clock's ticks.
-    let per_tick = if board.target.starts_with("riscv") { 1.0 } else { 1e9 / board.clock_hz as f64 };
-    let mut told = Told { look_up: 0.0, embedding: 0.0, step: 0.0, head: 0.0, stack: 0.0 };
-    loop {
-        let line = emulator.line()?;
-        if line == "end" {
-            return Ok(told);
+impl Bench {
+    fn new(args: &Args) -> Result<Self> {
+        let float = args.float.then(|| blob_with_floats(&args.shape, Pooling::Mean)).transpose()?;
+        Ok(Self {
+            folder: tempfile::tempdir().context("no folder for temporary files")?,
+            last: blob(&args.shape, Pooling::Last)?,
+            mean: blob(&args.shape, Pooling::Mean)?,
+            float,
+            patience: Duration::from_secs(args.time_limit),
+        })
+    }
+
+    /// Runs a program on a board with a model; what it says.
+    fn ask(&self, board: &Board, program: &Path, blob: &[u8]) -> Result<Said> {
+        if let Some(obstacle) = cost::obstacle(&Model::open(blob)?, board) {
+            bail!("the network does not fit: {obstacle}");
         }
+        let path = self.folder.path().join("bench.bin");
+        files::write(&path, blob)?;
+        let mut emulator = Emulator::boot_counting(board, program, &path)?;
+        emulator.set_patience(self.patience);
+        Said::listen(&mut emulator, board)
+    }
+
+    fn measure(&self, board: &Board) -> Result<Cost> {
+        let program = build(board, "bench", None)?;
+        let (code_bytes, table_bytes) = sizes(&build(board, "classifier", None)?)?;
+        let last = self.ask(board, &program, &self.last)?;
+        let mean = self.ask(board, &program, &self.mean)?;
+        let model = Model::open(&self.mean)?;
+        let (layers, head) = model.macs();
+        let macs = layers + head;
+        let phases = Phases {
+            look_up: mean.part("look_up")?,
+            embedding: mean.part("embedding")?,
+            cell: last.part("step")? - last.part("embedding")?,
+            pooling: mean.part("step")? - last.part("step")?,
+            head: mean.part("head")?,
+        };
+        let instructions_per_word = mean.part("word")?;
+        let float = self.float.as_deref().map(|blob| {
+            let result = self.measure_float(board, blob);
+            Outcome::from(result.map(|instructions| FloatCost {
+                instructions_per_word: instructions,
+                instructions_per_mac: instructions / macs as f64,
+                ratio: instructions / instructions_per_word,
+                unit: board.float_target.is_some(),
+            }))
+        });
+        let needs = model.needs();
+        Ok(Cost {
+            macs,
+            instructions_per_word,
+            instructions_per_mac: instructions_per_word / macs as f64,
+            phases,
+            stack_bytes: mean.number("stack")? as u64,
+            ram_bytes: needs.state_bytes() + needs.scratch_bytes(),
+            code_bytes,
+            table_bytes,
+            float,
+        })
+    }
+
+    /// Instructions of a word in f32, once the chip's scores have proved to be those of this PC.
+    fn measure_float(&self, board: &Board, blob: &[u8]) -> Result<f64> {
+        /// How far scores may be apart, in steps of 2⁻¹²: the order of sums differs.
+        const TOLERANCE: i32 = 41;
+        let said = self.ask(board, &build_float_bench(board)?, blob)?;
+        let model = Model::open(blob)?;
+        let network = Network::open(&model, blob)?;
+        let mut memory = Box::new(Memory::<8192, 1024, 4098>::new());
+        network.check(&memory)?;
+        (0..TEST_WORDS).for_each(|id| network.step(id, &mut memory));
+        let expected: Vec<i32> =
+            network.scores(&mut memory).iter().map(|score| (score * 4096.0) as i32).collect();
+        let alike = said.scores.len() == expected.len()
+            && said.scores.iter().zip(&expected).all(|(own, expected)| (own - expected).abs() <= TOLERANCE);
+        ensure!(alike, "the float step gives the scores {:?}, on this PC {expected:?}", said.scores);
+        said.part("word")
+    }
+}
+
+/// What a bench program says.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Said {
+    /// Counts and repeats, by name.
+    numbers: BTreeMap<String, (f64, f64)>,
+    /// In steps of 2⁻¹².
+    scores: Vec<i32>,
+    /// Instructions per tick.
+    per_tick: f64,
+}
+
+impl Said {
+    /// Reads lines until `end`.
+    fn listen(emulator: &mut Emulator, board: &Board) -> Result<Self> {
+        // An instruction takes a nanosecond; RISC-V counts instructions, SysTick the core clock's ticks.
+        let per_tick = if board.target.starts_with("riscv") { 1.0 } else { 1e9 / board.clock_hz as f64 };
+        let mut said = Self { per_tick, ..Self::default() };
+        loop {
+            let line = emulator.line()?;
+            if line == "end" {
+                return Ok(said);
+            }
+            said.take(&line)?;
+        }
+    }
+
+    /// Takes a line `<name> <count> <repeats>`; any other tells what is wrong.
+    fn take(&mut self, line: &str) -> Result<()> {
         let fields: Vec<&str> = line.split(' ').collect();
-        let &[name, value, repeats] = &fields[..] else { bail!("{}: {line}", board.name) };
-        let number = |text: &str| text.parse::<f64>().with_context(|| format!("{}: {line}", board.name));
-        let ticks = number(value)? / number(repeats)?;
+        let &[name, count, repeats] = &fields[..] else { bail!("{line}") };
+        let (Ok(count), Ok(repeats)) = (count.parse::<f64>(), repeats.parse::<f64>()) else {
+            bail!("{line}")
+        };
+        ensure!(repeats >= 1.0, "{line}");
         match name {
-            "look_up" => told.look_up = ticks * per_tick,
-            "embedding" => told.embedding = ticks * per_tick,
-            "step" => told.step = ticks * per_tick,
-            "head" => told.head = ticks * per_tick,
-            "stack" => told.stack = ticks,
-            _ => bail!("{}: {line}", board.name),
+            "score" => self.scores.push(count as i32),
+            name => drop(self.numbers.insert(name.to_owned(), (count, repeats))),
         }
+        Ok(())
+    }
+
+    fn number(&self, name: &str) -> Result<f64> {
+        let (count, repeats) =
+            self.numbers.get(name).with_context(|| format!("the firmware does not tell {name}"))?;
+        Ok(count / repeats)
+    }
+
+    /// Instructions of a part, what repeating it costs not included.
+    fn part(&self, name: &str) -> Result<f64> {
+        Ok((self.number(name)? - self.number("idle")?).max(0.0) * self.per_tick)
     }
 }
 
 /// Bytes of code and of read-only data in a program.
-fn sizes(program: &std::path::Path) -> Result<(u64, u64)> {
+fn sizes(program: &Path) -> Result<(u64, u64)> {
     let bytes = std::fs::read(program).with_context(|| program.display().to_string())?;
     let file = object::File::parse(&*bytes).with_context(|| program.display().to_string())?;
     let of = |names: &[&str]| {
@@ -203,5 +372,68 @@ fn sizes(program: &std::path::Path) -> Result<(u64, u64)> {
             .map(|section| section.size())
             .sum()
     };
-    Ok((of(&[".text", ".vector_table", ".init"]), of(&[".rodata"])))
+    Ok((of(&[".text", ".vector_table", ".init"]), of(&[".rodata", ".data"])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(lines: &[&str]) -> Result<Said> {
+        let mut said = Said { per_tick: 40.0, ..Said::default() };
+        lines.iter().try_for_each(|line| said.take(line))?;
+        Ok(said)
+    }
+
+    #[test]
+    fn parts_are_ticks_less_the_loop() {
+        let said = said(&["idle 200 1000", "word 20200 1000", "score -5 1", "score 7 1"]).expect("sound");
+        assert_eq!(said.part("word").expect("told"), 800.0);
+        assert_eq!(said.part("idle").expect("told"), 0.0);
+        assert_eq!(said.scores, [-5, 7]);
+        assert!(said.part("head").expect_err("untold").to_string().contains("head"));
+    }
+
+    #[test]
+    fn other_lines_are_errors() {
+        for line in ["error: no model", "word 1", "word x 1", "word 1 0", ""] {
+            assert_eq!(said(&[line]).expect_err("no count").to_string(), line);
+        }
+    }
+
+    /// What machines read: these keys and no others.
+    #[test]
+    fn keys_are_as_documented() {
+        let phases = Phases { look_up: 1.0, embedding: 1.0, cell: 1.0, pooling: 1.0, head: 1.0 };
+        let float =
+            FloatCost { instructions_per_word: 1.0, instructions_per_mac: 1.0, ratio: 1.0, unit: true };
+        let cost = Cost {
+            macs: 1,
+            instructions_per_word: 1.0,
+            instructions_per_mac: 1.0,
+            phases,
+            stack_bytes: 1,
+            ram_bytes: 1,
+            code_bytes: 1,
+            table_bytes: 1,
+            float: None,
+        };
+        let shape = Shape { cell: crate::model::Cell::Gru, layers: 1, embed: 32, hidden: 64 };
+        let keys = |outcome: Outcome<Cost>| {
+            let row = Row { board: "b", core: "c".to_owned(), shape: shape.clone(), outcome };
+            let value = serde_json::to_value(row).expect("encodes");
+            let mut keys: Vec<String> = value.as_object().expect("an object").keys().cloned().collect();
+            keys.sort();
+            keys.join(" ")
+        };
+        let plain = "board cell code_bytes core embed hidden instructions_per_mac instructions_per_word layers \
+                     macs phases ram_bytes stack_bytes table_bytes";
+        assert_eq!(keys(Outcome::Measured(cost.clone())), plain);
+        assert_eq!(
+            keys(Outcome::Failed { error: "no".to_owned() }),
+            "board cell core embed error hidden layers"
+        );
+        let cost = Cost { float: Some(Outcome::Measured(float)), ..cost };
+        assert!(keys(Outcome::Measured(cost)).contains(" float "));
+    }
 }

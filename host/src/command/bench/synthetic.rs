@@ -1,0 +1,85 @@
+//! A network with random weights, quantised: the work of a word depends on its shape alone.
+
+use anyhow::Result;
+use candle_core::Device;
+use clap::Args as ClapArgs;
+use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
+use serde::Serialize;
+use shared::blob::Metrics;
+use shared::text::{Options as TextOptions, Word};
+
+use crate::aligned::AlignedBytes;
+use crate::model::{Cell, Config, Network, Pooling};
+use crate::quantise::{self, Description, EmbeddingBits};
+use crate::vocabulary::Built;
+
+/// Words w0, w1, … of the vocabulary.
+const WORDS: usize = 1000;
+
+/// Words where the f32 numbers are in the blob, too, so that it fits a small flash.
+const WORDS_BESIDE_FLOATS: usize = 250;
+
+/// The shape of the network.
+#[derive(ClapArgs, Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shape {
+    /// Recurrent cell
+    #[arg(long, value_enum, default_value_t = Cell::Gru)]
+    pub cell: Cell,
+    /// Recurrent layers, 1 to 4
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub layers: usize,
+    /// Width of a word's embedding
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub embed: usize,
+    /// Units of a recurrent layer
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub hidden: usize,
+}
+
+/// The blob of such a network with two classes.
+pub fn blob(shape: &Shape, pooling: Pooling) -> Result<AlignedBytes> {
+    build(shape, pooling, WORDS, false)
+}
+
+/// The blob of such a network with its f32 numbers beside the integers.
+pub fn blob_with_floats(shape: &Shape, pooling: Pooling) -> Result<AlignedBytes> {
+    build(shape, pooling, WORDS_BESIDE_FLOATS, true)
+}
+
+fn build(shape: &Shape, pooling: Pooling, words: usize, floats: bool) -> Result<AlignedBytes> {
+    let config = Config {
+        cell: shape.cell,
+        layers: shape.layers,
+        embed: shape.embed,
+        hidden: shape.hidden,
+        vocab: words + 1,
+        pooling,
+        head_hidden: 0,
+        classes: 2,
+    };
+    config.check()?;
+    let weights = Network::new(&config, &Device::Cpu, 1)?.weights()?;
+    let mut random = Pcg64::seed_from_u64(1);
+    let ids: Vec<u32> = (0..200).map(|_| random.random_range(0..=words as u32)).collect();
+    let ranges = quantise::calibrate(&weights, std::iter::once(&ids[..]));
+    let mut sections = quantise::quantise(&weights, &ranges, EmbeddingBits::Eight)?;
+    if floats {
+        sections.optional.push(quantise::float_reference(&weights));
+    }
+    let words: Vec<_> = (0..words).map(|n| format!("w{n}")).collect();
+    let words: Vec<_> = words.into_iter().map(|word| (Word::hash_of(word.as_bytes()), word)).collect();
+    let vocabulary = Built::new(&words)?;
+    let description = Description {
+        labels: vec!["a".to_owned(), "b".to_owned()],
+        text: TextOptions { punctuation: true },
+        pooling,
+        corpus: "bench".to_owned(),
+        digest: [0; 32],
+        seed: 1,
+        examples: 0,
+        self_test: "w1 w2 w3".to_owned(),
+        metrics: Metrics::default(),
+    };
+    quantise::write_blob(&description, vocabulary.section(), &sections)
+}

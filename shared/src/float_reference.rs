@@ -1,0 +1,294 @@
+//! The network in f32, to measure fixed point against float on the same core.
+//!
+//! It is behind the feature `float-reference` and takes no part in classifying. Exponentials are
+//! [`micromath`]'s approximations, so that no C library is needed; a core without a floating-point
+//! unit computes by the compiler's routines.
+//!
+//! Letters as in [`cell`](crate::cell): V rows of the embedding, E inputs, H hidden units, G gate
+//! blocks, C classes, N units of the head's hidden layer.
+//!
+//! # Section
+//!
+//! An optional section of kind [`KIND`] beside the integers of the same network: f32 in PyTorch's
+//! order and gate order, no padding.
+//!
+//! | numbers | content |
+//! |---|---|
+//! | V·E | embedding |
+//! | G·H, G·H | for each layer: biases of input and of state, |
+//! | G·H·E, G·H·H | W and U, row by row |
+//! | N, N·H | if the head has a hidden layer: its biases and weights |
+//! | C, C·H or C·N | biases and weights of the scores |
+#![allow(clippy::float_arithmetic)]
+
+use heapless::Vec;
+use micromath::F32Ext;
+
+use crate::blob::{Error, Part, Pooling, section_bytes};
+use crate::cell::Cell;
+use crate::model::{MAX_LAYERS, Model};
+
+/// The section's kind.
+pub const KIND: u8 = 0xF0;
+
+/// Words with the ids 0, 1, 2, … that `host bench device --float` compares scores after.
+pub const TEST_WORDS: u32 = 16;
+
+/// The section's name in errors.
+const NAME: &str = "float reference";
+
+/// `y = bias + W·x`.
+#[derive(Clone, Copy, Debug)]
+struct Affine<'a> {
+    bias: &'a [f32],
+    weights: &'a [f32],
+}
+
+impl<'a> Affine<'a> {
+    /// Adds `bias + W·x` to as many entries of `y` as there are rows in `rows`.
+    fn add(&self, rows: core::ops::Range<usize>, x: &[f32], y: &mut [f32]) {
+        let weights = self.weights.get(rows.start * x.len()..rows.end * x.len()).unwrap_or(&[]);
+        let bias = self.bias.get(rows).unwrap_or(&[]);
+        for ((row, bias), y) in weights.chunks_exact(x.len().max(1)).zip(bias).zip(y) {
+            *y += bias + row.iter().zip(x).map(|(w, x)| w * x).sum::<f32>();
+        }
+    }
+
+    const fn rows(&self) -> usize {
+        self.bias.len()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Layer<'a> {
+    cell: Cell,
+    hidden: usize,
+    input: Affine<'a>,
+    state: Affine<'a>,
+}
+
+/// A network's f32 parameters, borrowed from the blob.
+#[derive(Clone, Debug)]
+pub struct Network<'a> {
+    width: usize,
+    embedding: &'a [f32],
+    layers: Vec<Layer<'a>, MAX_LAYERS>,
+    pooling: Pooling,
+    head_hidden: Option<Affine<'a>>,
+    output: Affine<'a>,
+}
+
+/// State and working memory: `UNITS` of state, `POOL` of pooling, `SUMS` of scratch.
+#[derive(Clone, Debug)]
+pub struct Memory<const UNITS: usize, const POOL: usize, const SUMS: usize> {
+    units: [f32; UNITS],
+    pool: [f32; POOL],
+    sums: [f32; SUMS],
+    words: f32,
+}
+
+impl<const UNITS: usize, const POOL: usize, const SUMS: usize> Memory<UNITS, POOL, SUMS> {
+    /// Memory at the start of a text.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { units: [0.0; UNITS], pool: [0.0; POOL], sums: [0.0; SUMS], words: 0.0 }
+    }
+}
+
+impl<const UNITS: usize, const POOL: usize, const SUMS: usize> Default for Memory<UNITS, POOL, SUMS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The next `count` numbers.
+fn numbers<'a>(part: &mut Part<'a>, count: usize) -> Result<&'a [f32], Error> {
+    part.words(count)
+}
+
+impl<'a> Network<'a> {
+    /// The f32 twin of `model`, from the optional section of its blob.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if the blob has no such section, [`Error::Content`] if it has another size.
+    pub fn open(model: &Model<'a>, blob: &'a [u8]) -> Result<Self, Error> {
+        let section = model.manifest().sections.iter().find(|section| section.kind == KIND);
+        let mut part = Part::new(section_bytes(blob, section.ok_or(Error::Missing(NAME))?)?, NAME);
+        let width = model.embedding().width();
+        let embedding = numbers(&mut part, model.embedding().count() * width)?;
+        let mut layers = Vec::new();
+        for layer in model.layers() {
+            let (cell, inputs, hidden) = (layer.cell(), layer.inputs(), layer.hidden());
+            let rows = cell.gates() * hidden;
+            let (of_input, of_state) = (numbers(&mut part, rows)?, numbers(&mut part, rows)?);
+            let input = Affine { bias: of_input, weights: numbers(&mut part, rows * inputs)? };
+            let state = Affine { bias: of_state, weights: numbers(&mut part, rows * hidden)? };
+            layers
+                .push(Layer { cell, hidden, input, state })
+                .map_err(|_| Error::Content(NAME, MAX_LAYERS as u32 + 1, MAX_LAYERS as u32))?;
+        }
+        let head = model.head();
+        let mut affine = |rows: usize, columns: usize| -> Result<Affine<'a>, Error> {
+            Ok(Affine { bias: numbers(&mut part, rows)?, weights: numbers(&mut part, rows * columns)? })
+        };
+        let (head_hidden, columns) = match head.hidden() {
+            0 => (None, head.inputs()),
+            units => (Some(affine(units, head.inputs())?), units),
+        };
+        let output = affine(head.classes(), columns)?;
+        part.end()?;
+        Ok(Self { width, embedding, layers, pooling: model.manifest().pooling, head_hidden, output })
+    }
+
+    /// Checks that the network's steps fit the memory.
+    ///
+    /// # Errors
+    /// [`Error::Capacity`] otherwise.
+    pub fn check<const UNITS: usize, const POOL: usize, const SUMS: usize>(
+        &self,
+        _: &Memory<UNITS, POOL, SUMS>,
+    ) -> Result<(), Error> {
+        let units = self.layers.iter().map(|layer| layer.cell.states() * layer.hidden).sum();
+        let pool = self.layers.last().map_or(0, |layer| layer.hidden);
+        let of_layers = self.layers.iter().map(|layer| layer.cell.sums() * layer.hidden).max().unwrap_or(0);
+        let sums = of_layers.max(self.output.rows() + self.head_hidden.map_or(0, |map| map.rows()));
+        for (what, needed, there) in
+            [("state (UNITS)", units, UNITS), ("pooling (POOL)", pool, POOL), ("sums (SUMS)", sums, SUMS)]
+        {
+            if needed > there {
+                return Err(Error::Capacity(what, needed as u32, there as u32));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one word.
+    pub fn step<const UNITS: usize, const POOL: usize, const SUMS: usize>(
+        &self,
+        id: u32,
+        memory: &mut Memory<UNITS, POOL, SUMS>,
+    ) {
+        let row = id as usize * self.width;
+        let mut x = self.embedding.get(row..row + self.width).unwrap_or(&[]);
+        let mut rest = &mut memory.units[..];
+        for layer in &self.layers {
+            let Some((units, above)) = rest.split_at_mut_checked(layer.cell.states() * layer.hidden) else {
+                return;
+            };
+            layer.step(x, units, &mut memory.sums);
+            x = units.get(..layer.hidden).unwrap_or(&[]);
+            rest = above;
+        }
+        memory.words += 1.0;
+        for (pooled, &unit) in memory.pool.iter_mut().zip(x) {
+            *pooled = match self.pooling {
+                Pooling::Mean => *pooled + (unit - *pooled) / memory.words,
+                Pooling::Max if memory.words > 1.0 => pooled.max(unit),
+                Pooling::Max | Pooling::Last => unit,
+            };
+        }
+    }
+
+    /// The class scores \[C\] after the words read so far: logits.
+    pub fn scores<'m, const UNITS: usize, const POOL: usize, const SUMS: usize>(
+        &self,
+        memory: &'m mut Memory<UNITS, POOL, SUMS>,
+    ) -> &'m [f32] {
+        let hidden = self.layers.last().map_or(0, |layer| layer.hidden);
+        let pooled = memory.pool.get(..hidden).unwrap_or(&[]);
+        memory.sums.fill(0.0);
+        let (first, rest) = memory
+            .sums
+            .split_at_mut_checked(self.head_hidden.map_or(0, |map| map.rows()))
+            .unwrap_or_default();
+        let scores = rest.get_mut(..self.output.rows()).unwrap_or(&mut []);
+        match &self.head_hidden {
+            None => self.output.add(0..self.output.rows(), pooled, scores),
+            Some(map) => {
+                map.add(0..map.rows(), pooled, first);
+                first.iter_mut().for_each(|unit| *unit = unit.max(0.0));
+                self.output.add(0..self.output.rows(), first, scores);
+            }
+        }
+        scores
+    }
+}
+
+impl Layer<'_> {
+    /// One word: `x` \[E\], `units` h and, for LSTM, c behind it, `sums` scratch.
+    fn step(&self, x: &[f32], units: &mut [f32], sums: &mut [f32]) {
+        let rows = self.cell.gates() * self.hidden;
+        let sums = sums.get_mut(..self.cell.sums() * self.hidden).unwrap_or(&mut []);
+        sums.fill(0.0);
+        self.input.add(0..rows, x, sums);
+        let (h, c) = units.split_at_mut_checked(self.hidden).unwrap_or_default();
+        // What the state gives to GRU's n is kept apart.
+        let together = if self.cell == Cell::Gru { 2 * self.hidden } else { rows };
+        self.state.add(0..together, h, sums);
+        self.state.add(together..rows, h, sums.get_mut(rows..).unwrap_or(&mut []));
+        let mut blocks = sums.chunks_exact(self.hidden);
+        let mut block = || blocks.next().unwrap_or(&[]);
+        match self.cell {
+            Cell::Rnn => h.iter_mut().zip(block()).for_each(|(h, &sum)| *h = tanh(sum)),
+            Cell::Gru => {
+                let (r, z, input, state) = (block(), block(), block(), block());
+                for ((((h, &r), &z), &input), &state) in h.iter_mut().zip(r).zip(z).zip(input).zip(state) {
+                    let n = tanh(input + sigmoid(r) * state);
+                    *h = n + sigmoid(z) * (*h - n);
+                }
+            }
+            Cell::Lstm => {
+                let (i, f, g, o) = (block(), block(), block(), block());
+                for (((((h, c), &i), &f), &g), &o) in h.iter_mut().zip(c).zip(i).zip(f).zip(g).zip(o) {
+                    *c = sigmoid(f) * *c + sigmoid(i) * tanh(g);
+                    *h = sigmoid(o) * tanh(*c);
+                }
+            }
+        }
+    }
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + F32Ext::exp(-x))
+}
+
+fn tanh(x: f32) -> f32 {
+    1.0 - 2.0 / (1.0 + F32Ext::exp(2.0 * x))
+}
+
+/// The first class of the highest score, and its softmax probability.
+#[must_use]
+pub fn decide(scores: &[f32]) -> (usize, f32) {
+    let (mut class, mut best) = (0, f32::MIN);
+    for (at, &score) in scores.iter().enumerate() {
+        if score > best {
+            (class, best) = (at, score);
+        }
+    }
+    (class, 1.0 / scores.iter().map(|&score| F32Ext::exp(score - best)).sum::<f32>().max(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How far the approximated functions may be from the exact ones.
+    const TOLERANCE: f32 = 1e-3;
+
+    #[test]
+    fn functions_are_close() {
+        for step in -2000..=2000 {
+            let x = step as f32 / 100.0;
+            assert!((tanh(x) - f32::tanh(x)).abs() < TOLERANCE, "tanh {x}");
+            assert!((sigmoid(x) - 1.0 / (1.0 + f32::exp(-x))).abs() < TOLERANCE, "sigmoid {x}");
+        }
+    }
+
+    #[test]
+    fn softmax_of_equal_scores_is_even() {
+        let (class, probability) = decide(&[2.0, 2.0]);
+        assert_eq!(class, 0);
+        assert!((probability - 0.5).abs() < TOLERANCE);
+        assert_eq!(decide(&[-3.0, 40.0, 1.0]), (1, 1.0));
+    }
+}
