@@ -94,7 +94,7 @@ fn every_verb_has_help_and_wrong_flags_are_explained() {
     for verb in ["train", "eval", "run", "inspect", "qemu", "boards"] {
         assert!(!succeed(&[verb, "--help"], b"").is_empty());
     }
-    for what in ["device", "eval"] {
+    for what in ["device", "eval", "vocab"] {
         assert!(!succeed(&["bench", what, "--help"], b"").is_empty());
     }
     assert_eq!(host(&["train", "--no-such-flag"], b"").status.code(), Some(2));
@@ -111,4 +111,21 @@ fn boards_are_listed() {
     assert!(lines.contains("microbit") && lines.contains("Cortex-M4"));
     let json: Value = serde_json::from_slice(&succeed(&["boards", "--json", "-"], b"")).expect("JSON");
     assert_eq!(json[0]["board"], "microbit");
+}
+
+#[test]
+fn a_vocabulary_is_measured_on_words_that_are_not_in_it() {
+    let output = succeed(&["bench", "vocab", "--vocab", "2000", "--json", "-"], b"");
+    let report: Value = serde_json::from_slice(&output).expect("JSON");
+    let number = |value: &Value| value.as_f64().expect("a number");
+    assert_eq!(report["words"], 2000);
+    assert!(number(&report["bytes_per_word"]) < 2.1, "{report}");
+    assert!(number(&report["unseen"]["words"]) > 500.0, "{report}");
+    assert!(number(&report["random"]["words"]) > 800_000.0, "{report}");
+    for strangers in ["unseen", "random"] {
+        let [hits, rate, words] = ["false_hits", "rate", "words"].map(|key| number(&report[strangers][key]));
+        assert!((rate * words - hits).abs() < 0.5 && rate <= 1.0 / 500.0, "{report}");
+    }
+    let shown = String::from_utf8(succeed(&["bench", "vocab", "--vocab", "100"], b"")).expect("UTF-8");
+    assert!(shown.starts_with("100 words in "), "{shown}");
 }

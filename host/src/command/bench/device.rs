@@ -132,9 +132,8 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let mut rows = Vec::new();
     for board in &boards {
-        let result = bench.measure(board).with_context(|| board.name);
-        let outcome = match (result, &boards[..]) {
-            (Err(error), [_]) => return Err(error),
+        let outcome = match (bench.measure(board), &boards[..]) {
+            (Err(error), [_]) => return Err(error.context(board.name)),
             (result, _) => Outcome::from(result),
         };
         let row = Row { board: board.name, core: board.core.clone(), shape: args.shape.clone(), outcome };

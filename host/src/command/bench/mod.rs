@@ -1,13 +1,14 @@
-//! `bench`: what a word costs, on chips and on this PC.
+//! `bench`: what a word costs, on chips and on this PC, and what a vocabulary does.
 
 mod device;
 mod eval;
 mod synthetic;
+mod vocab;
 
 use anyhow::Result;
 use clap::{Args as ClapArgs, Subcommand};
 
-/// Measures what a word costs: instructions on emulated boards, time on this PC
+/// Measures what a word costs: instructions on emulated boards, time on this PC, bytes of vocabulary
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     #[command(subcommand)]
@@ -18,15 +19,17 @@ pub struct Args {
 enum What {
     Device(device::Args),
     Eval(eval::Args),
+    Vocab(vocab::Args),
 }
 
 /// Runs the verb.
 ///
 /// # Errors
-/// If a firmware does not build, QEMU is missing, or a network does not fit a board.
+/// If a firmware does not build, QEMU is missing, a network does not fit a board, or a corpus cannot be read.
 pub fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Device(args) => device::run(args),
         What::Eval(args) => eval::run(args),
+        What::Vocab(args) => vocab::run(args),
     }
 }
