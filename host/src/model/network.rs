@@ -9,8 +9,9 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::config::Config;
+use super::dropout::dropped;
 use super::sequence::plan::Plan;
-use super::sequence::{self, graph};
+use super::sequence::{self, Tensors};
 use super::weights::Weights;
 
 /// The spread of freshly drawn embedding rows.
@@ -62,6 +63,22 @@ pub struct Pass {
     pub bptt: Option<usize>,
     /// Whether there are logits after every word, not only after the last.
     pub every_word: bool,
+}
+
+/// The seeds of a pass' dropout masks.
+#[derive(Clone, Copy, Debug)]
+pub struct Seeds {
+    /// Of the embeddings' mask.
+    pub embed: u32,
+    /// Of the head's mask.
+    pub head: u32,
+}
+
+impl Seeds {
+    /// Draws seeds; every way through the network draws the same ones.
+    pub fn draw(random: &mut Pcg64) -> Self {
+        Self { embed: random.random(), head: random.random() }
+    }
 }
 
 impl Network {
@@ -137,28 +154,38 @@ impl Network {
         Ok(x.matmul(&weight.t()?)?.broadcast_add(self.var(&format!("{name}.bias"))?)?)
     }
 
-    /// Logits \[B×C\] in the batch's sorted order, or \[N×C\] after every word.
+    /// Checks that all words of a batch are in the vocabulary.
+    ///
+    /// # Errors
+    /// If one is not.
+    pub fn check(&self, batch: &Batch) -> Result<()> {
+        ensure!(
+            batch.ids.iter().all(|&id| (id as usize) < self.config.vocab),
+            "a word's id is outside of the vocabulary"
+        );
+        Ok(())
+    }
+
+    /// Logits \[B×C\] in the batch's sorted order, or \[N×C\] after every word, on Candle's tape.
     ///
     /// # Errors
     /// If an id is out of range or the device fails.
     pub fn forward(&self, batch: &Batch, pass: &Pass, random: &mut Pcg64) -> Result<Tensor> {
         let rows = batch.ids.len();
-        ensure!(
-            batch.ids.iter().all(|&id| (id as usize) < self.config.vocab),
-            "a word's id is outside of the vocabulary"
-        );
+        self.check(batch)?;
+        let seeds = Seeds::draw(random);
         let mut x = if rows == 0 {
             Tensor::zeros((0, self.config.embed), DType::F32, &self.device)?
         } else {
             let ids = Tensor::from_slice(&batch.ids, rows, &self.device)?;
             let x = self.var("embed.weight")?.index_select(&ids, 0)?;
-            dropout(&x, pass.dropout_embed, random)?
+            dropped(&x, pass.dropout_embed, seeds.embed)?
         };
         for layer in 0..self.config.layers {
             x = self.layer(layer, &x, batch, pass)?;
         }
         let pooled = sequence::pooled(self.config.pooling, &batch.plan, pass.every_word, &x)?;
-        let pooled = dropout(&pooled, pass.dropout_head, random)?;
+        let pooled = dropped(&pooled, pass.dropout_head, seeds.head)?;
         if self.config.head_hidden == 0 {
             return self.linear("fc", &pooled);
         }
@@ -166,39 +193,18 @@ impl Network {
     }
 
     fn layer(&self, layer: usize, x: &Tensor, batch: &Batch, pass: &Pass) -> Result<Tensor> {
-        let var = |what: &str| self.var(&format!("rnn.{what}_l{layer}"));
-        let (u, bias) = (var("weight_hh")?, var("bias_hh")?);
         if batch.ids.is_empty() {
             return Ok(Tensor::zeros((0, self.config.hidden), DType::F32, &self.device)?);
         }
-        let gi = x.matmul(&var("weight_ih")?.t()?)?.broadcast_add(var("bias_ih")?)?;
-        let states = if self.device.is_cpu() {
-            sequence::fused(self.config.cell, &batch.plan, pass.bptt, &gi, u, bias)
-        } else {
-            graph::sequence(self.config.cell, &batch.plan, pass.bptt, &gi, u, bias)
+        let var = |what: &str| self.var(&format!("rnn.{what}_l{layer}"));
+        let tensors = Tensors {
+            weight_ih: var("weight_ih")?,
+            weight_hh: var("weight_hh")?,
+            bias_ih: var("bias_ih")?,
+            bias_hh: var("bias_hh")?,
         };
-        Ok(states?)
+        Ok(sequence::layer(self.config.cell, &batch.plan, pass.bptt, x, &tensors)?)
     }
-}
-
-/// Zeroes a share `p` of the numbers and scales the others by 1/(1 − p).
-fn dropout(x: &Tensor, p: f32, random: &mut Pcg64) -> Result<Tensor> {
-    if p <= 0.0 || x.elem_count() == 0 {
-        return Ok(x.clone());
-    }
-    let kept = 1.0 / (1.0 - p);
-    // 16 random bits decide about a number.
-    let threshold = (p * 65_536.0) as u64;
-    let mut mask = Vec::with_capacity(x.elem_count() + 3);
-    while mask.len() < x.elem_count() {
-        let mut bits: u64 = random.random();
-        for _ in 0..4 {
-            mask.push(if bits & 0xFFFF < threshold { 0.0 } else { kept });
-            bits >>= 16;
-        }
-    }
-    mask.truncate(x.elem_count());
-    Ok((x * Tensor::from_vec(mask, x.shape(), x.device())?)?)
 }
 
 #[cfg(test)]
@@ -223,6 +229,10 @@ mod tests {
                 let random = &mut Pcg64::seed_from_u64(0);
                 let logits = network.forward(&batch, &Pass::default(), random).expect("runs");
                 let logits: Vec<Vec<f32>> = logits.to_vec2().expect("two dimensions");
+                let run = network.run(&batch, &Pass::default(), random).expect("runs");
+                for (a, b) in run.logits().iter().zip(logits.concat()) {
+                    assert!((a - b).abs() < 1e-5, "{cell} {layers} {pooling:?}: {a} {b}");
+                }
                 for (row, &text) in batch.order.iter().enumerate() {
                     let (mut state, mut ranges) = (weights.start(), Ranges::default());
                     texts[text].iter().for_each(|&id| weights.step(id, &mut state, &mut ranges));
@@ -232,14 +242,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn dropout_keeps_the_mean() {
-        let ones = Tensor::ones((100, 100), DType::F32, &Device::Cpu).expect("ones");
-        let random = &mut Pcg64::seed_from_u64(1);
-        let dropped = dropout(&ones, 0.25, random).expect("drops");
-        let mean = dropped.mean_all().and_then(|mean| mean.to_scalar::<f32>()).expect("mean");
-        assert!((mean - 1.0).abs() < 0.03, "{mean}");
     }
 }

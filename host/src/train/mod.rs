@@ -16,10 +16,10 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Batch, Network, Pass, Weights};
+use crate::model::{Batch, Gradient, Gradients, Network, Pass, Weights};
 use batches::{Keep, cut, drop_words};
 use log::Log;
-use optimiser::{Optimiser, Rule, clip};
+use optimiser::{Optimiser, Rule};
 use schedule::Schedule;
 
 /// A batch is cut into this many parts, each on its own thread; fixed, so that the result does not
@@ -27,7 +27,7 @@ use schedule::Schedule;
 const SHARDS: usize = 2;
 
 /// Texts per batch in evaluation.
-const EVALUATION_BATCH: usize = 128;
+const EVALUATION_BATCH: usize = 32;
 
 /// Which predictions are trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -125,7 +125,7 @@ pub struct Evaluation {
 struct Step {
     loss: f64,
     right: usize,
-    gradients: BTreeMap<String, Vec<f32>>,
+    gradients: Gradients,
 }
 
 /// Trains; the weights of the epoch with the best validation accuracy are left in the network.
@@ -166,7 +166,7 @@ pub fn train(
                 eprintln!("warning: {what}: training stops, the best epoch so far is kept");
                 break 'epochs;
             }
-            clip(&mut step.gradients, options.clip);
+            step.gradients.clip(options.clip)?;
             let rate = options.rate * options.schedule.factor(done, steps);
             optimiser.step(network.vars(), &step.gradients, rate)?;
             average.update(network)?;
@@ -210,7 +210,7 @@ pub fn train(
     Ok(history)
 }
 
-/// One batch, forward and backward, on all shards.
+/// One batch, forward and backward, on all shards; on a GPU in one piece.
 fn step(
     network: &Network,
     texts: &[Text],
@@ -218,9 +218,10 @@ fn step(
     options: &Options,
     random: &mut Pcg64,
 ) -> Result<Step> {
+    let count = if network.device().is_cpu() { SHARDS } else { 1 };
     // Neighbours are alike in length: dealing them out gives every shard the same work.
-    let shards: Vec<(Vec<usize>, u64)> = (0..SHARDS)
-        .map(|shard| (batch.iter().skip(shard).step_by(SHARDS).copied().collect(), random.random()))
+    let shards: Vec<(Vec<usize>, u64)> = (0..count)
+        .map(|shard| (batch.iter().skip(shard).step_by(count).copied().collect(), random.random()))
         .collect();
     let parts: Vec<Result<Step>> = shards
         .into_par_iter()
@@ -231,16 +232,7 @@ fn step(
         let part = part?;
         total.loss += part.loss;
         total.right += part.right;
-        for (name, gradient) in part.gradients {
-            match total.gradients.entry(name) {
-                std::collections::btree_map::Entry::Vacant(slot) => {
-                    slot.insert(gradient);
-                }
-                std::collections::btree_map::Entry::Occupied(mut slot) => {
-                    slot.get_mut().iter_mut().zip(gradient).for_each(|(sum, g)| *sum += g);
-                }
-            }
-        }
+        total.gradients.add(part.gradients)?;
     }
     Ok(total)
 }
@@ -267,7 +259,6 @@ fn shard(
         })
         .collect();
     let batch = Batch::new(&read.iter().map(Vec::as_slice).collect::<Vec<_>>());
-    let labels: Vec<u32> = batch.order.iter().map(|&at| texts[indices[at]].label).collect();
     let every_word = options.loss == Loss::EveryWord;
     let pass = Pass {
         dropout_embed: options.dropout_embed,
@@ -278,50 +269,81 @@ fn shard(
     if every_word && batch.plan.rows() == 0 {
         return Ok(Step::default());
     }
-    let logits = network.forward(&batch, &pass, &mut random)?;
-    let (targets, weights, last) = if every_word {
+    let labels: Vec<u32> = batch.order.iter().map(|&at| texts[indices[at]].label).collect();
+    let lengths = batch.plan.lengths();
+    let scale = 1.0 / size as f32;
+    // The weight of each result, the text it belongs to, and the results that are a text's last.
+    let (owners, weights, last) = if every_word {
         let owners = batch.plan.texts_of_rows();
-        let lengths = batch.plan.lengths();
-        let weights: Vec<f32> = owners.iter().map(|&text| 1.0 / lengths[text as usize] as f32).collect();
-        let targets: Vec<u32> = owners.iter().map(|&text| labels[text as usize]).collect();
+        let weights: Vec<f32> = owners.iter().map(|&text| scale / lengths[text as usize] as f32).collect();
         let last = (0..labels.len()).filter(|&text| lengths[text] > 0);
         let last: Vec<usize> = last.map(|text| batch.plan.row(text, lengths[text] - 1)).collect();
-        (targets, weights, last)
+        (owners, weights, last)
     } else {
-        (labels.clone(), vec![1.0; labels.len()], (0..labels.len()).collect())
+        let all = 0..labels.len();
+        (all.clone().map(|text| text as u32).collect(), vec![scale; labels.len()], all.collect())
     };
-    let right = right(&logits, &targets, &last)?;
-    let loss = cross_entropy(&logits, &targets, &weights, options.smoothing)?;
-    let loss = (loss / size as f64)?;
-    let store = loss.backward()?;
-    let mut gradients = BTreeMap::new();
+    let classes = network.config.classes;
+    let wanted = wanted(&labels, &owners, &weights, options.smoothing, classes);
+    let right = |logits: &[f32]| {
+        let top = |row: &usize| top(&logits[row * classes..(row + 1) * classes]);
+        last.iter().filter(|row| top(row) == labels[owners[**row] as usize] as usize).count()
+    };
+    if network.device().is_cpu() {
+        let run = network.run(&batch, &pass, &mut random)?;
+        let (loss, d_logits) = cross_entropy(run.logits(), &wanted, classes);
+        let right = right(run.logits());
+        return Ok(Step { loss, right, gradients: run.backward(&d_logits)? });
+    }
+    let logits = network.forward(&batch, &pass, &mut random)?;
+    let wanted = Tensor::from_vec(wanted, logits.shape(), logits.device())?;
+    let loss = (candle_nn::ops::log_softmax(&logits, D::Minus1)? * wanted)?.sum_all()?.neg()?;
+    let mut store = loss.backward()?;
+    let mut gradients = Gradients::default();
     for (name, var) in network.vars() {
-        if let Some(gradient) = store.get(var) {
-            gradients.insert(name.clone(), gradient.flatten_all()?.to_vec1()?);
+        if let Some(gradient) = store.remove(var) {
+            gradients.insert(name.clone(), Gradient::Tensor(gradient));
         }
     }
+    let right = right(&logits.flatten_all()?.to_vec1::<f32>()?);
     Ok(Step { loss: f64::from(loss.to_scalar::<f32>()?), right, gradients })
 }
 
-/// How many of the rows `last` have their target's logit on top.
-fn right(logits: &Tensor, targets: &[u32], last: &[usize]) -> Result<usize> {
-    let predictions: Vec<u32> = logits.argmax(D::Minus1)?.to_vec1()?;
-    Ok(last.iter().filter(|&&row| predictions[row] == targets[row]).count())
+/// The index of the largest number, the first of several.
+fn top(logits: &[f32]) -> usize {
+    (1..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best })
 }
 
-/// Σ weight · cross-entropy over the rows of `logits` \[R×C\].
-fn cross_entropy(logits: &Tensor, targets: &[u32], weights: &[f32], smoothing: f32) -> Result<Tensor> {
-    let (rows, classes) = logits.dims2()?;
+/// What each result should say, times its weight: \[R×C\].
+fn wanted(labels: &[u32], owners: &[u32], weights: &[f32], smoothing: f32, classes: usize) -> Vec<f32> {
     let rest = smoothing / classes as f32;
-    let mut wanted = Vec::with_capacity(rows * classes);
-    for (&target, &weight) in targets.iter().zip(weights) {
-        wanted.extend((0..classes as u32).map(|class| {
-            let own = if class == target { 1.0 - smoothing } else { 0.0 };
-            weight * (own + rest)
-        }));
+    let mut wanted = vec![0.0; owners.len() * classes];
+    for ((row, &owner), &weight) in wanted.chunks_exact_mut(classes).zip(owners).zip(weights) {
+        row.fill(weight * rest);
+        row[labels[owner as usize] as usize] += weight * (1.0 - smoothing);
     }
-    let wanted = Tensor::from_vec(wanted, (rows, classes), logits.device())?;
-    Ok((candle_nn::ops::log_softmax(logits, D::Minus1)? * wanted)?.sum_all()?.neg()?)
+    wanted
+}
+
+/// −Σ wanted · log softmax(logits) over all rows, and its gradient; both \[R×C\].
+fn cross_entropy(logits: &[f32], wanted: &[f32], classes: usize) -> (f64, Vec<f32>) {
+    let mut loss = 0.0;
+    let mut gradient = vec![0.0; logits.len()];
+    let rows = logits.chunks_exact(classes).zip(wanted.chunks_exact(classes));
+    for ((logits, wanted), gradient) in rows.zip(gradient.chunks_exact_mut(classes)) {
+        let highest = logits.iter().fold(f32::NEG_INFINITY, |highest, &logit| highest.max(logit));
+        let (mut sum, mut weight, mut own) = (0.0, 0.0, 0.0);
+        for ((power, &logit), &wanted) in gradient.iter_mut().zip(logits).zip(wanted) {
+            *power = (logit - highest).exp();
+            sum += *power;
+            weight += wanted;
+            own += wanted * (logit - highest);
+        }
+        loss += f64::from(weight * sum.ln() - own);
+        let factor = weight / sum;
+        gradient.iter_mut().zip(wanted).for_each(|(g, &wanted)| *g = *g * factor - wanted);
+    }
+    (loss, gradient)
 }
 
 /// Evaluates the final predictions; texts are cut as in training.
@@ -337,14 +359,19 @@ pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<
             let read: Vec<&[u32]> =
                 indices.iter().map(|&text| cut(&texts[text].ids, options.max_len, options.keep)).collect();
             let batch = Batch::new(&read);
-            let logits = network.forward(&batch, &Pass::default(), &mut Pcg64::seed_from_u64(0))?;
-            let predictions: Vec<u32> = logits.argmax(D::Minus1)?.to_vec1()?;
-            let logs: Vec<Vec<f32>> = candle_nn::ops::log_softmax(&logits, D::Minus1)?.to_vec2()?;
-            let rows = batch.order.iter().zip(predictions).zip(logs);
+            let random = &mut Pcg64::seed_from_u64(0);
+            let logits = if network.device().is_cpu() {
+                network.run(&batch, &Pass::default(), random)?.logits().to_vec()
+            } else {
+                network.forward(&batch, &Pass::default(), random)?.flatten_all()?.to_vec1()?
+            };
+            let rows = batch.order.iter().zip(logits.chunks_exact(network.config.classes));
             Ok(rows
-                .map(|((&at, prediction), logs)| {
+                .map(|(&at, logits)| {
                     let text = indices[at];
-                    (text, prediction, -f64::from(logs[texts[text].label as usize]))
+                    let powers = logits.iter().map(|&logit| f64::from(logit).exp());
+                    let own = f64::from(logits[texts[text].label as usize]);
+                    (text, top(logits) as u32, powers.sum::<f64>().ln() - own)
                 })
                 .collect())
         })
@@ -422,5 +449,33 @@ impl Average {
             network.vars()[&name].set(&tensor)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::{Device, Var};
+
+    #[test]
+    fn the_loss_and_its_gradient_are_those_of_candle() {
+        let classes = 3;
+        let logits = [1.0f32, -2.0, 0.5, 30.0, 0.0, -30.0, 0.1, 0.2, 0.3];
+        let wanted = wanted(&[2, 0], &[0, 1, 0], &[0.5, 0.25, 0.125], 0.1, classes);
+        for (row, weight) in wanted.chunks_exact(classes).zip([0.5, 0.25, 0.125]) {
+            assert!((row.iter().sum::<f32>() - weight).abs() < 1e-6);
+        }
+        let (loss, gradient) = cross_entropy(&logits, &wanted, classes);
+        let tensor = Tensor::from_slice(&logits, (3, classes), &Device::Cpu).expect("tensor");
+        let var = Var::from_tensor(&tensor).expect("var");
+        let wanted = Tensor::from_slice(&wanted, (3, classes), &Device::Cpu).expect("tensor");
+        let logs = candle_nn::ops::log_softmax(var.as_tensor(), D::Minus1).expect("logs");
+        let theirs = (logs * wanted).and_then(|t| t.sum_all()).and_then(|t| t.neg()).expect("loss");
+        assert!((loss - f64::from(theirs.to_scalar::<f32>().expect("scalar"))).abs() < 1e-6);
+        let store = theirs.backward().expect("backward");
+        let theirs = store.get(&var).and_then(|g| g.flatten_all().ok()).and_then(|g| g.to_vec1::<f32>().ok());
+        for (a, b) in gradient.iter().zip(theirs.expect("gradient")) {
+            assert!((a - b).abs() < 1e-6, "{a} {b}");
+        }
     }
 }

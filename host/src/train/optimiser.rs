@@ -9,7 +9,11 @@ use std::sync::Mutex;
 use anyhow::Result;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, Var, bail};
 use clap::ValueEnum;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::model::gradients::{Gradient, Gradients, Rows};
+use crate::model::sequence::simd::vectorised;
 
 /// Which rule makes a step of a gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -39,6 +43,19 @@ pub struct Optimiser {
 struct Moments {
     first: Vec<f32>,
     second: Vec<f32>,
+    /// On a device, these count instead.
+    tensors: Option<(Tensor, Tensor)>,
+}
+
+impl Moments {
+    /// The moments as tensors in the shape of their variable.
+    fn on_device(&self, var: &Var) -> candle_core::Result<(Tensor, Tensor)> {
+        if let Some(tensors) = &self.tensors {
+            return Ok(tensors.clone());
+        }
+        let tensor = |values: &[f32]| Tensor::from_slice(values, var.shape(), var.device());
+        Ok((tensor(&self.first)?, tensor(&self.second)?))
+    }
 }
 
 impl Optimiser {
@@ -49,7 +66,7 @@ impl Optimiser {
             .iter()
             .map(|(name, var)| {
                 let zeros = vec![0.0; var.elem_count()];
-                (name.clone(), Mutex::new(Moments { first: zeros.clone(), second: zeros }))
+                (name.clone(), Mutex::new(Moments { first: zeros.clone(), second: zeros, tensors: None }))
             })
             .collect();
         Self { rule, decay, steps: 0, moments }
@@ -58,13 +75,8 @@ impl Optimiser {
     /// Moves every variable against its gradient.
     ///
     /// # Errors
-    /// If a gradient has another size than its variable.
-    pub fn step(
-        &mut self,
-        vars: &BTreeMap<String, Var>,
-        gradients: &BTreeMap<String, Vec<f32>>,
-        rate: f32,
-    ) -> Result<()> {
+    /// If a gradient has another size than its variable, or the device fails.
+    pub fn step(&mut self, vars: &BTreeMap<String, Var>, gradients: &Gradients, rate: f32) -> Result<()> {
         self.steps += 1;
         let scale = (1.0 - BETA_2.powi(self.steps)).sqrt() / (1.0 - BETA_1.powi(self.steps));
         for (name, var) in vars {
@@ -73,63 +85,145 @@ impl Optimiser {
             };
             // Biases are not decayed.
             let decay = if name.contains("bias") { 0.0 } else { self.decay };
-            let update = Update { rule: self.rule, rate, decay, scale, gradient, moments };
-            if var.device().is_cpu() {
-                var.inplace_op1(&update)?;
+            let (added, shrink) = match self.rule {
+                Rule::Adam => (decay, 1.0),
+                Rule::AdamW => (0.0, 1.0 - rate * decay),
+            };
+            let factors = Factors { added, shrink, rate: rate * scale, epsilon: EPSILON * scale.recip() };
+            let update = Update { factors, gradient, moments };
+            if let Gradient::Tensor(gradient) = gradient {
+                update.on_device(var, gradient)?;
             } else {
-                let mut values = var.flatten_all()?.to_vec1::<f32>()?;
-                update.apply(&mut values)?;
-                var.set(&Tensor::from_vec(values, var.shape(), var.device())?)?;
+                var.inplace_op1(&update)?;
             }
         }
         Ok(())
     }
 }
 
+/// What a step's rate and decay come to.
+#[derive(Clone, Copy, Debug)]
+struct Factors {
+    /// Share of the weight that is added to the gradient.
+    added: f32,
+    /// Share of the weight that is left.
+    shrink: f32,
+    /// The rate times √(1 − β₂ᵗ) / (1 − β₁ᵗ).
+    rate: f32,
+    /// ε divided by the same.
+    epsilon: f32,
+}
+
 /// One variable's step.
 struct Update<'a> {
-    rule: Rule,
-    rate: f32,
-    decay: f32,
-    /// √(1 − β₂ᵗ) / (1 − β₁ᵗ)
-    scale: f32,
-    gradient: &'a [f32],
+    factors: Factors,
+    gradient: &'a Gradient,
     moments: &'a Mutex<Moments>,
 }
+
+/// Rows that a thread updates in one go.
+const ROWS: usize = 1024;
 
 impl Update<'_> {
     fn apply(&self, values: &mut [f32]) -> candle_core::Result<()> {
         let Ok(mut moments) = self.moments.lock() else { bail!("an earlier step failed") };
-        if values.len() != self.gradient.len() || values.len() != moments.first.len() {
-            bail!("a gradient of {} numbers for a variable of {}", self.gradient.len(), values.len());
+        let Moments { first, second, .. } = &mut *moments;
+        match self.gradient {
+            Gradient::Dense(gradient) if gradient.len() == values.len() => {
+                adam(self.factors, values, first, second, gradient);
+            }
+            Gradient::Rows(rows) if values.len().is_multiple_of(rows.width) => {
+                let size = ROWS * rows.width;
+                let parts = values.par_chunks_mut(size).zip(first.par_chunks_mut(size));
+                parts.zip(second.par_chunks_mut(size)).enumerate().for_each(
+                    |(part, ((values, first), second))| {
+                        adam_rows(self.factors, part * ROWS, rows, values, first, second);
+                    },
+                );
+            }
+            _ => bail!("a gradient of another size than its variable's {}", values.len()),
         }
-        let Moments { first, second } = &mut *moments;
-        let (added, shrink) = match self.rule {
-            Rule::Adam => (self.decay, 1.0),
-            Rule::AdamW => (0.0, 1.0 - self.rate * self.decay),
-        };
-        let (rate, epsilon) = (self.rate * self.scale, EPSILON * self.scale.recip());
-        adam(values, self.gradient, first, second, added, shrink, rate, epsilon);
+        Ok(())
+    }
+
+    /// The same in tensor operations on the variable's device, where the moments stay.
+    fn on_device(&self, var: &Var, gradient: &Tensor) -> Result<()> {
+        let Ok(mut moments) = self.moments.lock() else { anyhow::bail!("an earlier step failed") };
+        let Factors { added, shrink, rate, epsilon } = self.factors;
+        let (first, second) = moments.on_device(var)?;
+        let g = (gradient + (var.as_tensor() * f64::from(added))?)?;
+        let first = ((first * f64::from(BETA_1))? + (&g * f64::from(1.0 - BETA_1))?)?;
+        let second = ((second * f64::from(BETA_2))? + (g.sqr()? * f64::from(1.0 - BETA_2))?)?;
+        let step = ((&first * f64::from(rate))? / (second.sqrt()? + f64::from(epsilon))?)?;
+        var.set(&((var.as_tensor() * f64::from(shrink))? - step)?)?;
+        moments.tensors = Some((first, second));
         Ok(())
     }
 }
 
-#[allow(clippy::too_many_arguments)]
-fn adam(
+/// Rows from `from` on; most of them have no gradient but still move by their moments.
+fn adam_rows(
+    factors: Factors,
+    from: usize,
+    rows: &Rows,
     values: &mut [f32],
-    gradient: &[f32],
     first: &mut [f32],
     second: &mut [f32],
-    added: f32,
-    shrink: f32,
-    rate: f32,
-    epsilon: f32,
 ) {
-    for (((w, &g), m), v) in values.iter_mut().zip(gradient).zip(first).zip(second) {
-        let g = g + added * *w;
-        *m = BETA_1 * *m + (1.0 - BETA_1) * g;
+    let width = rows.width;
+    let count = values.len() / width;
+    let start = rows.ids.partition_point(|&id| (id as usize) < from);
+    let end = rows.ids.partition_point(|&id| (id as usize) < from + count);
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut done = 0;
+            for at in start..=end {
+                let next = if at < end { rows.ids[at] as usize - from } else { count };
+                let gap = done * width..next * width;
+                for ((w, m), v) in
+                    values[gap.clone()].iter_mut().zip(&mut first[gap.clone()]).zip(&mut second[gap.clone()])
+                {
+                    factors.step(w, m, v, 0.0);
+                }
+                if at < end {
+                    let own = next * width..(next + 1) * width;
+                    let gradient = &rows.values[at * width..(at + 1) * width];
+                    for (((w, m), v), &g) in values[own.clone()]
+                        .iter_mut()
+                        .zip(&mut first[own.clone()])
+                        .zip(&mut second[own.clone()])
+                        .zip(gradient)
+                    {
+                        factors.step(w, m, v, g);
+                    }
+                }
+                done = next + 1;
+            }
+        },
+    );
+}
+
+fn adam(factors: Factors, values: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32]) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for (((w, m), v), &g) in values.iter_mut().zip(first).zip(second).zip(gradient) {
+                factors.step(w, m, v, g);
+            }
+        },
+    );
+}
+
+impl Factors {
+    #[inline(always)]
+    fn step(self, w: &mut f32, m: &mut f32, v: &mut f32, g: f32) {
+        let g = g + self.added * *w;
+        let first = BETA_1 * *m + (1.0 - BETA_1) * g;
+        // A moment that has faded counts as zero before it gets subnormal, and slow.
+        *m = if first.abs() < 1e-30 { 0.0 } else { first };
         *v = BETA_2 * *v + (1.0 - BETA_2) * g * g;
-        *w = shrink * *w - rate * *m / (v.sqrt() + epsilon);
+        *w = self.shrink * *w - self.rate * *m / (v.sqrt() + self.epsilon);
     }
 }
 
@@ -144,17 +238,6 @@ impl InplaceOp1 for Update<'_> {
         };
         self.apply(&mut values[start..end])
     }
-}
-
-/// Scales all gradients so that their common norm is at most `limit`; the norm before.
-pub fn clip(gradients: &mut BTreeMap<String, Vec<f32>>, limit: f32) -> f64 {
-    let square = |values: &Vec<f32>| values.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>();
-    let norm = gradients.values().map(square).sum::<f64>().sqrt();
-    if norm > f64::from(limit) {
-        let factor = (f64::from(limit) / norm) as f32;
-        gradients.values_mut().flatten().for_each(|g| *g *= factor);
-    }
-    norm
 }
 
 #[cfg(test)]
@@ -182,7 +265,8 @@ mod tests {
                 let loss = theirs.sqr().and_then(|t| t.sum_all()).expect("loss");
                 reference.backward_step(&loss).expect("steps");
                 let gradient = ours.to_vec1::<f32>().expect("values").iter().map(|w| 2.0 * w).collect();
-                let gradients = BTreeMap::from([("w".to_owned(), gradient)]);
+                let mut gradients = Gradients::default();
+                gradients.insert("w".to_owned(), Gradient::Dense(gradient));
                 optimiser.step(&vars, &gradients, 0.01).expect("steps");
             }
             let (a, b) = (ours.to_vec1::<f32>().expect("values"), theirs.to_vec1::<f32>().expect("values"));
@@ -192,10 +276,40 @@ mod tests {
         }
     }
 
+    /// Sparse rows and tensors move a variable as the dense gradient does.
     #[test]
-    fn clipping_bounds_the_norm() {
-        let mut gradients = BTreeMap::from([("a".to_owned(), vec![3.0]), ("b".to_owned(), vec![4.0])]);
-        assert!((clip(&mut gradients, 1.0) - 5.0).abs() < 1e-6);
-        assert!((clip(&mut gradients, 1.0) - 1.0).abs() < 1e-6);
+    fn all_kinds_of_gradients_make_the_same_step() {
+        for rule in [Rule::Adam, Rule::AdamW] {
+            let values: Vec<f32> = (0..3000 * 2).map(|at| (at % 17) as f32 / 17.0).collect();
+            let start = Tensor::from_vec(values, (3000, 2), &Device::Cpu).expect("tensor");
+            let moved = |kind: &dyn Fn(&Rows) -> Gradient| {
+                let var = Var::from_tensor(&start.copy().expect("copies")).expect("var");
+                let vars = BTreeMap::from([("w".to_owned(), var.clone())]);
+                let mut optimiser = Optimiser::new(rule, 0.1, &vars);
+                for step in 0..6u32 {
+                    let ids = vec![step, 7, 1023, 1024, 2999];
+                    let values = (0..10).map(|at| (at as f32 - 4.5) * (step + 1) as f32).collect();
+                    let mut gradients = Gradients::default();
+                    gradients.insert("w".to_owned(), kind(&Rows { ids, width: 2, values }));
+                    optimiser.step(&vars, &gradients, 0.01).expect("steps");
+                }
+                var.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).expect("values")
+            };
+            let dense = |rows: &Rows| {
+                let mut all = vec![0.0; 6000];
+                for (&id, row) in rows.ids.iter().zip(rows.values.chunks_exact(2)) {
+                    all[id as usize * 2..][..2].copy_from_slice(row);
+                }
+                all
+            };
+            let expected = moved(&|rows| Gradient::Dense(dense(rows)));
+            assert_eq!(moved(&|rows| Gradient::Rows(rows.clone())), expected);
+            let tensors = moved(&|rows| {
+                Gradient::Tensor(Tensor::from_vec(dense(rows), (3000, 2), &Device::Cpu).expect("tensor"))
+            });
+            for (a, b) in tensors.iter().zip(&expected) {
+                assert!((a - b).abs() < 1e-5, "{a} {b}");
+            }
+        }
     }
 }

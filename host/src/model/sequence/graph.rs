@@ -3,11 +3,27 @@
 
 use candle_core::{Result, Tensor, bail};
 
+use super::Tensors;
 use super::plan::Plan;
 use crate::model::config::Cell;
 
 fn sigmoid(x: &Tensor) -> Result<Tensor> {
     candle_nn::ops::sigmoid(x)
+}
+
+/// x \[N×I\] → h \[N×H\], the input's products in one go and then step by step.
+///
+/// # Errors
+/// If the shapes do not fit each other.
+pub fn layer(
+    cell: Cell,
+    plan: &Plan,
+    bptt: Option<usize>,
+    x: &Tensor,
+    parameters: &Tensors<'_>,
+) -> Result<Tensor> {
+    let gi = x.matmul(&parameters.weight_ih.t()?)?.broadcast_add(parameters.bias_ih)?;
+    sequence(cell, plan, bptt, &gi, parameters.weight_hh, parameters.bias_hh)
 }
 
 /// gi \[N×GH\], U \[GH×H\], b \[GH\] → h \[N×H\], step by step.

@@ -1,65 +1,46 @@
 //! GRU, gates r, z, n: r = σ(gi_r + gh_r), z = σ(gi_z + gh_z), n = tanh(gi_n + r ∘ gh_n),
 //! h' = n + z ∘ (h − n).
 
-use super::fused::{Recurrence, blocks, blocks_mut};
+use pulp::Simd;
+
+use super::layer::{Back, Recurrence};
 use super::simd::{sigmoid, tanh};
 
-/// Keeps r, z, n and gh_n.
+/// Sums r, z, gi_n and gh_n; keeps r, z, n and gh_n; gradients of gi_n, r, z and gh_n.
+#[derive(Clone, Copy)]
 pub struct Gru;
 
-impl Recurrence for Gru {
-    const GATES: usize = 3;
-    const SAVED: usize = 4;
-    const CARRIED: usize = 0;
+impl Recurrence<3, 4, 4, 4> for Gru {
+    const INPUT: [usize; 3] = [0, 1, 2];
+    const STATE: [usize; 3] = [0, 1, 3];
+    const D_INPUT: [usize; 3] = [1, 2, 0];
+    const D_STATE: [usize; 3] = [1, 2, 3];
 
     #[inline(always)]
-    fn forward(
-        &self,
-        input: &[f32],
-        state: &[f32],
-        before: &[f32],
-        _: &[f32],
-        saved: &mut [f32],
-        h: &mut [f32],
-    ) {
-        let width = h.len();
-        let [ir, iz, inn] = blocks(input, width);
-        let [sr, sz, sn] = blocks(state, width);
-        let [r, z, n, kept] = blocks_mut(saved, width);
-        let before = &before[..width];
-        for u in 0..width {
-            r[u] = sigmoid(ir[u] + sr[u]);
-            z[u] = sigmoid(iz[u] + sz[u]);
-            n[u] = tanh(inn[u] + r[u] * sn[u]);
-            kept[u] = sn[u];
-            h[u] = n[u] + z[u] * (before[u] - n[u]);
-        }
+    fn forward<S: Simd>(simd: S, sums: [S::f32s; 4], before: S::f32s, _: S::f32s) -> (S::f32s, [S::f32s; 4]) {
+        let (r, z) = (sigmoid(simd, sums[0]), sigmoid(simd, sums[1]));
+        let n = tanh(simd, simd.mul_add_f32s(r, sums[3], sums[2]));
+        (simd.mul_add_f32s(z, simd.sub_f32s(before, n), n), [r, z, n, sums[3]])
     }
 
     #[inline(always)]
-    fn backward(
-        &self,
-        saved: &[f32],
-        before: &[f32],
-        _: &[f32],
-        _: &[f32],
-        dh: &mut [f32],
-        _: &mut [f32],
-        d_input: &mut [f32],
-        d_state: &mut [f32],
-    ) {
-        let width = dh.len();
-        let [r, z, n, kept] = blocks(saved, width);
-        let [ir, iz, inn] = blocks_mut(d_input, width);
-        let [sr, sz, sn] = blocks_mut(d_state, width);
-        let before = &before[..width];
-        for u in 0..width {
-            let dn = dh[u] * (1.0 - z[u]) * (1.0 - n[u] * n[u]);
-            let dz = dh[u] * (before[u] - n[u]) * z[u] * (1.0 - z[u]);
-            let dr = dn * kept[u] * r[u] * (1.0 - r[u]);
-            (ir[u], iz[u], inn[u]) = (dr, dz, dn);
-            (sr[u], sz[u], sn[u]) = (dr, dz, dn * r[u]);
-            dh[u] *= z[u];
-        }
+    fn backward<S: Simd>(
+        simd: S,
+        [r, z, n, kept]: [S::f32s; 4],
+        before: S::f32s,
+        _: S::f32s,
+        _: S::f32s,
+        dh: S::f32s,
+        dc: S::f32s,
+    ) -> Back<S, 4> {
+        let one = simd.splat_f32s(1.0);
+        let rest = |gate: S::f32s| simd.sub_f32s(one, gate);
+        let product = |a: S::f32s, b: S::f32s| simd.mul_f32s(a, b);
+        let through = product(dh, z);
+        let dn = product(simd.sub_f32s(dh, through), simd.negate_mul_add_f32s(n, n, one));
+        let dz = product(product(through, rest(z)), simd.sub_f32s(before, n));
+        let state = product(dn, r);
+        let dr = product(product(state, kept), rest(r));
+        Back { sums: [dn, dr, dz, state], dh: through, dc }
     }
 }

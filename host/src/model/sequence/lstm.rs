@@ -1,68 +1,51 @@
 //! LSTM, gates i, f, g, o: c' = σ(f) ∘ c + σ(i) ∘ tanh(g), h' = σ(o) ∘ tanh(c').
 
-use super::fused::{Recurrence, blocks, blocks_mut};
+use pulp::Simd;
+
+use super::layer::{Back, Recurrence};
 use super::simd::{sigmoid, tanh};
 
-/// Keeps c', i, f, g, o and tanh(c'); carries c.
+/// Sums and gradients in the gates' order; keeps c', i, f, g and o; carries c.
+#[derive(Clone, Copy)]
 pub struct Lstm;
 
-impl Recurrence for Lstm {
-    const GATES: usize = 4;
-    const SAVED: usize = 6;
-    const CARRIED: usize = 1;
+impl Recurrence<4, 4, 5, 4> for Lstm {
+    const INPUT: [usize; 4] = [0, 1, 2, 3];
+    const STATE: [usize; 4] = [0, 1, 2, 3];
+    const D_INPUT: [usize; 4] = [0, 1, 2, 3];
+    const D_STATE: [usize; 4] = [0, 1, 2, 3];
 
     #[inline(always)]
-    fn forward(
-        &self,
-        input: &[f32],
-        state: &[f32],
-        _: &[f32],
-        saved_before: &[f32],
-        saved: &mut [f32],
-        h: &mut [f32],
-    ) {
-        let width = h.len();
-        let [xi, xf, xg, xo] = blocks(input, width);
-        let [si, sf, sg, so] = blocks(state, width);
-        let [c, i, f, g, o, squashed] = blocks_mut(saved, width);
-        let before = &saved_before[..width];
-        for u in 0..width {
-            i[u] = sigmoid(xi[u] + si[u]);
-            f[u] = sigmoid(xf[u] + sf[u]);
-            g[u] = tanh(xg[u] + sg[u]);
-            o[u] = sigmoid(xo[u] + so[u]);
-            c[u] = f[u] * before[u] + i[u] * g[u];
-            squashed[u] = tanh(c[u]);
-            h[u] = o[u] * squashed[u];
-        }
+    fn forward<S: Simd>(simd: S, sums: [S::f32s; 4], _: S::f32s, c: S::f32s) -> (S::f32s, [S::f32s; 5]) {
+        let (i, f) = (sigmoid(simd, sums[0]), sigmoid(simd, sums[1]));
+        let (g, o) = (tanh(simd, sums[2]), sigmoid(simd, sums[3]));
+        let c = simd.mul_add_f32s(f, c, simd.mul_f32s(i, g));
+        (simd.mul_f32s(o, tanh(simd, c)), [c, i, f, g, o])
     }
 
     #[inline(always)]
-    fn backward(
-        &self,
-        saved: &[f32],
-        _: &[f32],
-        saved_before: &[f32],
-        _: &[f32],
-        dh: &mut [f32],
-        dc: &mut [f32],
-        d_input: &mut [f32],
-        d_state: &mut [f32],
-    ) {
-        let width = dh.len();
-        let [_, i, f, g, o, squashed] = blocks(saved, width);
-        let [xi, xf, xg, xo] = blocks_mut(d_input, width);
-        let before = &saved_before[..width];
-        let dc = &mut dc[..width];
-        for u in 0..width {
-            let d = dc[u] + dh[u] * o[u] * (1.0 - squashed[u] * squashed[u]);
-            xo[u] = dh[u] * squashed[u] * o[u] * (1.0 - o[u]);
-            xi[u] = d * g[u] * i[u] * (1.0 - i[u]);
-            xf[u] = d * before[u] * f[u] * (1.0 - f[u]);
-            xg[u] = d * i[u] * (1.0 - g[u] * g[u]);
-            dc[u] = d * f[u];
-            dh[u] = 0.0;
-        }
-        d_state.copy_from_slice(d_input);
+    fn backward<S: Simd>(
+        simd: S,
+        [c, i, f, g, o]: [S::f32s; 5],
+        _: S::f32s,
+        before: S::f32s,
+        _: S::f32s,
+        dh: S::f32s,
+        dc: S::f32s,
+    ) -> Back<S, 4> {
+        let one = simd.splat_f32s(1.0);
+        let product = |a: S::f32s, b: S::f32s| simd.mul_f32s(a, b);
+        // σ' = σ (1 − σ)
+        let slope = |gate: S::f32s| product(gate, simd.sub_f32s(one, gate));
+        let squashed = tanh(simd, c);
+        let own = product(product(dh, o), simd.negate_mul_add_f32s(squashed, squashed, one));
+        let d = simd.add_f32s(dc, own);
+        let sums = [
+            product(product(d, g), slope(i)),
+            product(product(d, before), slope(f)),
+            product(product(d, i), simd.negate_mul_add_f32s(g, g, one)),
+            product(product(dh, squashed), slope(o)),
+        ];
+        Back { sums, dh: simd.splat_f32s(0.0), dc: product(d, f) }
     }
 }

@@ -1,13 +1,16 @@
-//! Recurrent layers over whole batches: fused on the CPU, Candle's graph elsewhere.
+//! Recurrent layers over whole batches: fused on the CPU, on CUDA a kernel over Candle's products.
 
-pub mod fused;
+pub mod buffer;
 pub mod graph;
 mod gru;
+pub mod layer;
 mod lstm;
+pub mod op;
 pub mod plan;
 pub mod pool;
+pub mod product;
 mod rnn;
-mod simd;
+pub mod simd;
 
 #[cfg(test)]
 mod tests;
@@ -17,27 +20,39 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 
 use super::config::{Cell, Pooling};
-use fused::Sequence;
 use plan::Plan;
 
-/// gi \[N×GH\], U \[GH×H\], b \[GH\] → h \[N×H\] in one fused operation (CPU only).
+/// A layer's parameters as tensors: W \[GH×I\], U \[GH×H\] and the biases \[GH\].
+#[derive(Clone, Copy, Debug)]
+pub struct Tensors<'a> {
+    /// W.
+    pub weight_ih: &'a Tensor,
+    /// U.
+    pub weight_hh: &'a Tensor,
+    /// The bias beside W.
+    pub bias_ih: &'a Tensor,
+    /// The bias beside U.
+    pub bias_hh: &'a Tensor,
+}
+
+/// x \[N×I\] → h \[N×H\] with gradients: one fused operation on the CPU, [`graph`] elsewhere.
 ///
 /// # Errors
 /// If the shapes do not fit each other.
-pub fn fused(
+pub fn layer(
     cell: Cell,
     plan: &Arc<Plan>,
     bptt: Option<usize>,
-    gi: &Tensor,
-    weights: &Tensor,
-    bias: &Tensor,
+    x: &Tensor,
+    parameters: &Tensors<'_>,
 ) -> Result<Tensor> {
-    let plan = plan.clone();
-    match cell {
-        Cell::Rnn => gi.apply_op3(weights, bias, Sequence::new(rnn::Rnn, plan, bptt)),
-        Cell::Gru => gi.apply_op3(weights, bias, Sequence::new(gru::Gru, plan, bptt)),
-        Cell::Lstm => gi.apply_op3(weights, bias, Sequence::new(lstm::Lstm, plan, bptt)),
+    let Tensors { weight_ih, weight_hh, bias_ih, bias_hh } = parameters;
+    if x.device().is_cpu() {
+        let weights = Tensor::cat(&[weight_ih, weight_hh], 1)?;
+        let biases = Tensor::stack(&[bias_ih, bias_hh], 0)?;
+        return x.contiguous()?.apply_op3(&weights, &biases, op::Sequence::new(cell, plan.clone(), bptt));
     }
+    graph::layer(cell, plan, bptt, x, parameters)
 }
 
 /// Pools h \[N×H\]: \[B×H\], or \[N×H\] after every word if `running`.
@@ -46,7 +61,7 @@ pub fn fused(
 /// If the shapes do not fit each other.
 pub fn pooled(pooling: Pooling, plan: &Arc<Plan>, running: bool, h: &Tensor) -> Result<Tensor> {
     if h.device().is_cpu() {
-        h.apply_op1(pool::Pool { pooling, plan: plan.clone(), running })
+        h.contiguous()?.apply_op1(pool::Pool { pooling, plan: plan.clone(), running })
     } else {
         pool::graph(pooling, plan, running, h)
     }

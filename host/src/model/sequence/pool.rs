@@ -1,13 +1,15 @@
-//! Pooling over time as one Candle operation: h \[N×H\] → \[B×H\], or after every word \[N×H\].
+//! Pooling over time: h \[N×H\] → \[B×H\], or after every word \[N×H\].
 
 use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use super::plan::Plan;
+use super::simd::vectorised;
 use crate::model::config::Pooling;
 
 /// Pools the states of each text: the final vectors in the batch's order, or the running ones.
+#[derive(Clone, Debug)]
 pub struct Pool {
     /// What is computed.
     pub pooling: Pooling,
@@ -18,91 +20,110 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// For each text, visits its rows in order.
-    fn rows(&self, text: usize) -> impl DoubleEndedIterator<Item = usize> + ExactSizeIterator + '_ {
-        (0..self.plan.lengths()[text]).map(move |step| self.plan.row(text, step))
-    }
-
     /// The results' rows: N or B.
-    fn results(&self) -> usize {
+    #[must_use]
+    pub fn results(&self) -> usize {
         if self.running { self.plan.rows() } else { self.plan.texts() }
     }
 
-    fn forward(&self, h: &[f32], width: usize) -> Vec<f32> {
-        let mut out = vec![0.0; self.results() * width];
-        for text in 0..self.plan.texts() {
-            let mut pooled = vec![0.0f32; width];
-            for (seen, row) in self.rows(text).enumerate() {
-                let h = &h[row * width..(row + 1) * width];
-                match self.pooling {
-                    Pooling::Last => pooled.copy_from_slice(h),
-                    Pooling::Max if seen == 0 => pooled.copy_from_slice(h),
-                    Pooling::Max => pooled.iter_mut().zip(h).for_each(|(p, &h)| *p = p.max(h)),
-                    Pooling::Mean => {
-                        let share = 1.0 / (seen + 1) as f32;
-                        pooled.iter_mut().zip(h).for_each(|(p, &h)| *p += (h - *p) * share);
-                    }
+    /// Pools rows of `width` numbers into `out`, a row for each result; empty texts give zeros.
+    pub fn forward(&self, h: &[f32], width: usize, out: &mut [f32]) {
+        vectorised(
+            #[inline(always)]
+            || {
+                if !self.running {
+                    out.fill(0.0);
                 }
-                if self.running {
-                    out[row * width..(row + 1) * width].copy_from_slice(&pooled);
+                for step in 0..self.plan.steps() {
+                    self.forward_step(step, h, width, out);
                 }
-            }
-            if !self.running {
-                out[text * width..(text + 1) * width].copy_from_slice(&pooled);
-            }
-        }
-        out
+            },
+        );
     }
 
-    fn backward(&self, h: &[f32], d_out: &[f32], width: usize) -> Vec<f32> {
-        let mut d = vec![0.0; h.len()];
-        for text in 0..self.plan.texts() {
-            let length = self.plan.lengths()[text];
-            let Some(last) = length.checked_sub(1) else { continue };
-            match (self.pooling, self.running) {
+    /// One step: the pooled rows before it are those of the step before, or `out` itself.
+    #[inline(always)]
+    fn forward_step(&self, step: usize, h: &[f32], width: usize, out: &mut [f32]) {
+        let rows = self.plan.step(step);
+        let size = rows.len() * width;
+        let h = &h[rows.start * width..][..size];
+        let out = if self.running {
+            let (past, now) = out.split_at_mut(rows.start * width);
+            let now = &mut now[..size];
+            if let Some(before) = step.checked_sub(1) {
+                now.copy_from_slice(&past[self.plan.step(before).start * width..][..size]);
+            }
+            now
+        } else {
+            &mut out[..size]
+        };
+        match self.pooling {
+            Pooling::Mean if step > 0 => {
+                let share = 1.0 / (step + 1) as f32;
+                out.iter_mut().zip(h).for_each(|(pooled, &h)| *pooled += (h - *pooled) * share);
+            }
+            Pooling::Max if step > 0 => {
+                out.iter_mut().zip(h).for_each(|(pooled, &h)| *pooled = pooled.max(h));
+            }
+            _ => out.copy_from_slice(h),
+        }
+    }
+
+    /// From the results' gradient to that of all rows of h.
+    pub fn backward(&self, h: &[f32], d_out: &[f32], width: usize, d: &mut [f32]) {
+        vectorised(
+            #[inline(always)]
+            || match (self.pooling, self.running) {
+                (Pooling::Last, true) => d.copy_from_slice(d_out),
                 (Pooling::Last, false) => {
-                    let row = self.plan.row(text, last);
-                    d[row * width..(row + 1) * width]
-                        .copy_from_slice(&d_out[text * width..(text + 1) * width]);
-                }
-                (Pooling::Last, true) => {
-                    for row in self.rows(text) {
-                        d[row * width..(row + 1) * width]
-                            .copy_from_slice(&d_out[row * width..(row + 1) * width]);
+                    d.fill(0.0);
+                    for (text, own) in d_out.chunks_exact(width).enumerate() {
+                        if let Some(last) = self.plan.lengths()[text].checked_sub(1) {
+                            d[self.plan.row(text, last) * width..][..width].copy_from_slice(own);
+                        }
                     }
                 }
                 (Pooling::Mean, false) => {
-                    let share = 1.0 / length as f32;
-                    let own = &d_out[text * width..(text + 1) * width];
-                    for row in self.rows(text) {
-                        let to = d[row * width..(row + 1) * width].iter_mut();
-                        to.zip(own).for_each(|(d, &own)| *d = own * share);
+                    for step in 0..self.plan.steps() {
+                        let rows = self.plan.step(step);
+                        let to = d[rows.start * width..rows.end * width].chunks_exact_mut(width);
+                        for (text, to) in to.enumerate() {
+                            let share = 1.0 / self.plan.lengths()[text] as f32;
+                            let own = &d_out[text * width..][..width];
+                            to.iter_mut().zip(own).for_each(|(d, &own)| *d = own * share);
+                        }
                     }
                 }
                 (Pooling::Mean, true) => {
                     // The word at t has a share of 1/s in the mean after every s ≥ t words.
-                    let mut sum = vec![0.0f32; width];
-                    for (at, row) in self.rows(text).enumerate().rev() {
-                        let share = 1.0 / (at + 1) as f32;
-                        let own = &d_out[row * width..(row + 1) * width];
-                        let to = d[row * width..(row + 1) * width].iter_mut();
-                        for ((d, sum), &own) in to.zip(&mut sum).zip(own) {
-                            *sum += own * share;
-                            *d = *sum;
-                        }
+                    for step in (0..self.plan.steps()).rev() {
+                        let rows = self.plan.step(step);
+                        let share = 1.0 / (step + 1) as f32;
+                        let (now, later) = d[rows.start * width..].split_at_mut(rows.len() * width);
+                        let own = &d_out[rows.start * width..rows.end * width];
+                        now.iter_mut().zip(own).for_each(|(d, &own)| *d = own * share);
+                        let next =
+                            if step + 1 < self.plan.steps() { self.plan.step(step + 1).len() } else { 0 };
+                        now.iter_mut().zip(&later[..next * width]).for_each(|(d, &later)| *d += later);
                     }
                 }
-                (Pooling::Max, _) => self.backward_max(text, h, d_out, width, &mut d),
-            }
-        }
-        d
+                (Pooling::Max, _) => {
+                    d.fill(0.0);
+                    (0..self.plan.texts()).for_each(|text| self.backward_max(text, h, d_out, width, d));
+                }
+            },
+        );
     }
 
     /// The gradient of a maximum goes to the first word that had it.
+    #[inline(always)]
     fn backward_max(&self, text: usize, h: &[f32], d_out: &[f32], width: usize, d: &mut [f32]) {
+        if self.plan.lengths()[text] == 0 {
+            return;
+        }
         for unit in 0..width {
             let (mut best, mut holder) = (f32::NEG_INFINITY, 0);
-            for row in self.rows(text) {
+            for row in (0..self.plan.lengths()[text]).map(|step| self.plan.row(text, step)) {
                 if h[row * width + unit] > best {
                     (best, holder) = (h[row * width + unit], row);
                 }
@@ -130,14 +151,16 @@ impl CustomOp1 for Pool {
         if rows != self.plan.rows() {
             bail!("pooling: {rows} rows, expected {}", self.plan.rows());
         }
-        let out = self.forward(&storage.as_slice::<f32>()?[start..end], width);
+        let mut out = vec![0.0; self.results() * width];
+        self.forward(&storage.as_slice::<f32>()?[start..end], width, &mut out);
         Ok((CpuStorage::F32(out), Shape::from((self.results(), width))))
     }
 
     fn bwd(&self, h: &Tensor, _: &Tensor, d_out: &Tensor) -> Result<Option<Tensor>> {
         let width = h.dim(1)?;
         let values = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
-        let d = self.backward(&values(h)?, &values(d_out)?, width);
+        let mut d = vec![0.0; h.elem_count()];
+        self.backward(&values(h)?, &values(d_out)?, width, &mut d);
         Ok(Some(Tensor::from_vec(d, h.shape(), h.device())?))
     }
 }

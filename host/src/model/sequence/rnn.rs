@@ -1,38 +1,36 @@
 //! Elman's cell: h' = tanh(gi + gh).
 
-use super::fused::Recurrence;
+use pulp::Simd;
+
+use super::layer::{Back, Recurrence};
 use super::simd::tanh;
 
 /// Keeps nothing beside h.
+#[derive(Clone, Copy)]
 pub struct Rnn;
 
-impl Recurrence for Rnn {
-    const GATES: usize = 1;
-    const SAVED: usize = 0;
-    const CARRIED: usize = 0;
+impl Recurrence<1, 1, 0, 1> for Rnn {
+    const INPUT: [usize; 1] = [0];
+    const STATE: [usize; 1] = [0];
+    const D_INPUT: [usize; 1] = [0];
+    const D_STATE: [usize; 1] = [0];
 
     #[inline(always)]
-    fn forward(&self, input: &[f32], state: &[f32], _: &[f32], _: &[f32], _: &mut [f32], h: &mut [f32]) {
-        for ((h, &input), &state) in h.iter_mut().zip(input).zip(state) {
-            *h = tanh(input + state);
-        }
+    fn forward<S: Simd>(simd: S, sums: [S::f32s; 1], _: S::f32s, _: S::f32s) -> (S::f32s, [S::f32s; 0]) {
+        (tanh(simd, sums[0]), [])
     }
 
     #[inline(always)]
-    fn backward(
-        &self,
-        _: &[f32],
-        _: &[f32],
-        _: &[f32],
-        h: &[f32],
-        dh: &mut [f32],
-        _: &mut [f32],
-        d_input: &mut [f32],
-        d_state: &mut [f32],
-    ) {
-        for (((dh, &h), d_input), d_state) in dh.iter_mut().zip(h).zip(d_input).zip(d_state) {
-            let sum = *dh * (1.0 - h * h);
-            (*d_input, *d_state, *dh) = (sum, sum, 0.0);
-        }
+    fn backward<S: Simd>(
+        simd: S,
+        _: [S::f32s; 0],
+        _: S::f32s,
+        _: S::f32s,
+        h: S::f32s,
+        dh: S::f32s,
+        dc: S::f32s,
+    ) -> Back<S, 1> {
+        let sum = simd.mul_f32s(dh, simd.negate_mul_add_f32s(h, h, simd.splat_f32s(1.0)));
+        Back { sums: [sum], dh: simd.splat_f32s(0.0), dc }
     }
 }
