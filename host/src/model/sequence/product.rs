@@ -56,7 +56,7 @@ pub fn multiply<S: Simd>(simd: S, a: Rows<'_>, b: &Packed, c: &mut [f32], add: b
     }
     let c = vectors_mut::<S>(c);
     let mut start = 0;
-    let mut rest = &vectors::<S>(&b.data)[..];
+    let mut rest = vectors::<S>(&b.data);
     while start < width {
         let group = GROUP.min(width - start);
         let (panel, others) = rest.split_at(k * group);
