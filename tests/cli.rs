@@ -91,7 +91,7 @@ fn the_same_seed_gives_the_same_file() {
 
 #[test]
 fn every_verb_has_help_and_wrong_flags_are_explained() {
-    for verb in ["train", "eval", "run", "inspect", "qemu", "boards"] {
+    for verb in ["train", "eval", "run", "early-exit", "inspect", "qemu", "boards"] {
         assert!(!succeed(&[verb, "--help"], b"").is_empty());
     }
     for what in ["device", "eval", "vocab"] {
@@ -128,4 +128,46 @@ fn a_vocabulary_is_measured_on_words_that_are_not_in_it() {
     }
     let shown = String::from_utf8(succeed(&["bench", "vocab", "--vocab", "100"], b"")).expect("UTF-8");
     assert!(shown.starts_with("100 words in "), "{shown}");
+}
+
+#[test]
+fn early_exit_is_calibrated_written_and_obeyed() {
+    let folder = folder();
+    let [model, hasty, json] = ["model.bin", "hasty.bin", "exit.json"].map(|name| folder.path().join(name));
+    succeed(&["train", "--epochs", "4", "--export", text(&model)], b"");
+    let arguments = ["early-exit", "--model", text(&model), "--agreement", "0.95"];
+    let files = ["--export", text(&hasty), "--json", text(&json)];
+    let shown = String::from_utf8(succeed(&[&arguments[..], &files].concat(), b"")).expect("UTF-8");
+    assert!(shown.contains("chosen: "), "{shown}");
+    let report: Value = serde_json::from_slice(&std::fs::read(&json).expect("written")).expect("JSON");
+    let number = |value: &Value| value.as_f64().expect("a number");
+    assert!(number(&report["valid"]["agreement"]) >= 0.95, "{report}");
+    assert!((0.01..1.0).contains(&number(&report["valid"]["skipped"])), "{report}");
+    // The model's own rule does to the test split what calibration said.
+    let evaluate = |model, flags: &[&str]| -> Value {
+        let arguments = [&["eval", "--split", "test", "--json", "-", "--model", model], flags].concat();
+        serde_json::from_slice(&succeed(&arguments, b"")).expect("JSON")
+    };
+    let (plain, own) = (evaluate(text(&model), &[]), evaluate(text(&hasty), &[]));
+    assert!(plain["early_exit"].is_null());
+    assert_eq!(own["early_exit"], report["test"]);
+    assert_eq!(own["accuracy"], plain["accuracy"]);
+    let [probability, words] = ["probability", "words"].map(|key| report["valid"][key].to_string());
+    let flags = ["--early-exit", &probability, "--patience", &words];
+    assert_eq!(evaluate(text(&model), &flags)["early_exit"], report["test"]);
+    // A text that is decided keeps its answer, until the next one.
+    let input = format!("{}\n\nok", "this is a wonderful film , i loved it ".repeat(30));
+    let lines =
+        |model| String::from_utf8(succeed(&["run", "--model", model], input.as_bytes())).expect("UTF-8");
+    let (full, cut) = (lines(text(&model)), lines(text(&hasty)));
+    let differing = full.lines().zip(cut.lines()).position(|(full, cut)| full != cut).expect("decided");
+    let answer = |line: &str| line.split('\t').skip(2).collect::<Vec<_>>().join(" ");
+    let decided: Vec<String> = cut.lines().skip(differing).map(answer).collect();
+    let (next, rest) = decided.split_last().expect("lines");
+    assert!(rest.iter().all(|answer| *answer == rest[0]), "{cut}");
+    assert_eq!(*next, answer(full.lines().last().expect("a line")));
+    let shown = String::from_utf8(succeed(&["inspect", text(&hasty)], b"")).expect("UTF-8");
+    assert!(shown.contains("early exit: once"), "{shown}");
+    assert!(fail(&["eval", "--model", text(&model), "--early-exit", "0.2"]).contains("--early-exit 0.2"));
+    assert!(fail(&["early-exit", "--model", text(&model), "--agreement", "2"]).contains("--agreement 2"));
 }

@@ -2,7 +2,8 @@
 //!
 //! - [`corpus`]: labelled texts and their splits; [`vocabulary`]: words → ids
 //! - [`model`]: networks in f32 and their fused sequences; [`train`]: the loop
-//! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model
+//! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model;
+//!   [`early_exit`]: what it need not read
 //! - [`board`] and [`toolchain`]: the boards and their firmware; [`cost`]: what a model costs on them
 //! - [`command`]: the verbs
 #![forbid(unsafe_code)]
@@ -13,6 +14,7 @@ pub mod bytes;
 pub mod command;
 pub mod corpus;
 pub mod cost;
+pub mod early_exit;
 pub mod engine;
 pub mod files;
 pub mod model;
@@ -37,6 +39,7 @@ enum Verb {
     Train(Box<command::train::Args>),
     Eval(command::eval::Args),
     Run(command::run::Args),
+    EarlyExit(command::early_exit::Args),
     Inspect(command::inspect::Args),
     Qemu(command::qemu::Args),
     Boards(command::boards::Args),
@@ -53,6 +56,7 @@ impl Cli {
             Verb::Train(args) => command::train::run(args),
             Verb::Eval(args) => command::eval::run(args),
             Verb::Run(args) => command::run::run(args),
+            Verb::EarlyExit(args) => command::early_exit::run(args),
             Verb::Inspect(args) => command::inspect::run(args),
             Verb::Qemu(args) => command::qemu::run(args),
             Verb::Boards(args) => command::boards::run(args),

@@ -2,6 +2,7 @@
 
 use crate::activation::exp_negative;
 use crate::blob::{Error, Pooling};
+use crate::early_exit::{Rule, Watch};
 use crate::model::{Model, Scratch, State};
 use crate::text::{Tokeniser, Word};
 
@@ -44,6 +45,8 @@ pub struct Opinion {
     pub class: usize,
     /// Its softmax probability in units of 10⁻⁴.
     pub probability: u32,
+    /// Whether the network read the word; otherwise the text had been [decided](crate::early_exit) before.
+    pub read: bool,
     /// The [trace hash](Model::trace), if it was asked for.
     pub trace: Option<u64>,
 }
@@ -55,6 +58,30 @@ pub struct Classifier<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT
     memory: &'m mut Memory<UNITS, POOL, INPUT, SUMS>,
     tokeniser: Tokeniser,
     tracing: bool,
+    exit: Exit,
+}
+
+/// Early exit: the rule, if there is one, and how far the present text is.
+#[derive(Clone, Copy, Debug)]
+struct Exit {
+    rule: Option<Rule>,
+    watch: Watch,
+    /// The class and the probability of a text that is decided.
+    decided: Option<(usize, u32)>,
+}
+
+impl Exit {
+    const fn new(rule: Option<Rule>) -> Self {
+        Self { rule, watch: Watch::new(), decided: None }
+    }
+
+    const fn observe(&mut self, class: usize, probability: u32) {
+        if let Some(rule) = self.rule
+            && self.watch.observe(rule, class, probability)
+        {
+            self.decided = Some((class, probability));
+        }
+    }
 }
 
 impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>
@@ -71,12 +98,17 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
         memory.state.fit(model)?;
         Scratch::<INPUT, SUMS>::check(model)?;
         let tokeniser = Tokeniser::new(model.manifest().text);
-        Ok(Self { model, memory, tokeniser, tracing: false })
+        Ok(Self { model, memory, tokeniser, tracing: false, exit: Exit::new(model.early_exit()) })
     }
 
     /// Whether opinions carry trace hashes.
     pub const fn set_tracing(&mut self, tracing: bool) {
         self.tracing = tracing;
+    }
+
+    /// Another rule of early exit than the model's, or none: every word is read. To be set between texts.
+    pub const fn set_early_exit(&mut self, rule: Option<Rule>) {
+        self.exit = Exit::new(rule);
     }
 
     /// The model.
@@ -87,15 +119,16 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
 
     /// Takes the next bytes; `tell` gets each word that ends among them and the opinion after it.
     pub fn feed(&mut self, bytes: &[u8], tell: &mut (impl FnMut(&Word, Opinion) + ?Sized)) {
-        let Self { model, memory, tokeniser, tracing } = self;
-        tokeniser.feed(bytes, &mut |word| tell(word, read(model, memory, word, *tracing)));
+        let Self { model, memory, tokeniser, tracing, exit } = self;
+        tokeniser.feed(bytes, &mut |word| tell(word, read(model, memory, exit, word, *tracing)));
     }
 
     /// Ends the text: `tell` gets the last word, and the next byte starts a new text.
     pub fn finish(&mut self, tell: &mut (impl FnMut(&Word, Opinion) + ?Sized)) {
-        let Self { model, memory, tokeniser, tracing } = self;
-        tokeniser.finish(&mut |word| tell(word, read(model, memory, word, *tracing)));
+        let Self { model, memory, tokeniser, tracing, exit } = self;
+        tokeniser.finish(&mut |word| tell(word, read(model, memory, exit, word, *tracing)));
         memory.state.reset();
+        *exit = Exit::new(exit.rule);
     }
 
     /// The class of the text so far and its probability in units of 10⁻⁴, even of no words at all.
@@ -104,18 +137,20 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
     }
 
     /// Checks the chip's arithmetic against the blob: reads the self-test's text and compares the
-    /// trace hash after its last word. The state is as new afterwards.
+    /// trace hash after its last word, every word being read. The state is as new afterwards.
     ///
     /// # Errors
     /// [`Error::SelfTest`] with the lower halves of the hashes.
     pub fn self_test(&mut self) -> Result<(), Error> {
         let test = self.model.manifest().self_test;
-        let before = self.tracing;
+        let (before, rule) = (self.tracing, self.exit.rule);
         self.tracing = true;
+        self.set_early_exit(None);
         let mut last = 0;
         self.feed(test.text.as_bytes(), &mut |_, opinion| last = opinion.trace.unwrap_or(0));
         self.finish(&mut |_, opinion| last = opinion.trace.unwrap_or(0));
         self.tracing = before;
+        self.set_early_exit(rule);
         match u64::from_le_bytes(test.trace) {
             expected if expected == last => Ok(()),
             expected => Err(Error::SelfTest(last as u32, expected as u32)),
@@ -126,16 +161,23 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
 fn read<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
     model: &Model<'_>,
     memory: &mut Memory<UNITS, POOL, INPUT, SUMS>,
+    exit: &mut Exit,
     word: &Word,
     tracing: bool,
 ) -> Opinion {
     let Memory { state, scratch } = memory;
+    if let Some((class, probability)) = exit.decided {
+        let id = model.vocabulary().id(word.hash());
+        let trace = tracing.then(|| model.trace(id, state, model.scores(state, scratch)));
+        return Opinion { id, class, probability, read: false, trace };
+    }
     let id = model.vocabulary().id(word.hash());
     model.step(id, state, scratch);
     let scores = model.scores(state, scratch);
     let (class, probability) = decide(scores);
+    exit.observe(class, probability);
     let trace = tracing.then(|| model.trace(id, state, scores));
-    Opinion { id, class, probability, trace }
+    Opinion { id, class, probability, read: true, trace }
 }
 
 /// The first class of the highest score, and its softmax probability in units of 10⁻⁴.

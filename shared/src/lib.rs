@@ -11,6 +11,7 @@
 //! - [`blob`]: the one file that holds a model; checked once, then borrowed
 //! - [`fixed`], [`activation`], [`matvec`]: formats and rounding, tanh and sigmoid, products
 //! - [`embedding`], [`cell`], [`head`]: the parts of a network; [`model`]: all of it
+//! - [`early_exit`]: when the rest of a text need not be read
 //! - [`classifier`]: feed bytes, get an opinion after every word
 //! - [`session`]: what a serial line says
 //! - `float_reference`, behind the feature of that name: the step in f32, to compare with
@@ -38,6 +39,7 @@ pub mod activation;
 pub mod blob;
 pub mod cell;
 pub mod classifier;
+pub mod early_exit;
 pub mod embedding;
 pub mod fixed;
 #[cfg(feature = "float-reference")]

@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use crate::blob::{self, Error, Kind, Manifest, Pooling, section_bytes};
 use crate::cell::Layer;
+use crate::early_exit::Rule;
 use crate::embedding::Embedding;
 use crate::fixed::{Mean, Unit, round_shift, saturate};
 use crate::head::Head;
@@ -22,6 +23,7 @@ pub struct Model<'a> {
     embedding: Embedding<'a>,
     layers: Vec<Layer<'a>, MAX_LAYERS>,
     head: Head<'a>,
+    early_exit: Option<Rule>,
 }
 
 impl<'a> Model<'a> {
@@ -32,6 +34,7 @@ impl<'a> Model<'a> {
     pub fn open(blob: &'a [u8]) -> Result<Self, Error> {
         let manifest = blob::open(blob)?;
         let (mut vocabulary, mut embedding, mut head) = (None, None, None);
+        let mut early_exit = None;
         let mut layers = Vec::new();
         for section in &manifest.sections {
             let bytes = section_bytes(blob, section)?;
@@ -39,6 +42,7 @@ impl<'a> Model<'a> {
                 kind if kind == Kind::Vocabulary as u8 => vocabulary = Some(Vocabulary::open(bytes)?),
                 kind if kind == Kind::Embedding as u8 => embedding = Some(Embedding::open(bytes)?),
                 kind if kind == Kind::Head as u8 => head = Some(Head::open(bytes)?),
+                kind if kind == Kind::EarlyExit as u8 => early_exit = Some(Rule::open(bytes)?),
                 kind if kind == Kind::Layer as u8 => {
                     let limit = match (layers.is_empty(), &embedding) {
                         (false, _) => None,
@@ -59,6 +63,7 @@ impl<'a> Model<'a> {
             embedding: embedding.ok_or(Error::Missing("embedding"))?,
             head: head.ok_or(Error::Missing("head"))?,
             layers,
+            early_exit,
             manifest,
         };
         model.check_shapes()?;
@@ -131,6 +136,12 @@ impl<'a> Model<'a> {
     #[must_use]
     pub const fn head(&self) -> &Head<'a> {
         &self.head
+    }
+
+    /// When the rest of a text need not be read, if the model has such a rule.
+    #[must_use]
+    pub const fn early_exit(&self) -> Option<Rule> {
+        self.early_exit
     }
 
     /// The label of a class.

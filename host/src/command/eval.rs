@@ -7,8 +7,10 @@ use anyhow::{Result, ensure};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 use shared::Model;
+use shared::early_exit::Rule;
 
 use crate::corpus::{self, CorpusArgs};
+use crate::early_exit::{Effect, answers, effect};
 use crate::engine::{classify_all, with_model};
 use crate::vocabulary::ids_of;
 
@@ -23,6 +25,13 @@ pub struct Args {
     /// Which examples: all, or one of the splits that `train` makes with the same --seed
     #[arg(long, value_enum, default_value_t = Split::All)]
     split: Split,
+    /// Also tells what early exit would do: texts count as decided once a class has had this probability, 0.5 to
+    /// 1, for --patience words in a row. Without it, a model that has a rule of its own is read by that
+    #[arg(long, value_name = "PROBABILITY")]
+    early_exit: Option<f64>,
+    /// Words in a row for --early-exit
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "early_exit")]
+    patience: u16,
     /// The seed of the splits
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -49,6 +58,9 @@ struct Report {
     confusion: Vec<Vec<u64>>,
     words: usize,
     seconds: f64,
+    /// What early exit does; all the rest is of the full reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    early_exit: Option<Effect>,
 }
 
 /// Runs the verb.
@@ -104,6 +116,17 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let borrowed: Vec<(&[u32], u32)> = texts.iter().map(|(ids, label)| (&ids[..], *label)).collect();
     let verdicts = classify_all(model, &borrowed)?;
     let seconds = started.elapsed().as_secs_f64();
+    let early_exit = match rule(args)?.or(model.early_exit()) {
+        None => None,
+        Some(rule) => {
+            let texts: Vec<(&str, usize)> = examples
+                .iter()
+                .zip(&texts)
+                .map(|((text, _), (_, label))| (&text[..], *label as usize))
+                .collect();
+            Some(effect(&answers(model, &texts)?, rule))
+        }
+    };
     let mut confusion = vec![vec![0u64; labels.len()]; labels.len()];
     for (verdict, (_, label)) in verdicts.iter().zip(&texts) {
         confusion[*label as usize][verdict.class] += 1;
@@ -118,7 +141,19 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
         confusion,
         words: texts.iter().map(|(ids, _)| ids.len()).sum(),
         seconds,
+        early_exit,
     })
+}
+
+/// The rule that the flags ask for.
+fn rule(args: &Args) -> Result<Option<Rule>> {
+    let Some(probability) = args.early_exit else { return Ok(None) };
+    ensure!(
+        (0.5..=1.0).contains(&probability) && args.patience > 0,
+        "--early-exit {probability} --patience {}: a probability from 0.5 to 1 and at least one word are expected",
+        args.patience
+    );
+    Ok(Some(Rule { probability: (probability * 10_000.0).round() as u16, words: args.patience }))
 }
 
 fn print(report: &Report) {
@@ -130,6 +165,17 @@ fn print(report: &Report) {
         report.words as f64 / report.seconds
     );
     println!("accuracy {:.2} %, loss {:.4}", report.accuracy * 100.0, report.loss);
+    if let Some(exit) = &report.early_exit {
+        println!(
+            "early exit at {:.4} for {} words: {:.2} % of the words are not read, {:.2} % of the texts keep their \
+             answer, accuracy {:.2} %",
+            exit.probability,
+            exit.words,
+            exit.skipped * 100.0,
+            exit.agreement * 100.0,
+            exit.accuracy * 100.0
+        );
+    }
     if report.labels.len() <= 12 {
         let width = report.labels.iter().map(String::len).max().unwrap_or(0).max(7);
         print!("\n{:>width$}", "");

@@ -37,6 +37,7 @@ struct Report {
     pooling: &'static str,
     head_hidden: usize,
     macs_per_word: usize,
+    early_exit: Option<ExitReport>,
     state_bytes: usize,
     scratch_bytes: usize,
     parts: Vec<PartReport>,
@@ -56,6 +57,12 @@ struct LayerReport {
     cell: &'static str,
     inputs: usize,
     hidden: usize,
+}
+
+#[derive(Serialize)]
+struct ExitReport {
+    probability: f64,
+    words: u16,
 }
 
 #[derive(Serialize)]
@@ -89,11 +96,12 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn part_name(kind: u8) -> &'static str {
-    const NAMES: [(Kind, &str); 4] = [
+    const NAMES: [(Kind, &str); 5] = [
         (Kind::Vocabulary, "vocabulary"),
         (Kind::Embedding, "embedding"),
         (Kind::Layer, "layer"),
         (Kind::Head, "head"),
+        (Kind::EarlyExit, "early exit"),
     ];
     NAMES.iter().find(|(own, _)| *own as u8 == kind).map_or("unknown, skipped", |(_, name)| name)
 }
@@ -131,6 +139,10 @@ fn report(model: &Model<'_>) -> Result<Report> {
         pooling: pooling_name(manifest.pooling),
         head_hidden: model.head().hidden(),
         macs_per_word: layers + head,
+        early_exit: model.early_exit().map(|rule| ExitReport {
+            probability: f64::from(rule.probability) / 10_000.0,
+            words: rule.words,
+        }),
         state_bytes: needs.state_bytes(),
         scratch_bytes: needs.scratch_bytes(),
         parts,
@@ -165,6 +177,12 @@ fn print(report: &Report) {
     }
     println!(" → {}", report.labels.len());
     println!("per word: {} multiply-accumulates", report.macs_per_word);
+    if let Some(exit) = &report.early_exit {
+        println!(
+            "early exit: once a class has had {:.4} or more for {} words in a row",
+            exit.probability, exit.words
+        );
+    }
     println!("RAM: {} bytes of state, {} bytes of scratch", report.state_bytes, report.scratch_bytes);
     println!("trained on {} ({} texts), seed {}", report.corpus, report.examples, report.seed);
     println!("corpus SHA-256: {}", report.corpus_sha256);

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod boards;
+pub mod early_exit;
 pub mod eval;
 pub mod inspect;
 pub mod qemu;

@@ -20,7 +20,7 @@ use crate::model::config::Cell;
 use crate::model::weights::{Ranges, Weights};
 
 pub use float_reference::float_reference;
-pub use writer::{Description, install, write_blob};
+pub use writer::{Description, install, with_section, write_blob};
 
 /// Bits of an embedding weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

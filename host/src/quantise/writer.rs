@@ -110,45 +110,64 @@ fn assemble(
     parts.push(required(Kind::Head, &sections.head));
     parts.extend(sections.optional.iter().map(|(kind, bytes)| Part { kind: *kind, required: false, bytes }));
     let labels = description.labels.join("\n");
-    let writer = concat!("telltale ", env!("CARGO_PKG_VERSION"));
-    let encode = |table: &FixedVec<Section, { blob::MAX_SECTIONS }>| {
-        let manifest = Manifest {
-            labels: &labels,
-            text: description.text,
-            pooling: description.pooling.engine(),
-            provenance: Provenance {
-                writer,
-                corpus: &description.corpus,
-                digest: &description.digest,
-                seed: description.seed,
-                examples: description.examples as u32,
-                metrics: description.metrics,
-            },
-            self_test: SelfTest { text: &description.self_test, trace: trace.to_le_bytes() },
-            sections: table.clone(),
-        };
-        postcard::to_stdvec(&manifest).context("the manifest cannot be encoded")
+    let manifest = Manifest {
+        labels: &labels,
+        text: description.text,
+        pooling: description.pooling.engine(),
+        provenance: Provenance {
+            writer: concat!("telltale ", env!("CARGO_PKG_VERSION")),
+            corpus: &description.corpus,
+            digest: &description.digest,
+            seed: description.seed,
+            examples: description.examples as u32,
+            metrics: description.metrics,
+        },
+        self_test: SelfTest { text: &description.self_test, trace: trace.to_le_bytes() },
+        sections: FixedVec::new(),
     };
+    lay_out(manifest, &parts)
+}
+
+/// A copy of a blob in which `bytes` is the one section of `kind`, a required one.
+///
+/// # Errors
+/// If the blob is unsound, or the engine refuses what was written.
+pub fn with_section(blob: &[u8], kind: Kind, bytes: &[u8]) -> Result<AlignedBytes> {
+    let mut manifest = blob::open(blob)?;
+    let sections = std::mem::take(&mut manifest.sections);
+    let mut parts = Vec::new();
+    for section in sections.iter().filter(|section| section.kind != kind as u8) {
+        let bytes = blob::section_bytes(blob, section)?;
+        parts.push(Part { kind: section.kind, required: section.required, bytes });
+    }
+    parts.push(Part { kind: kind as u8, required: true, bytes });
+    let written = lay_out(manifest, &parts)?;
+    verify(&written)?;
+    Ok(written)
+}
+
+/// Header, manifest with its section table, and the sections.
+fn lay_out(mut manifest: Manifest<'_>, parts: &[Part<'_>]) -> Result<AlignedBytes> {
     // Offsets are varints: their sizes depend on the manifest's length, which depends on them. It
     // only grows from round to round, so it settles.
     let mut start = HEADER_BYTES;
-    let (table, manifest) = loop {
-        let table = table(&parts, start)?;
-        let manifest = encode(&table)?;
-        if HEADER_BYTES + manifest.len() <= start {
-            break (table, manifest);
+    let encoded = loop {
+        manifest.sections = table(parts, start)?;
+        let encoded = postcard::to_stdvec(&manifest).context("the manifest cannot be encoded")?;
+        if HEADER_BYTES + encoded.len() <= start {
+            break encoded;
         }
-        start = HEADER_BYTES + manifest.len();
+        start = HEADER_BYTES + encoded.len();
     };
     let mut to = Bytes::default();
     to.bytes(&[0; HEADER_BYTES]);
-    to.bytes(&manifest);
-    for (part, section) in parts.iter().zip(&table) {
+    to.bytes(&encoded);
+    for (part, section) in parts.iter().zip(&manifest.sections) {
         to.pad_to(section.offset as usize);
         to.bytes(part.bytes);
     }
     let mut blob = to.into_vec();
-    blob::seal(&mut blob, manifest.len() as u32);
+    blob::seal(&mut blob, encoded.len() as u32);
     Ok(AlignedBytes::new(&blob))
 }
 

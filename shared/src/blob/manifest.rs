@@ -29,6 +29,8 @@ pub enum Kind {
     Layer = 3,
     /// [`crate::head::Head`]
     Head = 4,
+    /// [`crate::early_exit::Rule`], which a blob may lack
+    EarlyExit = 6,
 }
 
 /// An entry of the section table.

@@ -1,0 +1,135 @@
+//! `early-exit`: calibrates when a model may stop reading.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args as ClapArgs;
+use serde::Serialize;
+use shared::Model;
+use shared::blob::Kind;
+
+use crate::aligned::AlignedBytes;
+use crate::corpus::{self, Corpus, CorpusArgs, Example};
+use crate::early_exit::{Effect, answers, calibrate, effect};
+use crate::quantise::{install, with_section};
+
+/// Calibrates early exit: the rest of a text is not read once the answer has been certain for a while
+///
+/// On the validation split, the rule (a probability, and for how many words in a row) is sought that skips
+/// most words while the given share of texts keeps the answer of the full reading; the test split then
+/// tells what it does to texts that took no part in the choice. The model written is the same with the
+/// rule in it: chip and PC follow it alike.
+#[derive(ClapArgs, Clone, Debug)]
+#[command(verbatim_doc_comment)]
+pub struct Args {
+    /// The model, as `train --export` wrote it
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    #[command(flatten)]
+    corpus: CorpusArgs,
+    /// The seed of the splits: that of `train`
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Share of validation texts that must keep the answer of the full reading, 0.5 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.995)]
+    agreement: f64,
+    /// Where the model with the rule goes
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
+    /// Results for machines; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    /// Of the validation split, those that skip most first; the first one is chosen.
+    candidates: Vec<Effect>,
+    /// The choice on the validation split.
+    valid: Effect,
+    /// The choice on the test split, if there is one.
+    test: Option<Effect>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If model or corpus cannot be read, their labels differ, no rule agrees enough, or the model cannot be written.
+pub fn run(args: &Args) -> Result<()> {
+    ensure!(
+        (0.5..=1.0).contains(&args.agreement),
+        "--agreement {}: a share from 0.5 to 1 is expected",
+        args.agreement
+    );
+    let bytes = AlignedBytes::read(&args.model)?;
+    let model = Model::open(&bytes).with_context(|| {
+        format!("{} is not a usable model (write one with `train --export`)", args.model.display())
+    })?;
+    let corpus = corpus::load(&args.corpus, args.seed)?;
+    ensure!(!corpus.valid.is_empty(), "{}: the validation split is empty (--valid)", corpus.name);
+    let read = |examples: &[Example]| answers(&model, &texts(&model, &corpus, examples)?);
+    let valid = read(&corpus.valid)?;
+    let candidates = calibrate(&valid, args.agreement);
+    let &(rule, on_valid) = candidates
+        .first()
+        .with_context(|| format!("no rule keeps {} of the answers: lower --agreement", args.agreement))?;
+    let test = (!corpus.test.is_empty()).then(|| read(&corpus.test)).transpose()?;
+    let report = Report {
+        candidates: candidates.iter().map(|(_, effect)| *effect).collect(),
+        valid: on_valid,
+        test: test.map(|answers| effect(&answers, rule)),
+    };
+    if args.json.as_deref() != Some(Path::new("-")) {
+        print(&report);
+    }
+    if let Some(path) = &args.export {
+        install(&with_section(&bytes, Kind::EarlyExit, &rule.section())?, path)?;
+    }
+    args.json.as_ref().map_or(Ok(()), |path| super::write_json(path, &report))
+}
+
+/// Texts and their classes in the model's order.
+fn texts<'c>(model: &Model<'_>, corpus: &Corpus, examples: &'c [Example]) -> Result<Vec<(&'c str, usize)>> {
+    let labels: Vec<&str> = model.manifest().labels.split('\n').collect();
+    let classes: Vec<Option<usize>> =
+        corpus.labels.iter().map(|label| labels.iter().position(|own| own == label)).collect();
+    let class = |example: &Example| {
+        classes[example.label as usize].with_context(|| {
+            format!(
+                "{}: the label `{}` is unknown to the model, which knows {}",
+                corpus.name,
+                corpus.labels[example.label as usize],
+                labels.join(", ")
+            )
+        })
+    };
+    examples.iter().map(|example| Ok((&example.text[..], class(example)?))).collect()
+}
+
+fn print(report: &Report) {
+    println!("{:>11} {:>6} {:>9} {:>10} {:>9}", "probability", "words", "skipped", "agreement", "accuracy");
+    let percent = |share: f64| format!("{:.2} %", share * 100.0);
+    for effect in &report.candidates {
+        println!(
+            "{:>11.4} {:>6} {:>9} {:>10} {:>9}",
+            effect.probability,
+            effect.words,
+            percent(effect.skipped),
+            percent(effect.agreement),
+            percent(effect.accuracy)
+        );
+    }
+    println!("\nchosen: {:.4} for {} words in a row", report.valid.probability, report.valid.words);
+    for (split, effect) in [("validation", Some(&report.valid)), ("test", report.test.as_ref())] {
+        let Some(effect) = effect else { continue };
+        println!(
+            "{split}: {} of the words are not read; {} of {} texts keep their answer; accuracy {}, of the full \
+             reading {}",
+            percent(effect.skipped),
+            percent(effect.agreement),
+            effect.texts,
+            percent(effect.accuracy),
+            percent(effect.full_accuracy)
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! What early exit saves and what it changes: the engine's answers, replayed under a rule.
+
+use anyhow::Result;
+use rayon::prelude::*;
+use serde::Serialize;
+use shared::early_exit::{Rule, Watch};
+use shared::{Classifier, Model};
+
+use crate::engine::HostMemory;
+
+/// The engine's answers to a text, every word being read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answers {
+    /// Class and probability in units of 10⁻⁴ after each word.
+    words: Vec<(u16, u16)>,
+    /// The answer to the whole text.
+    last: usize,
+    truth: usize,
+}
+
+/// What a rule does to some texts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Effect {
+    /// The rule's least probability.
+    pub probability: f64,
+    /// The rule's words in a row.
+    pub words: u16,
+    /// Texts replayed.
+    pub texts: usize,
+    /// Share of all words that are not read.
+    pub skipped: f64,
+    /// Share of texts with the answer of the full reading.
+    pub agreement: f64,
+    /// Accuracy with early exit.
+    pub accuracy: f64,
+    /// Accuracy of the full reading.
+    pub full_accuracy: f64,
+}
+
+/// Reads texts (bytes, true class) with the engine, on all cores.
+///
+/// # Errors
+/// If the model is larger than the host's engine can hold.
+pub fn answers(model: &Model<'_>, texts: &[(&str, usize)]) -> Result<Vec<Answers>> {
+    Classifier::new(model, &mut Box::new(HostMemory::new()))?;
+    let read = |memory: &mut HostMemory, text: &str, truth| {
+        let mut classifier = Classifier::new(model, memory)?;
+        classifier.set_early_exit(None);
+        let mut words = Vec::new();
+        let nothing = classifier.verdict().0;
+        let mut note = |class: usize, probability: u32| words.push((class as u16, probability as u16));
+        classifier.feed(text.as_bytes(), &mut |_, opinion| note(opinion.class, opinion.probability));
+        classifier.finish(&mut |_, opinion| note(opinion.class, opinion.probability));
+        let last = words.last().map_or(nothing, |&(class, _)| class.into());
+        Ok(Answers { words, last, truth })
+    };
+    texts
+        .par_iter()
+        .map_init(|| Box::new(HostMemory::new()), |memory, &(text, truth)| read(memory, text, truth))
+        .collect()
+}
+
+impl Answers {
+    /// The words read under a rule, and the answer.
+    fn under(&self, rule: Rule) -> (usize, usize) {
+        let mut watch = Watch::new();
+        let decided = self
+            .words
+            .iter()
+            .position(|&(class, probability)| watch.observe(rule, class.into(), probability.into()));
+        match decided {
+            Some(at) => (at + 1, self.words[at].0.into()),
+            None => (self.words.len(), self.last),
+        }
+    }
+}
+
+/// What `rule` does to texts.
+#[must_use]
+pub fn effect(answers: &[Answers], rule: Rule) -> Effect {
+    let (mut words, mut read, mut same, mut right, mut full) = (0, 0, 0, 0, 0);
+    for text in answers {
+        let (count, class) = text.under(rule);
+        words += text.words.len();
+        read += count;
+        same += usize::from(class == text.last);
+        right += usize::from(class == text.truth);
+        full += usize::from(text.last == text.truth);
+    }
+    let texts = answers.len();
+    let share = |count: usize| count as f64 / texts.max(1) as f64;
+    Effect {
+        probability: f64::from(rule.probability) / 10_000.0,
+        words: rule.words,
+        texts,
+        skipped: 1.0 - read as f64 / words.max(1) as f64,
+        agreement: share(same),
+        accuracy: share(right),
+        full_accuracy: share(full),
+    }
+}
+
+/// Words in a row that calibration tries.
+const RUNS: [u16; 6] = [1, 4, 8, 16, 32, 64];
+
+/// Steps between the probabilities that calibration tries, in units of 10⁻⁴.
+const STEP: u16 = 25;
+
+/// For each of several runs of words, the rule with the lowest probability from which on every higher one keeps
+/// the `agreement`, too. Those come first that skip most.
+#[must_use]
+pub fn calibrate(answers: &[Answers], agreement: f64) -> Vec<(Rule, Effect)> {
+    let mut found: Vec<(Rule, Effect)> = RUNS
+        .par_iter()
+        .filter_map(|&words| {
+            (5_000 / STEP..=10_000 / STEP)
+                .rev()
+                .map(|step| Rule { probability: step * STEP, words })
+                .map(|rule| (rule, effect(answers, rule)))
+                .take_while(|(_, effect)| effect.agreement >= agreement)
+                .last()
+        })
+        .collect();
+    found.sort_by(|a, b| b.1.skipped.total_cmp(&a.1.skipped));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(words: &[(u16, u16)], truth: usize) -> Answers {
+        Answers { words: words.to_vec(), last: words.last().map_or(0, |word| word.0.into()), truth }
+    }
+
+    /// Four texts: one changes its mind late, one is never certain, one has no words.
+    fn texts() -> [Answers; 4] {
+        [
+            text(&[(1, 6000), (1, 9000), (1, 9100), (1, 9200)], 1),
+            text(&[(0, 9600), (0, 9600), (1, 7000), (1, 8000)], 1),
+            text(&[(0, 6000), (1, 6000)], 0),
+            text(&[], 0),
+        ]
+    }
+
+    #[test]
+    fn a_rule_skips_words_and_may_change_answers() {
+        let effect = effect(&texts(), Rule { probability: 9000, words: 2 });
+        // Of ten words, the last one of the first text and the last two of the second are not read.
+        assert!((effect.skipped - 0.3).abs() < 1e-9, "{effect:?}");
+        assert_eq!((effect.agreement, effect.accuracy, effect.full_accuracy), (0.75, 0.5, 0.75));
+        assert_eq!((effect.texts, effect.words), (4, 2));
+    }
+
+    #[test]
+    fn calibration_keeps_the_agreement() {
+        for (rule, _) in calibrate(&texts(), 1.0) {
+            assert_eq!(effect(&texts(), rule).agreement, 1.0);
+        }
+        let found = calibrate(&texts(), 1.0);
+        // Certain from one word on above 0.96 only, where nothing is skipped any more.
+        assert_eq!(found.iter().find(|(rule, _)| rule.words == 1).expect("found").0.probability, 9625);
+        let loose = calibrate(&texts(), 0.75);
+        assert!(loose[0].1.skipped >= loose[1].1.skipped && loose[0].1.skipped > found[0].1.skipped);
+        assert!(calibrate(&texts(), 1.1).is_empty());
+    }
+}

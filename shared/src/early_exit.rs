@@ -1,0 +1,104 @@
+//! Early exit: a text counts as decided once the answer has been certain for a while.
+//!
+//! An option of a model, calibrated on texts by `host early-exit`: when the same class has had at least
+//! the probability P after each of the last N words, the rest of the text is not read. Vocabulary
+//! look-up aside, its words cost nothing; the answer stays as it is until the next text.
+//!
+//! # Section
+//!
+//! | bytes | content |
+//! |---|---|
+//! | 2 | P in units of 10⁻⁴, 1 to 10,000, u16 |
+//! | 2 | N, 1 or more, u16 |
+
+use crate::blob::{Error, Part};
+
+/// When a text counts as decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// P, the least probability in units of 10⁻⁴.
+    pub probability: u16,
+    /// N, words in a row.
+    pub words: u16,
+}
+
+impl Rule {
+    /// Reads the section.
+    ///
+    /// # Errors
+    /// [`Error`] naming the early exit if the section is not what the table above says.
+    pub fn open(section: &[u8]) -> Result<Self, Error> {
+        let mut part = Part::new(section, "early exit");
+        let [a, b, c, d] = part.bytes4()?;
+        part.end()?;
+        let (probability, words) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
+        part.expect((1..=10_000).contains(&probability), probability.into(), 10_000)?;
+        part.expect(words > 0, words.into(), 1)?;
+        Ok(Self { probability, words })
+    }
+
+    /// The section's bytes.
+    #[must_use]
+    pub const fn section(&self) -> [u8; 4] {
+        let ([a, b], [c, d]) = (self.probability.to_le_bytes(), self.words.to_le_bytes());
+        [a, b, c, d]
+    }
+}
+
+/// Watches a text's answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Answers in a row that had `class` and were certain enough.
+    run: u16,
+    class: usize,
+}
+
+impl Watch {
+    /// A watch at the start of a text.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { run: 0, class: 0 }
+    }
+
+    /// Takes the answer after a word: its class and its probability in units of 10⁻⁴. Tells whether the
+    /// text is decided.
+    pub const fn observe(&mut self, rule: Rule, class: usize, probability: u32) -> bool {
+        self.run = match (probability >= rule.probability as u32, class == self.class) {
+            (false, _) => 0,
+            (true, true) => self.run.saturating_add(1),
+            (true, false) => 1,
+        };
+        self.class = class;
+        self.run >= rule.words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: Rule = Rule { probability: 9000, words: 3 };
+
+    /// The answer's number at which a text is decided, counted from one.
+    fn decided(answers: &[(usize, u32)]) -> Option<usize> {
+        let mut watch = Watch::new();
+        answers.iter().position(|&(class, p)| watch.observe(RULE, class, p)).map(|at| at + 1)
+    }
+
+    #[test]
+    fn the_same_class_must_be_certain_without_a_break() {
+        assert_eq!(decided(&[(1, 9000), (1, 9500), (1, 9000)]), Some(3));
+        assert_eq!(decided(&[(1, 9000), (1, 8999), (1, 9000), (1, 9000)]), None);
+        assert_eq!(decided(&[(0, 9000), (1, 9000), (1, 9000), (1, 9000)]), Some(4));
+        assert_eq!(decided(&[(0, 9000), (0, 9000), (1, 9000), (0, 9000), (0, 9000)]), None);
+        assert_eq!(decided(&[]), None);
+    }
+
+    #[test]
+    fn a_section_is_read_as_it_was_written() {
+        assert_eq!(Rule::open(&RULE.section()), Ok(RULE));
+        for bad in [&[][..], &[1, 0, 1], &[1, 0, 1, 0, 0], &[0, 0, 1, 0], &[1, 0, 0, 0], &[17, 39, 1, 0]] {
+            assert!(Rule::open(bad).is_err(), "{bad:?}");
+        }
+    }
+}
