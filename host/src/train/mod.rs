@@ -24,7 +24,7 @@ use schedule::Schedule;
 
 /// A batch is cut into this many parts, each on its own thread; fixed, so that the result does not
 /// depend on the machine's cores.
-const SHARDS: usize = 2;
+pub(crate) const SHARDS: usize = 2;
 
 /// Texts per batch in evaluation.
 const EVALUATION_BATCH: usize = 32;
@@ -315,7 +315,13 @@ fn top(logits: &[f32]) -> usize {
 }
 
 /// What each result should say, times its weight: \[R×C\].
-fn wanted(labels: &[u32], owners: &[u32], weights: &[f32], smoothing: f32, classes: usize) -> Vec<f32> {
+pub(crate) fn wanted(
+    labels: &[u32],
+    owners: &[u32],
+    weights: &[f32],
+    smoothing: f32,
+    classes: usize,
+) -> Vec<f32> {
     let rest = smoothing / classes as f32;
     let mut wanted = vec![0.0; owners.len() * classes];
     for ((row, &owner), &weight) in wanted.chunks_exact_mut(classes).zip(owners).zip(weights) {
@@ -326,7 +332,7 @@ fn wanted(labels: &[u32], owners: &[u32], weights: &[f32], smoothing: f32, class
 }
 
 /// −Σ wanted · log softmax(logits) over all rows, and its gradient; both \[R×C\].
-fn cross_entropy(logits: &[f32], wanted: &[f32], classes: usize) -> (f64, Vec<f32>) {
+pub(crate) fn cross_entropy(logits: &[f32], wanted: &[f32], classes: usize) -> (f64, Vec<f32>) {
     let mut loss = 0.0;
     let mut gradient = vec![0.0; logits.len()];
     let rows = logits.chunks_exact(classes).zip(wanted.chunks_exact(classes));

@@ -3,6 +3,7 @@
 mod device;
 mod eval;
 mod synthetic;
+mod train;
 mod vocab;
 
 use anyhow::Result;
@@ -19,6 +20,7 @@ pub struct Args {
 enum What {
     Device(device::Args),
     Eval(eval::Args),
+    Train(train::Args),
     Vocab(vocab::Args),
 }
 
@@ -30,6 +32,7 @@ pub fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Device(args) => device::run(args),
         What::Eval(args) => eval::run(args),
+        What::Train(args) => train::run(args),
         What::Vocab(args) => vocab::run(args),
     }
 }
