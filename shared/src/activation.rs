@@ -2,38 +2,80 @@
 //!
 //! | function | argument | value | table | largest error |
 //! |---|---|---|---|---|
-//! | [`sigmoid`] | [`Activation`](crate::fixed::Activation) | [`Unit`](crate::fixed::Unit) | 257 × i16 | 8·10⁻⁵ |
-//! | [`tanh`] | [`Activation`](crate::fixed::Activation) | [`Unit`](crate::fixed::Unit) | 513 × i16 | 1.3·10⁻⁴ |
+//! | [`Curve::sigmoid`] | i32 of any fraction | [`Gate`](crate::fixed::Gate) | 512 × u32 | 5·10⁻⁵ |
+//! | [`Curve::tanh_of_half`] | the same | steps of 2⁻³⁰ | the same | 10⁻⁴ |
 //! | [`exp_negative`] | 2⁻¹² steps | 2⁻¹⁶ steps | 65 × u32 | 4·10⁻⁵ |
 //!
-//! The errors hold over the whole domain and are tested there. Outside ±8, where the argument
-//! saturates, the functions themselves differ from their limits by 3.4·10⁻⁴ at most.
+//! The errors hold over the whole domain and are tested there.
+//!
+//! tanh(x) = 2·sigmoid(2x) − 1: whoever needs tanh makes its sums twice as large, and one table
+//! serves both.
 
-/// sigmoid, `x` in steps of 2⁻¹², the value in steps of 2⁻¹⁵.
-#[inline(always)]
-#[must_use]
-pub fn sigmoid(x: i16) -> i16 {
-    interpolate::<8, 257>(&SIGMOID, x)
+/// Segments of the sigmoid's table: 1/16 wide, from −16 to 16.
+const SEGMENTS: usize = 512;
+
+/// Sigmoid and tanh of numbers that have a certain count of fractional bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Curve {
+    /// Down to whole segments.
+    down: u32,
+    /// Up to the part of a segment, in 32 bits.
+    up: u32,
 }
 
-/// tanh, `x` in steps of 2⁻¹², the value in steps of 2⁻¹⁵.
-#[inline(always)]
-#[must_use]
-pub fn tanh(x: i16) -> i16 {
-    interpolate::<7, 513>(&TANH, x)
+impl Curve {
+    /// For arguments in steps of 2^−`fraction`, 4 to 35.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(fraction: u32) -> Self {
+        let down = fraction.wrapping_sub(4) & 31;
+        Self { down, up: 31 - down }
+    }
+
+    /// sigmoid(`x`) in steps of 2⁻³¹, from 2⁻¹⁵ to 1 − 2⁻¹⁵.
+    ///
+    /// Its upper half alone, in steps of 2⁻¹⁵, keeps the error stated above.
+    #[inline(always)]
+    #[must_use]
+    pub fn sigmoid(self, x: i32) -> i32 {
+        let entry = entry(x >> self.down);
+        // The segment's own bit is the sign: an odd segment counts back from its right end.
+        let part = (x << self.up) >> 16;
+        entry.wrapping_add(i32::from(entry as i16) * part)
+    }
+
+    /// tanh(`x` / 2) in steps of 2⁻³⁰, within ±(1 − 2⁻¹⁴).
+    #[inline(always)]
+    #[must_use]
+    pub fn tanh_of_half(self, x: i32) -> i32 {
+        self.sigmoid(x) - (1 << 30)
+    }
 }
 
-/// exp(−`x`), `x` in steps of 2⁻¹², the value in steps of 2⁻¹⁶: 65,536 for zero, 0 from about 11.8 on.
+/// The table's entry for a segment, counted from zero: the first and the last one reach to infinity.
+#[inline(always)]
+fn entry(segment: i32) -> i32 {
+    const HALF: i32 = SEGMENTS as i32 / 2;
+    if cfg!(any(kernel = "armv6m", kernel = "riscv")) {
+        // Without an instruction that saturates, one comparison finds both ends.
+        let [first, .., last] = SIGMOID;
+        let end = if segment < 0 { first } else { last };
+        SIGMOID.get(segment.wrapping_add(HALF) as usize).copied().unwrap_or(end)
+    } else {
+        SIGMOID.get((segment.clamp(-HALF, HALF - 1) + HALF) as usize).copied().unwrap_or(0)
+    }
+}
+
+/// exp(−`x`), `x` in steps of 2⁻¹², the value in steps of 2⁻¹⁶: 65,536 for zero, 0 from 12 on.
 #[must_use]
 pub fn exp_negative(x: u32) -> u32 {
     // exp(−x) = 2^−(x·log₂e): the whole part shifts, the fraction is looked up.
-    const LOG2_E: u64 = 94_548; // log₂e in steps of 2⁻¹⁶
-    let power = (u64::from(x) * LOG2_E) >> 12;
-    let whole = (power >> 16) as u32;
-    if whole > 17 {
+    const LOG2_E: u32 = 47_274; // log₂e in steps of 2⁻¹⁵
+    if x >= 12 << 12 {
         return 0;
     }
-    let fraction = power as u32 & 0xFFFF;
+    let power = (x * LOG2_E) >> 11; // steps of 2⁻¹⁶
+    let (whole, fraction) = (power >> 16, power & 0xFFFF);
     let at = (fraction >> 10) as usize;
     let (Some(&left), Some(&right)) = (EXP2.get(at), EXP2.get(at + 1)) else { return 0 };
     let value = (left << 10) - (left - right) * (fraction & 1023); // steps of 2⁻²⁶
@@ -41,33 +83,29 @@ pub fn exp_negative(x: u32) -> u32 {
     (value + (1 << (shift - 1))) >> shift
 }
 
-/// A rising function from its `N = 2^(16 − BITS) + 1` values at steps of `2^BITS`.
-#[inline(always)]
-fn interpolate<const BITS: u32, const N: usize>(table: &[i16; N], x: i16) -> i16 {
-    const { assert!(N == (1 << (16 - BITS)) + 1) };
-    let offset = u32::from(x as u16 ^ 0x8000);
-    let at = (offset >> BITS) as usize;
-    let (Some(&left), Some(&right)) = (table.get(at), table.get(at + 1)) else { return 0 };
-    let rise = i32::from(right) - i32::from(left);
-    let part = offset & ((1 << BITS) - 1);
-    (i32::from(left) + ((rise * part as i32 + (1 << (BITS - 1))) >> BITS)) as i16
-}
-
-static SIGMOID: [i16; 257] = {
-    let mut table = [0; 257];
+/// Of each segment the value at its even end, in steps of 2⁻¹⁵ in the upper half of the word, and the
+/// rise over the segment, in steps of 2⁻¹⁶ in the lower half.
+///
+/// The even end is the left one of the even segments and the right one of the odd segments, so
+/// neighbours share it. Both rises are rounded down, so the curve never falls where they meet. The
+/// first and the last segment do not rise.
+static SIGMOID: [i32; SEGMENTS] = {
+    let mut table = [0; SEGMENTS];
     let mut at = 0;
-    while at < 257 {
-        table[at] = unit(1.0 / (1.0 + exp(8.0 - at as f64 / 16.0)));
-        at += 1;
-    }
-    table
-};
-
-static TANH: [i16; 513] = {
-    let mut table = [0; 513];
-    let mut at = 0;
-    while at < 513 {
-        table[at] = unit(1.0 - 2.0 / (1.0 + exp(at as f64 / 16.0 - 16.0)));
+    while at < SEGMENTS {
+        let left = unit(at / 2 * 2);
+        let right = unit(at / 2 * 2 + 2);
+        let (least, most) = (left as f64, right as f64);
+        let middle = node(at / 2 * 2 + 1);
+        let middle = if middle < least {
+            least
+        } else if middle > most {
+            most
+        } else {
+            middle
+        };
+        let (end, rise) = if at % 2 == 0 { (left, middle - least) } else { (right, most - middle) };
+        table[at] = (end << 16) + if at == 0 || at == SEGMENTS - 1 { 0 } else { (2.0 * rise) as i32 };
         at += 1;
     }
     table
@@ -105,31 +143,49 @@ const fn exp(x: f64) -> f64 {
     sum
 }
 
+/// sigmoid where segment `at` starts, in steps of 2⁻¹⁵, moved against its curvature by half of what a
+/// straight line over a segment errs.
 #[allow(clippy::float_arithmetic)]
-const fn unit(x: f64) -> i16 {
-    let scaled = x * 32_768.0;
-    let rounded = if scaled < 0.0 { (scaled - 0.5) as i32 } else { (scaled + 0.5) as i32 };
-    crate::fixed::saturate(rounded)
+const fn node(at: usize) -> f64 {
+    let value = 1.0 / (1.0 + exp(16.0 - at as f64 / 16.0));
+    let curvature = value * (1.0 - value) * (1.0 - 2.0 * value);
+    (value - curvature / 4096.0) * 32_768.0
+}
+
+/// [`node`] rounded, neither 0 nor 1.
+#[allow(clippy::float_arithmetic)]
+const fn unit(at: usize) -> i32 {
+    match (node(at) + 0.5) as i32 {
+        0 => 1,
+        32_768 => 32_767,
+        rounded => rounded,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    fn largest_error(function: fn(i16) -> i16, exact: fn(f64) -> f64) -> f64 {
-        let errors = (i16::MIN..=i16::MAX).map(|x| {
-            let expected = exact(f64::from(x) / 4096.0);
-            (f64::from(function(x)) / 32_768.0 - expected).abs()
-        });
-        errors.fold(0.0, f64::max)
+    fn exact(x: f64) -> f64 {
+        1.0 / (1.0 + (-x).exp())
     }
 
     #[test]
     fn errors_over_the_whole_domain() {
-        let sigmoid_error = largest_error(sigmoid, |x| 1.0 / (1.0 + (-x).exp()));
-        let tanh_error = largest_error(tanh, f64::tanh);
-        assert!(sigmoid_error < 8e-5, "{sigmoid_error}");
-        assert!(tanh_error < 1.3e-4, "{tanh_error}");
+        // Beyond ±17 the last segments go on for ever.
+        let curve = Curve::new(12);
+        let (mut gate, mut half, mut tanh) = (0.0f64, 0.0f64, 0.0f64);
+        for x in -17 * 4096..=17 * 4096 {
+            let argument = f64::from(x) / 4096.0;
+            let value = curve.sigmoid(x);
+            gate = gate.max((f64::from(value) / 31f64.exp2() - exact(argument)).abs());
+            half = half.max((f64::from(value >> 16) / 32_768.0 - exact(argument)).abs());
+            let value = curve.tanh_of_half(x);
+            tanh = tanh.max((f64::from(value) / 30f64.exp2() - (argument / 2.0).tanh()).abs());
+        }
+        assert!(gate < 5e-5 && half < 8e-5, "{gate} {half}");
+        assert!(tanh < 1e-4, "{tanh}");
         let exp_error = (0..60_000u32)
             .map(|x| (f64::from(exp_negative(x)) / 65_536.0 - (-f64::from(x) / 4096.0).exp()).abs())
             .fold(0.0, f64::max);
@@ -138,21 +194,37 @@ mod tests {
     }
 
     #[test]
-    fn every_entry_is_rounded_exactly() {
-        for (at, &entry) in SIGMOID.iter().enumerate() {
-            let x = at as f64 / 16.0 - 8.0;
-            assert_eq!(f64::from(entry), (32_768.0 / (1.0 + (-x).exp())).round().min(32_767.0));
-        }
-        for (at, &entry) in TANH.iter().enumerate() {
-            let x = at as f64 / 32.0 - 8.0;
-            assert_eq!(f64::from(entry), (32_768.0 * x.tanh()).round().clamp(-32_767.0, 32_767.0));
+    fn curves_rise_between_their_limits() {
+        for fraction in [4, 9, 12, 15, 16] {
+            let curve = Curve::new(fraction);
+            let end = 17 << fraction;
+            let mut last = 1 << 16;
+            for x in (-end..=end).chain([i32::MAX]) {
+                let value = curve.sigmoid(x);
+                assert!(last <= value, "{fraction} {x}");
+                last = value;
+            }
+            assert_eq!((curve.sigmoid(i32::MIN), last), (1 << 16, 32_767 << 16));
         }
     }
 
     #[test]
-    fn functions_rise() {
-        for x in i16::MIN..i16::MAX {
-            assert!(sigmoid(x) <= sigmoid(x + 1) && tanh(x) <= tanh(x + 1));
+    fn both_ways_to_find_an_entry_agree() {
+        for segment in (-600..600).chain([i32::MIN, i32::MAX]) {
+            let at = segment.clamp(-256, 255) + 256;
+            let end = SIGMOID[if segment < 0 { 0 } else { SEGMENTS - 1 }];
+            let other = SIGMOID.get(segment.wrapping_add(256) as usize).copied().unwrap_or(end);
+            assert_eq!((entry(segment), other), (SIGMOID[at as usize], SIGMOID[at as usize]));
+        }
+    }
+
+    proptest! {
+        /// What a finer fraction adds is below the error of a coarse one.
+        #[test]
+        fn every_fraction_gives_the_same_curve(x: i32, fraction in 4u32..=35) {
+            let curve = Curve::new(fraction);
+            let expected = exact(f64::from(x) / f64::from(fraction).exp2());
+            prop_assert!((f64::from(curve.sigmoid(x)) / 31f64.exp2() - expected).abs() < 5e-5);
         }
     }
 }

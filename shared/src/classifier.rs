@@ -1,8 +1,9 @@
 //! Bytes in, an opinion after every word: tokeniser, vocabulary, network and state in one.
 
-use crate::activation::exp_negative;
+use crate::activation::{Curve, exp_negative};
 use crate::blob::{Error, Pooling};
 use crate::early_exit::{Rule, Watch};
+use crate::fixed::{Score, round_shift};
 use crate::model::{Model, Scratch, State};
 use crate::text::{Tokeniser, Word};
 
@@ -181,8 +182,15 @@ fn read<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: u
 }
 
 /// The first class of the highest score, and its softmax probability in units of 10⁻⁴.
+///
+/// Of two classes, it is the sigmoid of their scores' difference.
 #[must_use]
 pub fn decide(scores: &[i32]) -> (usize, u32) {
+    if let &[first, second] = scores {
+        let lead = first.abs_diff(second).min(i32::MAX.unsigned_abs());
+        let share = Curve::new(Score::FRAC_NBITS).sigmoid(lead as i32) >> 16;
+        return (usize::from(second > first), round_shift(share * 10_000, 15).unsigned_abs());
+    }
     let (mut class, mut best) = (0, i32::MIN);
     for (at, &score) in scores.iter().enumerate() {
         if score > best {

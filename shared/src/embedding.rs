@@ -16,7 +16,7 @@
 
 use crate::blob::{Error, Part};
 use crate::fixed::round_shift;
-use crate::matvec::{COLUMN_UNIT, padded};
+use crate::vector::{fill, pad};
 
 /// The embedding table, borrowed from the blob.
 #[derive(Clone, Copy, Debug)]
@@ -80,22 +80,16 @@ impl<'a> Embedding<'a> {
     pub fn look_up(&self, id: u32, x: &mut [i16]) {
         let at = id as usize;
         let multiplier = i32::from(self.multipliers.get(at).copied().unwrap_or(0));
-        let scaled = |weight: i32| round_shift(weight * multiplier, self.shift) as i16;
+        let scaled = |byte: u8| round_shift(i32::from(byte as i8) * multiplier, self.shift) as i16;
         let size = if self.narrow { self.width.div_ceil(2) } else { self.width };
         let row = self.rows.get(at * size..(at + 1) * size).unwrap_or(&[]);
-        let x = x.get_mut(..padded(self.width, COLUMN_UNIT)).unwrap_or(&mut []);
-        let (values, padding) = x.split_at_mut_checked(self.width).unwrap_or_default();
-        if self.narrow {
-            for (pair, &byte) in values.chunks_mut(2).zip(row) {
-                for (x, weight) in pair.iter_mut().zip([(byte << 4) as i8 >> 4, byte as i8 >> 4]) {
-                    *x = scaled(weight.into());
-                }
-            }
-        } else {
-            for (x, &byte) in values.iter_mut().zip(row) {
-                *x = scaled((byte as i8).into());
-            }
+        if !self.narrow {
+            return fill(x, row, scaled);
         }
-        padding.fill(0);
+        // Of an odd width, the last byte's upper half ends up in the padding.
+        for (pair, &byte) in x.as_chunks_mut::<2>().0.iter_mut().zip(row) {
+            *pair = [byte << 4, byte].map(|byte| scaled((byte as i8 >> 4) as u8));
+        }
+        pad(x, self.width);
     }
 }

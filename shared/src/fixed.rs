@@ -2,11 +2,11 @@
 //!
 //! Buffers hold the plain integers; the formats they are in carry the names of the `fixed` crate.
 
-/// Hidden states, gates and pooled states: −1 to 1, steps of 2⁻¹⁵, kept within ±32,767.
+/// Hidden states and pooled states: −1 to 1, steps of 2⁻¹⁵.
 pub type Unit = fixed::types::I1F15;
 
-/// What enters tanh and sigmoid: −8 to 8, steps of 2⁻¹², saturating.
-pub type Activation = fixed::types::I4F12;
+/// Gates, as [`Curve`](crate::activation::Curve) gives them: 0 to 1, steps of 2⁻³¹.
+pub type Gate = fixed::types::I1F31;
 
 /// Class scores (logits): ±2¹⁹, steps of 2⁻¹².
 pub type Score = fixed::types::I20F12;
@@ -14,40 +14,48 @@ pub type Score = fixed::types::I20F12;
 /// The running mean of pooling: ±2, steps of 2⁻³⁰.
 pub type Mean = fixed::types::I2F30;
 
-/// The largest magnitude of a [`Unit`]: both signs alike, so that negation never saturates.
+/// The largest [`Unit`]; the smallest is −32,768.
 pub const UNIT_MAX: i32 = 32_767;
 
-/// `value / 2^shift`, rounded to the nearest integer, halves away from zero.
+/// The largest |round(unit / 2^`shift`)|, for a `shift` of 0 to 14.
+#[must_use]
+pub const fn unit_limit(shift: u32) -> u32 {
+    1 << (15 - shift)
+}
+
+/// `value / 2^shift`, rounded to the nearest integer, halves up.
 ///
-/// `shift` is 0 to 30 and `|value| + 2^(shift - 1)` below 2³¹; both are proven where a blob is
-/// opened. This is the only rounding in Telltale.
+/// `shift` is 0 to 30 and `value + 2^(shift - 1)` below 2³¹; both are proven where a blob is
+/// opened. Wherever Telltale rounds an integer, it does so by this rule.
 #[inline(always)]
 #[must_use]
 pub const fn round_shift(value: i32, shift: u32) -> i32 {
-    // Without the half, a shift of zero passes the value through; with the sign's −1, the
-    // arithmetic shift, which rounds halves up, rounds the halves below zero down.
-    let half = (1u32 << (shift & 31) >> 1) as i32;
-    let nudge = if half == 0 { 0 } else { value >> 31 };
-    value.wrapping_add(half).wrapping_add(nudge) >> (shift & 31)
+    value.wrapping_add(half_step(shift)) >> (shift & 31)
 }
 
-/// The nearest value that an `i16` of equal range on both sides holds.
+/// Half of 2^`shift`: 0 for a shift of 0.
 #[inline(always)]
 #[must_use]
-pub const fn saturate(value: i32) -> i16 {
-    if value > UNIT_MAX {
-        UNIT_MAX as i16
-    } else if value < -UNIT_MAX {
-        -UNIT_MAX as i16
+pub const fn half_step(shift: u32) -> i32 {
+    ((1u32 << (shift & 31)) >> 1) as i32
+}
+
+/// `⌊value · factor / 2¹⁶⌋` of a `factor` from 0 to 32,767.
+#[inline(always)]
+#[must_use]
+pub const fn scale(value: i32, factor: i32) -> i32 {
+    if cfg!(kernel = "armv6m") {
+        // A core without long products: the halves one by one.
+        (value >> 16) * factor + (((value & 0xFFFF) * factor) >> 16)
     } else {
-        value as i16
+        ((value as i64 * factor as i64) >> 16) as i32
     }
 }
 
-/// The nearest [`Activation`]: what enters tanh and sigmoid uses all of an `i16`.
+/// The nearest value that an `i16` holds.
 #[inline(always)]
 #[must_use]
-pub const fn activation(value: i32) -> i16 {
+pub const fn saturate(value: i32) -> i16 {
     if value > i16::MAX as i32 {
         i16::MAX
     } else if value < i16::MIN as i32 {
@@ -63,24 +71,41 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn halves_go_away_from_zero() {
+    fn halves_go_up() {
         let rounded = [-6, -5, -3, -2, -1, 0, 1, 2, 3, 5, 6].map(|value| round_shift(value, 2));
-        assert_eq!(rounded, [-2, -1, -1, -1, 0, 0, 0, 1, 1, 1, 2]);
+        assert_eq!(rounded, [-1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 2]);
         assert_eq!(round_shift(-7, 0), -7);
         assert_eq!(round_shift(i32::MAX - 1, 1), (1 << 30) - 1);
     }
 
     #[test]
-    fn saturation_is_symmetric() {
-        assert_eq!([-40_000, -32_768, 5, 40_000].map(saturate), [-32_767, -32_767, 5, 32_767]);
-        assert_eq!([-40_000, -32_768, 5, 40_000].map(activation), [-32_768, -32_768, 5, 32_767]);
+    fn saturation_keeps_what_fits() {
+        assert_eq!(
+            [-40_000, -32_768, 5, 32_767, 40_000].map(saturate),
+            [-32_768, -32_768, 5, 32_767, 32_767]
+        );
+    }
+
+    #[test]
+    fn a_rounded_unit_keeps_its_limit() {
+        for shift in 0..15 {
+            let largest = (-32_768..=UNIT_MAX).map(|unit| round_shift(unit, shift).unsigned_abs()).max();
+            assert_eq!(largest, Some(unit_limit(shift)));
+        }
     }
 
     proptest! {
         #[test]
         fn rounding_is_that_of_f64(value in -(1i32 << 30)..1 << 30, shift in 0u32..=30) {
             let exact = f64::from(value) / f64::from(1u32 << shift);
-            prop_assert_eq!(f64::from(round_shift(value, shift)), exact.round());
+            prop_assert_eq!(f64::from(round_shift(value, shift)), (exact + 0.5).floor());
+        }
+
+        #[test]
+        fn both_ways_to_scale_agree(value: i32, factor in 0..=UNIT_MAX) {
+            let halves = (value >> 16) * factor + (((value & 0xFFFF) * factor) >> 16);
+            prop_assert_eq!(scale(value, factor), halves);
+            prop_assert_eq!(halves as i64, (i64::from(value) * i64::from(factor)).div_euclid(1 << 16));
         }
     }
 }

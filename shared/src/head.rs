@@ -7,7 +7,7 @@
 //! | 2 | inputs H, u16 |
 //! | 2 | hidden units N, u16; 0 for a linear head |
 //! | 2 | classes C, u16 |
-//! | 1 | shift of the pooled state: x = round(pooled / 2^shift) |
+//! | 1 | shift of the pooled state, 0 to 14: x = round(pooled / 2^shift) |
 //! | 1 | shift of the hidden layer: x = clamp(round(sum / 2^shift), 0, limit) |
 //! | 2 | limit of the hidden layer's output, u16 |
 //! | 1 | shift of the scores: score = round(sum / 2^shift), in steps of 2⁻¹² |
@@ -18,8 +18,10 @@
 //! 16, and R/2 × K [lanes](crate::matvec), padded to 16.
 
 use crate::blob::{Error, Part};
-use crate::fixed::{UNIT_MAX, round_shift};
+use crate::fixed::{UNIT_MAX, half_step, round_shift, unit_limit};
 use crate::matvec::{COLUMN_UNIT, Matrix, ROW_UNIT, padded};
+use crate::pooling::Pooled;
+use crate::vector::{copy, fill};
 
 /// The most classes that a head may have.
 pub const MAX_CLASSES: usize = 1024;
@@ -47,29 +49,28 @@ impl<'a> Affine<'a> {
 
     /// Proves that no sum overflows, rounding by `shift` included, while |x| ≤ `limit`.
     fn prove(&self, limit: u32, shift: u32) -> Result<(), Error> {
-        prove("head", self.bias, [(self.matrix, 0, limit)], shift)
+        let most = (1 << 31) - half_step(shift).unsigned_abs();
+        prove("head", self.bias, [(self.matrix, 0, limit)], |_| most)
     }
 
     fn apply<'y>(&self, x: &[i16], y: &'y mut [i32]) -> &'y mut [i32] {
         let y = y.get_mut(..self.bias.len()).unwrap_or(&mut []);
-        for (y, &bias) in y.iter_mut().zip(self.bias) {
-            *y = bias;
-        }
+        copy(y, self.bias);
         self.matrix.accumulate(x, y);
         y.get_mut(..self.rows).unwrap_or(&mut [])
     }
 }
 
-/// Proves |bias| + Σ reach + half a rounding step < 2³¹ for every row of `bias`, where each matrix
-/// adds its rows from the given row on, with its own limit of |x|.
+/// Proves |bias| + Σ reach < `most(row)` for every row of `bias`, where each matrix adds its rows from
+/// the given row on, with its own limit of |x|.
 pub(crate) fn prove<const N: usize>(
     name: &'static str,
     bias: &[i32],
     matrices: [(Matrix<'_>, usize, u32); N],
-    shift: u32,
+    most: impl Fn(usize) -> u32,
 ) -> Result<(), Error> {
     for (row, &bias) in bias.iter().enumerate() {
-        let mut reach = u64::from(bias.unsigned_abs()) + (1 << shift);
+        let mut reach = u64::from(bias.unsigned_abs());
         for (matrix, first, limit) in &matrices {
             let Some(at) = row.checked_sub(*first) else { continue };
             let (worst, safe) = matrix.worst_case(at, *limit);
@@ -78,7 +79,7 @@ pub(crate) fn prove<const N: usize>(
                 return Err(Error::Overflow(name, row as u32));
             }
         }
-        if reach >= 1 << 31 {
+        if reach >= u64::from(most(row)) {
             return Err(Error::Overflow(name, row as u32));
         }
     }
@@ -121,7 +122,7 @@ impl<'a> Head<'a> {
         part.expect(pooled_shift <= 14, pooled_shift.into(), 14)?;
         part.expect(hidden_shift <= 30 && score_shift <= 30, hidden_shift.max(score_shift).into(), 30)?;
         part.expect(limit <= UNIT_MAX && zero == 0, limit as u32, UNIT_MAX as u32)?;
-        let pooled_limit = round_shift(UNIT_MAX, pooled_shift.into()).unsigned_abs();
+        let pooled_limit = unit_limit(pooled_shift.into());
         let mut limit_in = pooled_limit;
         let mut width = inputs;
         let mut hidden = None;
@@ -170,17 +171,11 @@ impl<'a> Head<'a> {
     }
 
     /// Scores \[C\] in steps of 2⁻¹², at the start of `y`.
-    pub fn scores<'y>(
-        &self,
-        pooled: impl Iterator<Item = i16>,
-        x: &mut [i16],
-        y: &'y mut [i32],
-    ) -> &'y [i32] {
-        fill(x, self.inputs, pooled.map(|unit| round_shift(unit.into(), self.pooled_shift) as i16));
+    pub fn scores<'y>(&self, pooled: Pooled<'_>, x: &mut [i16], y: &'y mut [i32]) -> &'y [i32] {
+        pooled.rescale(self.pooled_shift, x);
         if let Some(hidden) = &self.hidden {
             let sums = hidden.map.apply(x, y);
-            let rectified = |&sum: &i32| round_shift(sum, hidden.shift).clamp(0, hidden.limit) as i16;
-            fill(x, sums.len(), sums.iter().map(rectified));
+            fill(x, sums, |sum| round_shift(sum, hidden.shift).clamp(0, hidden.limit) as i16);
         }
         let scores = self.output.apply(x, y);
         for score in scores.iter_mut() {
@@ -188,14 +183,4 @@ impl<'a> Head<'a> {
         }
         scores
     }
-}
-
-/// Writes `count` values to the start of `x` and zeros up to the padded width.
-pub(crate) fn fill(x: &mut [i16], count: usize, values: impl Iterator<Item = i16>) {
-    let x = x.get_mut(..padded(count, COLUMN_UNIT)).unwrap_or(&mut []);
-    let (filled, padding) = x.split_at_mut_checked(count).unwrap_or_default();
-    for (x, value) in filled.iter_mut().zip(values) {
-        *x = value;
-    }
-    padding.fill(0);
 }

@@ -3,14 +3,14 @@
 //! The path of a text, one module each:
 //!
 //! ```text
-//! bytes ─ text ─ word ─ vocab ─ id ─ embedding ─ cell (×layers) ─ model (pooling) ─ head ─ scores
-//!                                        └ matvec, activation, fixed ┘
+//! bytes ─ text ─ word ─ vocab ─ id ─ embedding ─ cell (×layers) ─ pooling ─ head ─ scores
+//!                                        └ matvec, activation, vector, fixed ┘
 //! ```
 //!
 //! - [`text`]: bytes → words, streaming; [`vocab`]: word → id, in place
 //! - [`blob`]: the one file that holds a model; checked once, then borrowed
-//! - [`fixed`], [`activation`], [`matvec`]: formats and rounding, tanh and sigmoid, products
-//! - [`embedding`], [`cell`], [`head`]: the parts of a network; [`model`]: all of it
+//! - [`fixed`], [`activation`], [`vector`], [`matvec`]: formats and rounding, tanh and sigmoid, vectors, products
+//! - [`embedding`], [`cell`], [`pooling`], [`head`]: the parts of a network; [`model`]: all of it
 //! - [`early_exit`]: when the rest of a text need not be read
 //! - [`classifier`]: feed bytes, get an opinion after every word
 //! - [`session`]: what a serial line says
@@ -47,8 +47,10 @@ pub mod float_reference;
 pub mod head;
 pub mod matvec;
 pub mod model;
+pub mod pooling;
 pub mod session;
 pub mod text;
+pub mod vector;
 pub mod vocab;
 
 pub use classifier::{Classifier, Memory, Opinion};

@@ -6,8 +6,9 @@ use crate::blob::{self, Error, Kind, Manifest, Pooling, section_bytes};
 use crate::cell::Layer;
 use crate::early_exit::Rule;
 use crate::embedding::Embedding;
-use crate::fixed::{Mean, Unit, round_shift, saturate};
+use crate::fixed::{Mean, UNIT_MAX, Unit};
 use crate::head::Head;
+use crate::pooling::{self, Pooled};
 use crate::vocab::Vocabulary;
 
 /// The most layers a network may have.
@@ -199,12 +200,7 @@ impl<'a> Model<'a> {
             rest = above;
         }
         state.words = state.words.saturating_add(1);
-        let top = self.top(&state.units);
-        match self.manifest.pooling {
-            Pooling::Last => {}
-            Pooling::Max => max(&mut state.pool, top, state.words),
-            Pooling::Mean => mean(&mut state.pool, top, state.words),
-        }
+        pooling::take(self.manifest.pooling, &mut state.pool, self.top(&state.units), state.words);
     }
 
     /// The hidden state of the last layer.
@@ -218,15 +214,12 @@ impl<'a> Model<'a> {
     pub fn pooled<'s, const UNITS: usize, const POOL: usize>(
         &self,
         state: &'s State<UNITS, POOL>,
-    ) -> impl Iterator<Item = i16> + 's {
-        const DOWN: u32 = Mean::FRAC_NBITS - Unit::FRAC_NBITS;
-        let (last, pool, down) = match self.manifest.pooling {
-            Pooling::Last => (self.top(&state.units), &[][..], 0),
-            Pooling::Max => (&[][..], &state.pool[..], 0),
-            Pooling::Mean => (&[][..], &state.pool[..], DOWN),
-        };
-        let pooled = pool.iter().map(move |&unit| saturate(round_shift(unit, down)));
-        last.iter().copied().chain(pooled)
+    ) -> Pooled<'s> {
+        match self.manifest.pooling {
+            Pooling::Last => Pooled::Units(self.top(&state.units)),
+            Pooling::Max => Pooled::Maxima(&state.pool),
+            Pooling::Mean => Pooled::Means(&state.pool),
+        }
     }
 
     /// The class scores after the words read so far, in steps of 2⁻¹².
@@ -255,35 +248,9 @@ impl<'a> Model<'a> {
         };
         take(&id.to_le_bytes());
         state.units.iter().for_each(|unit| take(&unit.to_le_bytes()));
-        self.pooled(state).for_each(|unit| take(&unit.to_le_bytes()));
+        self.pooled(state).units().for_each(|unit| take(&unit.to_le_bytes()));
         scores.iter().for_each(|score| take(&score.to_le_bytes()));
         hash
-    }
-}
-
-/// The largest value of each unit so far.
-fn max(pool: &mut [i32], units: &[i16], words: u16) {
-    for (largest, &unit) in pool.iter_mut().zip(units) {
-        let unit = i32::from(unit);
-        *largest = if words == 1 { unit } else { unit.max(*largest) };
-    }
-}
-
-/// The mean moves towards the units by one part in `words`.
-///
-/// The reciprocal has 15 significant bits and the difference is taken in steps of 2⁻¹⁴, rounded, so
-/// that all products fit an i32; what that costs is below 2⁻¹⁴ of the exact mean.
-fn mean(pool: &mut [i32], units: &[i16], words: u16) {
-    const UP: u32 = Mean::FRAC_NBITS - Unit::FRAC_NBITS;
-    let words = u32::from(words.max(1));
-    let log = words.ilog2();
-    let reciprocal = ((1u32 << (15 + log)) / words) as i32;
-    for (mean, &unit) in pool.iter_mut().zip(units) {
-        let unit = i32::from(unit) << UP;
-        *mean = match log.checked_sub(1) {
-            None => unit,
-            Some(down) => *mean + ((round_shift(unit.wrapping_sub(*mean), 16) * reciprocal) >> down),
-        };
     }
 }
 
@@ -395,11 +362,9 @@ impl<const UNITS: usize, const POOL: usize> State<UNITS, POOL> {
         }
         let (words, rest) = from.split_first_chunk::<2>()?;
         let (units, pool) = rest.split_at_checked(2 * self.units.len())?;
-        let in_range = |pair: &[u8]| pair != i16::MIN.to_le_bytes();
-        let limit = 1 << Mean::FRAC_NBITS;
-        let pool_in_range = |bytes: &[u8; 4]| i32::from_le_bytes(*bytes).abs_diff(0) <= limit;
+        let range = -1 << Mean::FRAC_NBITS..=UNIT_MAX << (Mean::FRAC_NBITS - Unit::FRAC_NBITS);
         let (units, pool) = (units.as_chunks::<2>().0, pool.as_chunks::<4>().0);
-        if !units.iter().all(|unit| in_range(unit)) || !pool.iter().all(pool_in_range) {
+        if !pool.iter().all(|bytes| range.contains(&i32::from_le_bytes(*bytes))) {
             return None;
         }
         self.words = u16::from_le_bytes(*words);

@@ -16,7 +16,7 @@
 //! | 1 | fingerprint bits, 8, 12 or 16 |
 //! | 1 | levels L, 1 to [`MAX_LEVELS`] |
 //! | 2 | 0 |
-//! | 4·L | bits of each level, u32, multiples of 64 |
+//! | 4·L | bits of each level, u32, multiples of 64 up to 65,536 |
 //! | 2·⌈bits/128⌉, padded to 4 | rank: set bits before each run of 128, u16 |
 //! | bits/8 | the levels, one after the other, least significant bit first |
 //! | ⌈N·f/8⌉, padded to 4 | fingerprints, f bits each, least significant bit first |
@@ -55,6 +55,17 @@ pub const fn level_hash(word: u32, level: u32) -> u32 {
     mix(word ^ level.wrapping_mul(0x9E37_79B9))
 }
 
+/// `⌊hash · size / 2³²⌋` of a size up to 2¹⁶.
+#[inline(always)]
+const fn share(hash: u32, size: u32) -> u32 {
+    if cfg!(kernel = "armv6m") {
+        // A core without long products: the halves one by one.
+        ((hash >> 16) * size + (((hash & 0xFFFF) * size) >> 16)) >> 16
+    } else {
+        ((hash as u64 * size as u64) >> 32) as u32
+    }
+}
+
 /// What an id keeps of its word's hash: the low `bits` bits of this.
 #[inline(always)]
 #[must_use]
@@ -83,7 +94,7 @@ impl<'a> Vocabulary<'a> {
         let levels: &[u32] = part.words(level_count.into())?;
         let mut bits = 0u32;
         for &level in levels {
-            part.expect(level > 0 && level.is_multiple_of(64) && level < 1 << 24, level, 64)?;
+            part.expect(level > 0 && level.is_multiple_of(64) && level <= 1 << 16, level, 64)?;
             bits += level;
         }
         let ranks = part.halves(bits.div_ceil(RANK_RUN as u32) as usize)?;
@@ -127,7 +138,7 @@ impl<'a> Vocabulary<'a> {
     fn find(&self, word: u32) -> Option<u32> {
         let mut start = 0u32;
         for (level, &size) in (0u32..).zip(self.levels) {
-            let bit = start + ((u64::from(level_hash(word, level)) * u64::from(size)) >> 32) as u32;
+            let bit = start + share(level_hash(word, level), size);
             let bits = *self.bits.get(bit as usize / 32)?;
             if bits >> (bit % 32) & 1 == 1 {
                 let id = self.rank(bit, bits)?;

@@ -27,8 +27,8 @@ impl Affine {
         let bias: Vec<f64> = weights.get(&format!("{name}.bias")).iter().map(|&bias| bias.into()).collect();
         let matrix = weights.get(&format!("{name}.weight"));
         (least..=30).rev().find_map(|fraction| {
-            let matrix = Quantised::new(matrix, columns, unit, fraction)?;
-            let bias = quantise_bias(&bias, fraction)?;
+            let matrix = Quantised::new(matrix, columns, unit, |_| fraction)?;
+            let bias = quantise_bias(&bias, |_| fraction)?;
             let safe = bias.iter().enumerate().all(|(row, bias)| {
                 // A rounding step of up to 2^(fraction − least) comes on top.
                 let step = 1 << (fraction - least);

@@ -37,15 +37,20 @@ pub fn quantise(weights: &Weights, layer: usize, first: Inputs, ranges: &Ranges)
     let (shift, input, state, bias) = (0..=18)
         .rev()
         .find_map(|shift| {
-            let fraction = FRACTION + shift;
-            let input = Quantised::new(input_weights, inputs, input_unit, fraction)?;
-            let state = Quantised::new(state_weights, hidden, state_unit, fraction)?;
-            let bias = quantise_bias(&bias, fraction)?;
+            let input_fraction = |row| FRACTION + shift + enlarged(config.cell, hidden, row);
+            let state_fraction = |row| {
+                let sum = if config.cell == Cell::Gru && row >= 2 * hidden { row + hidden } else { row };
+                FRACTION + shift + enlarged(config.cell, hidden, sum)
+            };
+            let input = Quantised::new(input_weights, inputs, input_unit, input_fraction)?;
+            let state = Quantised::new(state_weights, hidden, state_unit, state_fraction)?;
+            let bias = quantise_bias(&bias, input_fraction)?;
             let safe = bias.iter().enumerate().all(|(row, bias)| {
                 let (of_input, of_state) = rows_of_sum(config.cell, hidden, row);
                 let reach = of_input.map_or(0, |row| input.reach(row, input_limit))
                     + of_state.map_or(0, |row| state.reach(row, state_limit));
-                reach + u64::from(bias.unsigned_abs()) + (1 << shift) < 1 << 31
+                let most = if config.cell == Cell::Gru && row >= 2 * hidden { 30 } else { 31 };
+                reach + u64::from(bias.unsigned_abs()) < 1 << most
             });
             let blocks = input.fits_blocks(input_limit) && state.fits_blocks(state_limit);
             (safe && blocks).then_some((shift, input, state, bias))
@@ -69,6 +74,15 @@ pub fn quantise(weights: &Weights, layer: usize, first: Inputs, ranges: &Ranges)
     state.write_lanes(&mut to);
     to.align(16);
     Ok(to.into_vec())
+}
+
+/// How many bits a sum has beyond a gate's, because it enters tanh or, in GRU, is multiplied by r before.
+const fn enlarged(cell: Cell, hidden: usize, sum: usize) -> u32 {
+    match (cell, sum / hidden) {
+        (Cell::Rnn, _) | (Cell::Gru, 2) | (Cell::Lstm, 2) => 1,
+        (Cell::Gru, 3) => 2,
+        _ => 0,
+    }
 }
 
 /// The biases of the engine's sums: input's and state's together, but for GRU's n.

@@ -1,6 +1,6 @@
 //! Numbers to integers: rows of i8 weights with multipliers, activations with shifts.
 
-use shared::fixed::{UNIT_MAX, round_shift};
+use shared::fixed::unit_limit;
 use shared::matvec::{BLOCK, BLOCK_LIMIT, COLUMN_UNIT, ROW_UNIT, lane, padded};
 
 use crate::bytes::Bytes;
@@ -18,13 +18,13 @@ pub struct Quantised {
 
 impl Quantised {
     /// Quantises a row-major matrix of `columns` columns so that `scale · Σ w·x` is the real product in steps
-    /// of 2^−`fraction`, where one step of x is `unit`. `None` if a multiplier would exceed 16 bits.
+    /// of 2^−`fraction(row)`, where one step of x is `unit`. `None` if a multiplier would exceed 16 bits.
     #[must_use]
-    pub fn new(matrix: &[f32], columns: usize, unit: f64, fraction: u32) -> Option<Self> {
-        let steps = unit * f64::from(fraction).exp2();
+    pub fn new(matrix: &[f32], columns: usize, unit: f64, fraction: impl Fn(usize) -> u32) -> Option<Self> {
         let mut scales = Vec::new();
         let mut weights = Vec::new();
-        for row in matrix.chunks_exact(columns) {
+        for (number, row) in matrix.chunks_exact(columns).enumerate() {
+            let steps = unit * f64::from(fraction(number)).exp2();
             let largest = row.iter().fold(0.0f64, |largest, &w| largest.max(f64::from(w).abs()));
             let scale = (largest / WEIGHT_MAX * steps).ceil().max(1.0);
             if scale > f64::from(u16::MAX) {
@@ -80,7 +80,7 @@ impl Quantised {
 /// The largest |x| of a unit vector (states, pooled states) after a shift, and the worth of its step.
 #[must_use]
 pub fn shifted_units(shift: u32) -> (u32, f64) {
-    (round_shift(UNIT_MAX, shift).unsigned_abs(), f64::from(shift).exp2() / 32_768.0)
+    (unit_limit(shift), f64::from(shift).exp2() / 32_768.0)
 }
 
 /// The smallest shift of 0 to 14 at which `matrix` keeps its block bound, given the limit and unit of each shift.
@@ -91,17 +91,18 @@ pub fn smallest_shift(matrix: &[f32], columns: usize, of: impl Fn(u32) -> (u32, 
         let (limit, unit) = of(shift);
         (10..=30)
             .rev()
-            .find_map(|fraction| Quantised::new(matrix, columns, unit, fraction))
+            .find_map(|fraction| Quantised::new(matrix, columns, unit, |_| fraction))
             .is_some_and(|q| q.fits_blocks(limit))
     })
 }
 
-/// Biases in steps of 2^−`fraction`; `None` if one exceeds an i32.
+/// Biases in steps of 2^−`fraction(row)`; `None` if one exceeds an i32.
 #[must_use]
-pub fn quantise_bias(bias: &[f64], fraction: u32) -> Option<Vec<i32>> {
+pub fn quantise_bias(bias: &[f64], fraction: impl Fn(usize) -> u32) -> Option<Vec<i32>> {
     bias.iter()
-        .map(|&bias| {
-            let scaled = (bias * f64::from(fraction).exp2()).round();
+        .enumerate()
+        .map(|(row, &bias)| {
+            let scaled = (bias * f64::from(fraction(row)).exp2()).round();
             (scaled.abs() < f64::from(i32::MAX)).then_some(scaled as i32)
         })
         .collect()

@@ -94,7 +94,7 @@ fn distances(weights: &Weights, blob: &[u8], texts: &[Vec<u32>]) -> (f32, f32) {
         let mut ranges = Ranges::default();
         state.reset();
         for step in 0..=ids.len() {
-            let pooled = model.pooled(&state).zip(&reference.pooled);
+            let pooled = model.pooled(&state).units().zip(&reference.pooled);
             units = pooled.map(|(a, b)| (f32::from(a) / 32_768.0 - b).abs()).fold(units, f32::max);
             let expected = weights.logits(&reference, &mut ranges);
             let scores = model.scores(&state, &mut scratch).iter().zip(&expected);

@@ -5,31 +5,30 @@
 //! f = σ(W_f x + b_if + U_f h + b_hf)      o = σ(W_o x + b_io + U_o h + b_ho)
 //! c' = f ∘ c + i ∘ g                      h' = o ∘ tanh(c')
 //! ```
+//!
+//! Sums of g are made for tanh(x) = 2·σ(2x) − 1: twice as large as a gate's.
 
-use crate::activation::{sigmoid, tanh};
-use crate::fixed::{activation, round_shift, saturate};
+use crate::activation::Curve;
+use crate::fixed::{half_step, saturate};
 
 /// `units` \[2H\], h then c, from `sums` \[4H\]: i, f, g, o; c is in steps of 2^(`format` − 15).
-pub fn update(shift: u32, hidden: usize, format: u32, sums: &[i32], units: &mut [i16]) {
+pub fn update(fraction: u32, hidden: usize, format: u32, sums: &[i32], units: &mut [i16]) {
+    let curve = Curve::new(fraction);
+    // 2c, whose steps are twice as large.
+    let of_cell = Curve::new(14u32.wrapping_sub(format));
     let (h, c) = units.split_at_mut_checked(hidden).unwrap_or_default();
     let (i, rest) = sums.split_at_checked(hidden).unwrap_or_default();
     let (f, rest) = rest.split_at_checked(hidden).unwrap_or_default();
     let (g, o) = rest.split_at_checked(hidden).unwrap_or_default();
     for (((((h, c), &i), &f), &g), &o) in h.iter_mut().zip(c).zip(i).zip(f).zip(g).zip(o) {
-        let i = i32::from(sigmoid(activation(round_shift(i, shift))));
-        let f = i32::from(sigmoid(activation(round_shift(f, shift))));
-        let g = i32::from(tanh(activation(round_shift(g, shift))));
-        let o = i32::from(sigmoid(activation(round_shift(o, shift))));
-        *c = saturate(round_shift(f * i32::from(*c) + round_shift(i * g, format), 15));
-        *h = round_shift(o * i32::from(tanh(to_activation(*c, format))), 15) as i16;
-    }
-}
-
-/// From steps of 2^(`format` − 15) to steps of 2⁻¹².
-#[inline(always)]
-fn to_activation(c: i16, format: u32) -> i16 {
-    match format.checked_sub(3) {
-        None => round_shift(c.into(), 3 - format) as i16,
-        Some(up) => saturate(i32::from(c) << (up & 1)),
+        let i = curve.sigmoid(i) >> 16;
+        let f = curve.sigmoid(f) >> 16;
+        let g = curve.tanh_of_half(g) >> 15;
+        let o = curve.sigmoid(o) >> 16;
+        // Each product is below 2³⁰.
+        let sum = f * i32::from(*c) + ((i * g + half_step(format)) >> format);
+        *c = saturate((sum + half_step(15)) >> 15);
+        let c = of_cell.tanh_of_half(i32::from(*c)) >> 15;
+        *h = ((o * c + half_step(15)) >> 15) as i16;
     }
 }

@@ -11,15 +11,14 @@
 //! A step makes `sums = bias + W·x + U·h` in i32, then the cell turns them into the next state.
 //! `x` comes scaled from the [embedding](crate::embedding), or as round(h / 2^`input shift`) from
 //! the layer below; the layer's own state enters as round(h / 2^`state shift`). Sums are in steps
-//! of 2^−(12 + `shift`), that is, round(sum / 2^`shift`) is an
-//! [`Activation`](crate::fixed::Activation) without its saturation.
+//! of 2^−(12 + `shift`); those that enter tanh are made as much larger as the cell's page says.
 //!
 //! # Section
 //!
 //! | bytes | content |
 //! |---|---|
 //! | 1 | cell: 1 rnn, 2 gru, 3 lstm |
-//! | 1 | shift |
+//! | 1 | shift, 0 to 23 |
 //! | 1 | input shift, 0 to 14; 0 for the first layer |
 //! | 1 | state shift, 0 to 14 |
 //! | 2 | E, u16 |
@@ -36,9 +35,13 @@ pub mod lstm;
 pub mod rnn;
 
 use crate::blob::{Error, Part};
-use crate::fixed::{UNIT_MAX, round_shift};
-use crate::head::{fill, prove};
+use crate::fixed::{round_shift, unit_limit};
+use crate::head::prove;
 use crate::matvec::{COLUMN_UNIT, Matrix, ROW_UNIT, padded};
+use crate::vector::{copy, fill};
+
+/// Fractional bits of a gate's sums, `shift` aside.
+const FRACTION: u32 = 12;
 
 /// The recurrent cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +137,7 @@ impl<'a> Layer<'a> {
         let cell = Cell::from_code(code).ok_or(Error::Content(NAME, code.into(), Cell::Lstm as u32))?;
         part.expect((1..=1024).contains(&inputs), inputs as u32, 1024)?;
         part.expect((1..=1024).contains(&hidden), hidden as u32, 1024)?;
-        part.expect(shift <= 24, shift.into(), 24)?;
+        part.expect(shift <= 23, shift.into(), 23)?;
         part.expect(input_shift <= 14 && state_shift <= 14, input_shift.max(state_shift).into(), 14)?;
         part.expect(cell_format <= 4, cell_format.into(), 4)?;
         let rows = padded(cell.gates() * hidden, ROW_UNIT);
@@ -161,11 +164,14 @@ impl<'a> Layer<'a> {
             input: Matrix::new(width, input_scales, input_lanes).ok_or(malformed)?,
             state: Matrix::new(depth, state_scales, state_lanes).ok_or(malformed)?,
         };
-        let limit = limit.unwrap_or(round_shift(UNIT_MAX, layer.input_shift).unsigned_abs());
-        let state_limit = round_shift(UNIT_MAX, layer.state_shift).unsigned_abs();
+        let limit = limit.unwrap_or(unit_limit(layer.input_shift));
+        let state_limit = unit_limit(layer.state_shift);
         let matrices = layer.state_blocks().map(|(matrix, first)| (matrix, first, state_limit));
         let [first, second] = matrices;
-        prove(NAME, bias, [(layer.input, 0, limit), first, second], layer.shift)?;
+        // Sums that enter the GRU's n are added once more.
+        let added = 2 * hidden..if cell == Cell::Gru { 4 * hidden } else { 0 };
+        let most = |row| if added.contains(&row) { 1 << 30 } else { 1 << 31 };
+        prove(NAME, bias, [(layer.input, 0, limit), first, second], most)?;
         Ok(layer)
     }
 
@@ -218,25 +224,25 @@ impl<'a> Layer<'a> {
 
     /// Prepares `x` for this layer, the second or a higher one, from the state of the one below.
     pub fn take_input(&self, below: &[i16], x: &mut [i16]) {
-        fill(x, self.inputs, below.iter().map(|&unit| round_shift(unit.into(), self.input_shift) as i16));
+        let below = below.get(..self.inputs).unwrap_or(&[]);
+        fill(x, below, |unit| round_shift(unit.into(), self.input_shift) as i16);
     }
 
     /// One word: `x` holds the input, padded, and is overwritten; `y` is scratch; `units` is the
     /// state, h and, for LSTM, c behind it.
     pub fn step(&self, x: &mut [i16], y: &mut [i32], units: &mut [i16]) {
-        for (y, &bias) in y.iter_mut().zip(self.bias) {
-            *y = bias;
-        }
+        copy(y, self.bias);
         self.input.accumulate(x, y);
         let hidden = units.get(..self.hidden).unwrap_or(&[]);
-        fill(x, self.hidden, hidden.iter().map(|&unit| round_shift(unit.into(), self.state_shift) as i16));
+        fill(x, hidden, |unit| round_shift(unit.into(), self.state_shift) as i16);
         for (matrix, first) in self.state_blocks() {
             matrix.accumulate(x, y.get_mut(first..).unwrap_or(&mut []));
         }
+        let fraction = FRACTION + self.shift;
         match self.cell {
-            Cell::Rnn => rnn::update(self.shift, y, units),
-            Cell::Gru => gru::update(self.shift, self.hidden, y, units),
-            Cell::Lstm => lstm::update(self.shift, self.hidden, self.cell_format, y, units),
+            Cell::Rnn => rnn::update(fraction, y, units),
+            Cell::Gru => gru::update(fraction, self.hidden, y, units),
+            Cell::Lstm => lstm::update(fraction, self.hidden, self.cell_format, y, units),
         }
     }
 }

@@ -3,13 +3,16 @@
 //! ```text
 //! h' = tanh(W x + b_ih + U h + b_hh)
 //! ```
+//!
+//! Sums are made for tanh(x) = 2·σ(2x) − 1: twice as large as a gate's would be.
 
-use crate::activation::tanh;
-use crate::fixed::{activation, round_shift};
+use crate::activation::Curve;
+use crate::fixed::half_step;
 
 /// `units` \[H\] from `sums` \[H\].
-pub fn update(shift: u32, sums: &[i32], units: &mut [i16]) {
+pub fn update(fraction: u32, sums: &[i32], units: &mut [i16]) {
+    let curve = Curve::new(fraction);
     for (h, &sum) in units.iter_mut().zip(sums) {
-        *h = tanh(activation(round_shift(sum, shift)));
+        *h = ((curve.tanh_of_half(sum) + half_step(15)) >> 15) as i16;
     }
 }
