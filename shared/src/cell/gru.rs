@@ -14,16 +14,19 @@
 use crate::activation::Curve;
 use crate::fixed::{half_step, scale};
 
-/// `units` \[H\] from `sums` \[4H\]: r, z, n of the input, n of the state.
-pub fn update(fraction: u32, hidden: usize, sums: &[i32], units: &mut [i16]) {
+/// `units` \[H\] from `sums` \[4H\]: r, z, n of the input, n of the state; `sums` is overwritten.
+pub fn update(fraction: u32, hidden: usize, sums: &mut [i32], units: &mut [i16]) {
     let curve = Curve::new(fraction);
-    let (r, rest) = sums.split_at_checked(hidden).unwrap_or_default();
-    let (z, rest) = rest.split_at_checked(hidden).unwrap_or_default();
-    let (input, state) = rest.split_at_checked(hidden).unwrap_or_default();
-    for ((((h, &r), &z), &input), &state) in units.iter_mut().zip(r).zip(z).zip(input).zip(state) {
-        let r = curve.sigmoid(r) >> 16;
+    let (r, rest) = sums.split_at_mut_checked(hidden).unwrap_or_default();
+    let (z, rest) = rest.split_at_mut_checked(hidden).unwrap_or_default();
+    let (n, state) = rest.split_at_mut_checked(hidden).unwrap_or_default();
+    // In two rounds, so that a core's registers hold all that each needs.
+    for ((n, &r), &state) in n.iter_mut().zip(&*r).zip(&*state) {
+        *n += scale(state, curve.sigmoid(r) >> 16);
+    }
+    for ((h, &z), &n) in units.iter_mut().zip(&*z).zip(&*n) {
         let z = curve.sigmoid(z) >> 16;
-        let n = curve.tanh_of_half(input + scale(state, r)) + half_step(15);
+        let n = curve.tanh_of_half(n) + half_step(15);
         // Between n and h, since z is between 0 and 1: nothing overflows.
         *h = ((n + z * (i32::from(*h) - (n >> 15))) >> 15) as i16;
     }

@@ -10,6 +10,21 @@
 #[allow(unsafe_code)]
 mod assembly;
 
+#[cfg(all(target_arch = "arm", target_os = "none", not(kernel = "armv6m")))]
+#[allow(unsafe_code)]
+mod saturate;
+#[cfg(all(target_arch = "arm", target_os = "none", not(kernel = "armv6m")))]
+pub use saturate::saturate9;
+
+/// The nearest of −256 to 255.
+#[cfg(not(all(target_arch = "arm", target_os = "none", not(kernel = "armv6m"))))]
+#[inline(always)]
+#[must_use]
+pub const fn saturate9(value: i32) -> i32 {
+    // One comparison finds both ends.
+    if value.wrapping_add(256).cast_unsigned() < 512 { value } else { (value >> 31) ^ 255 }
+}
+
 /// Rows come in pairs.
 pub const ROW_UNIT: usize = 2;
 
