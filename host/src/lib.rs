@@ -12,9 +12,11 @@ pub mod aligned;
 pub mod board;
 pub mod bytes;
 pub mod command;
+mod console;
 pub mod corpus;
 pub mod cost;
 pub mod early_exit;
+pub mod ending;
 pub mod engine;
 pub mod files;
 pub mod model;
@@ -24,7 +26,7 @@ pub mod train;
 pub mod vocabulary;
 
 use anyhow::Result;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Telltale: recurrent text classification on microcontrollers
 #[derive(Parser, Debug)]
@@ -46,7 +48,25 @@ enum Verb {
     Bench(command::bench::Args),
 }
 
+/// A file that grows past the limit of the shell (`ulimit -f`) is an error of the write, not the
+/// silent end of the process.
+pub fn large_files_are_errors() {
+    #[cfg(unix)]
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+}
+
 impl Cli {
+    /// Reads the process' arguments; ends the process where they are wrong or ask for help.
+    #[must_use]
+    pub fn read() -> Self {
+        let matches = Self::command().get_matches();
+        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        if let (Verb::Train(args), Some((_, own))) = (&mut cli.verb, matches.subcommand()) {
+            args.note_given(own);
+        }
+        cli
+    }
+
     /// Runs the verb.
     ///
     /// # Errors

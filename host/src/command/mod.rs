@@ -9,6 +9,7 @@ pub mod qemu;
 pub mod run;
 pub mod train;
 
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -22,8 +23,11 @@ pub fn write_json(to: &Path, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value).context("cannot encode the JSON")?;
     text.push('\n');
     if to == Path::new("-") {
-        print!("{text}");
-        return Ok(());
+        let mut out = std::io::stdout().lock();
+        return out
+            .write_all(text.as_bytes())
+            .and_then(|()| out.flush())
+            .context("cannot write the JSON to standard output");
     }
     crate::files::write(to, text.as_bytes())
 }

@@ -19,13 +19,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 /// The longest text or line that is read, in bytes.
 pub const LONGEST_TEXT: usize = 16 << 20;
 
 /// Which corpus, and how it is split.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct CorpusArgs {
     /// Labelled texts: `reviews` (embedded), an aclImdb folder or .tar.gz, a .csv/.tsv with a header, a
     /// folder with train.csv and test.csv, or a folder per class

@@ -65,6 +65,12 @@ impl Weights {
         self.get(&format!("rnn.{what}_l{layer}"))
     }
 
+    /// The parameters by name.
+    #[must_use]
+    pub fn into_tensors(self) -> BTreeMap<String, Vec<f32>> {
+        self.tensors
+    }
+
     /// How many numbers there are.
     #[must_use]
     pub fn count(&self) -> usize {

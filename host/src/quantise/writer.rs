@@ -70,8 +70,11 @@ pub fn verify(blob: &[u8]) -> Result<()> {
 /// If the folder cannot be written or what was read back is not what was written.
 pub fn install(blob: &[u8], path: &Path) -> Result<()> {
     let context = || format!("cannot write the model {}", path.display());
+    if crate::files::is_special(path) {
+        return crate::files::write(path, blob);
+    }
     let mut file = crate::files::temporary(path).with_context(context)?;
-    file.write_all(blob).with_context(context)?;
+    file.as_file_mut().write_all(blob).with_context(context)?;
     let read = AlignedBytes::read(file.path())?;
     ensure!(*read == *blob, "{}: what was read back is not what was written", path.display());
     verify(&read).with_context(context)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Epoch;
+use crate::console::say;
 
 /// Where progress goes.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl Log {
         if let Some(bar) = &self.bar {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        println!(
+        say!(
             "epoch {}/{epochs}: train loss {:.4} accuracy {:.2}%, valid loss {:.4} accuracy {:.2}%, {:.1} s, {:.0} words/s{}",
             epoch.epoch,
             epoch.train_loss,

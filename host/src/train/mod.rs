@@ -1,14 +1,18 @@
 //! Training: batches in, the best epoch's weights out.
+//!
+//! [`Trainer`] runs the epochs and can be stopped and gone on with at any batch, from a
+//! [`course::Snapshot`] that [`checkpoint`] keeps in a folder.
 
+mod average;
 pub mod batches;
+pub mod checkpoint;
+pub mod course;
 pub mod log;
 pub mod optimiser;
 pub mod schedule;
+pub mod stop;
 
-use std::collections::BTreeMap;
-use std::time::Instant;
-
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 use candle_core::{D, Tensor};
 use clap::ValueEnum;
 use rand::{Rng, SeedableRng};
@@ -16,11 +20,12 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Batch, Gradient, Gradients, Network, Pass, Weights};
+use crate::model::{Batch, Gradient, Gradients, Network, Pass};
 use batches::{Keep, cut, drop_words};
-use log::Log;
-use optimiser::{Optimiser, Rule};
+use optimiser::Rule;
 use schedule::Schedule;
+
+pub use course::{End, Moment, Outcome, Trainer, train};
 
 /// A batch is cut into this many parts, each on its own thread; fixed, so that the result does not
 /// depend on the machine's cores.
@@ -126,88 +131,6 @@ struct Step {
     loss: f64,
     right: usize,
     gradients: Gradients,
-}
-
-/// Trains; the weights of the epoch with the best validation accuracy are left in the network.
-///
-/// # Errors
-/// If there is nothing to train on, or the loss stops being a number before the first epoch ends.
-pub fn train(
-    network: &Network,
-    texts: &[Text],
-    valid: &[Text],
-    options: &Options,
-    log: &Log,
-) -> Result<Vec<Epoch>> {
-    ensure!(!texts.is_empty(), "there is no training text");
-    ensure!(options.batch > 0 && options.epochs > 0, "--batch and --epochs must be at least 1");
-    let lengths: Vec<usize> =
-        texts.iter().map(|text| cut(&text.ids, options.max_len, options.keep).len()).collect();
-    let words: usize = lengths.iter().sum();
-    let steps = options.epochs * texts.len().div_ceil(options.batch);
-    let mut random = Pcg64::seed_from_u64(options.seed ^ 0x7E11_7A1E);
-    let mut optimiser = Optimiser::new(options.rule, options.decay, network.vars());
-    let mut average = Average::new(network, options.average)?;
-    let mut history: Vec<Epoch> = Vec::new();
-    let mut best: Option<(f64, f64, Weights)> = None;
-    let mut since_best = 0;
-    let mut done = 0;
-    'epochs: for epoch in 1..=options.epochs {
-        let started = Instant::now();
-        log.start(epoch, options.epochs, words as u64);
-        let (mut loss, mut right, mut seen, mut read) = (0.0, 0, 0, 0);
-        for (index, batch) in batches::shuffled(&lengths, options.batch, &mut random).iter().enumerate() {
-            let mut step = step(network, texts, batch, options, &mut random)?;
-            if !step.loss.is_finite() {
-                let what = format!("the loss is {} in epoch {epoch}, batch {}", step.loss, index + 1);
-                if best.is_none() {
-                    bail!("{what}, before any epoch was finished: lower --lr");
-                }
-                eprintln!("warning: {what}: training stops, the best epoch so far is kept");
-                break 'epochs;
-            }
-            step.gradients.clip(options.clip)?;
-            let rate = options.rate * options.schedule.factor(done, steps);
-            optimiser.step(network.vars(), &step.gradients, rate)?;
-            average.update(network)?;
-            done += 1;
-            loss += step.loss * batch.len() as f64;
-            right += step.right;
-            seen += batch.len();
-            read += batch.iter().map(|&text| lengths[text]).sum::<usize>();
-            log.batch(read as u64, loss / seen as f64, right as f64 / seen as f64);
-        }
-        let training = started.elapsed().as_secs_f64();
-        let candidate = average.swap(network)?;
-        let evaluation = evaluate(network, valid, options)?;
-        let summary = Epoch {
-            epoch,
-            train_loss: loss / seen as f64,
-            train_accuracy: right as f64 / seen as f64,
-            valid_loss: evaluation.loss,
-            valid_accuracy: evaluation.accuracy,
-            seconds: started.elapsed().as_secs_f64(),
-        };
-        let better = best
-            .as_ref()
-            .is_none_or(|(accuracy, loss, _)| (evaluation.accuracy, -evaluation.loss) > (*accuracy, -*loss));
-        if better {
-            best = Some((evaluation.accuracy, evaluation.loss, network.weights()?));
-            since_best = 0;
-        } else {
-            since_best += 1;
-        }
-        average.swap_back(network, candidate)?;
-        log.epoch(&summary, options.epochs, words as f64 / training, better);
-        history.push(summary);
-        if options.patience > 0 && since_best >= options.patience {
-            break;
-        }
-    }
-    if let Some((_, _, weights)) = best {
-        load(network, &weights)?;
-    }
-    Ok(history)
 }
 
 /// One batch, forward and backward, on all shards; on a GPU in one piece.
@@ -375,8 +298,11 @@ pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<
             Ok(rows
                 .map(|(&at, logits)| {
                     let text = indices[at];
-                    let powers = logits.iter().map(|&logit| f64::from(logit).exp());
-                    let own = f64::from(logits[texts[text].label as usize]);
+                    // From the highest logit on, so that no power overflows.
+                    let highest = logits.iter().fold(f32::NEG_INFINITY, |highest, &logit| highest.max(logit));
+                    let from_highest = |logit: f32| f64::from(logit) - f64::from(highest);
+                    let powers = logits.iter().map(|&logit| from_highest(logit).exp());
+                    let own = from_highest(logits[texts[text].label as usize]);
                     (text, top(logits) as u32, powers.sum::<f64>().ln() - own)
                 })
                 .collect())
@@ -397,65 +323,6 @@ pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<
         loss: losses.iter().sum::<f64>() / count,
         predictions,
     })
-}
-
-/// Puts weights into a network's variables.
-fn load(network: &Network, weights: &Weights) -> Result<()> {
-    for (name, var) in network.vars() {
-        var.set(&Tensor::from_slice(weights.get(name), var.shape(), var.device())?)?;
-    }
-    Ok(())
-}
-
-/// The running average of the weights (Polyak and Juditsky, 1992, with exponential forgetting).
-struct Average {
-    decay: f32,
-    steps: usize,
-    values: BTreeMap<String, Vec<f32>>,
-}
-
-impl Average {
-    fn new(network: &Network, decay: f32) -> Result<Self> {
-        let mut values = BTreeMap::new();
-        if decay > 0.0 {
-            for (name, var) in network.vars() {
-                values.insert(name.clone(), var.flatten_all()?.to_vec1()?);
-            }
-        }
-        Ok(Self { decay, steps: 0, values })
-    }
-
-    fn update(&mut self, network: &Network) -> Result<()> {
-        self.steps += 1;
-        // Young averages forget faster, so that the first steps do not linger.
-        let decay = self.decay.min(self.steps as f32 / (self.steps as f32 + 9.0));
-        for (name, average) in &mut self.values {
-            let now: Vec<f32> = network.vars()[name].flatten_all()?.to_vec1()?;
-            average
-                .iter_mut()
-                .zip(now)
-                .for_each(|(average, now)| *average += (now - *average) * (1.0 - decay));
-        }
-        Ok(())
-    }
-
-    /// Puts the average into the network; what was there is returned.
-    fn swap(&self, network: &Network) -> Result<BTreeMap<String, Tensor>> {
-        let mut before = BTreeMap::new();
-        for (name, average) in &self.values {
-            let var = &network.vars()[name];
-            before.insert(name.clone(), var.copy()?);
-            var.set(&Tensor::from_slice(average, var.shape(), var.device())?)?;
-        }
-        Ok(before)
-    }
-
-    fn swap_back(&self, network: &Network, before: BTreeMap<String, Tensor>) -> Result<()> {
-        for (name, tensor) in before {
-            network.vars()[&name].set(&tensor)?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

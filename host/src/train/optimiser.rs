@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, Var, bail};
 use clap::ValueEnum;
 use rayon::prelude::*;
@@ -37,6 +37,14 @@ pub struct Optimiser {
     decay: f32,
     steps: i32,
     moments: BTreeMap<String, Mutex<Moments>>,
+}
+
+/// What an optimiser has learnt of the gradients so far: enough to go on as if it had never stopped.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    steps: i32,
+    /// First and second moments by the variable's name.
+    moments: BTreeMap<String, (Vec<f32>, Vec<f32>)>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -70,6 +78,41 @@ impl Optimiser {
             })
             .collect();
         Self { rule, decay, steps: 0, moments }
+    }
+
+    /// A copy of the state.
+    ///
+    /// # Errors
+    /// If an earlier step failed half-way, or the device fails.
+    pub fn state(&self) -> Result<State> {
+        let copy = |(name, moments): (&String, &Mutex<Moments>)| -> Result<_> {
+            let Ok(moments) = moments.lock() else { anyhow::bail!("an earlier step failed") };
+            let values = match &moments.tensors {
+                None => (moments.first.clone(), moments.second.clone()),
+                Some((first, second)) => (first.flatten_all()?.to_vec1()?, second.flatten_all()?.to_vec1()?),
+            };
+            Ok((name.clone(), values))
+        };
+        Ok(State { steps: self.steps, moments: self.moments.iter().map(copy).collect::<Result<_>>()? })
+    }
+
+    /// Goes on from `state`, taken from an optimiser of the same variables.
+    ///
+    /// # Errors
+    /// If the variables differ in name or size.
+    pub fn restore(&mut self, state: State) -> Result<()> {
+        let same = self.moments.len() == state.moments.len()
+            && self.state()?.moments.iter().all(|(name, (own, _))| {
+                let fits = |(first, second): &(Vec<f32>, Vec<f32>)| {
+                    first.len() == own.len() && second.len() == own.len()
+                };
+                state.moments.get(name).is_some_and(fits)
+            });
+        ensure!(same, "the optimiser's state is that of another model");
+        self.steps = state.steps;
+        let moments = |(first, second)| Mutex::new(Moments { first, second, tensors: None });
+        self.moments = state.moments.into_iter().map(|(name, values)| (name, moments(values))).collect();
+        Ok(())
     }
 
     /// Moves every variable against its gradient.

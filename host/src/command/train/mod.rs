@@ -1,29 +1,36 @@
 //! `train`: labelled text in, a model for a microcontroller out.
 
 mod finish;
+mod keeper;
 mod plan;
 mod report;
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::Device;
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args as ClapArgs, ValueEnum};
+use serde::{Deserialize, Serialize};
 use shared::text::Options as TextOptions;
 
 use crate::corpus::{self, Corpus, CorpusArgs, Example};
+use crate::ending::Ending;
 use crate::model::{Config, Network};
 use crate::quantise;
 use crate::train::log::Log;
-use crate::train::{self, Text};
+use crate::train::{End, Outcome, Text, Trainer};
 use crate::vocabulary::{Built, Counts, ids_of};
+use keeper::{Keeper, KeepingArgs};
 use plan::{Plan, Preset, ShapeArgs, TrainingArgs};
 
 /// Trains a recurrent text classifier, quantises it and writes one file for the chip
-#[derive(ClapArgs, Clone, Debug)]
+#[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 pub struct Args {
     #[command(flatten)]
+    #[serde(flatten)]
     corpus: CorpusArgs,
     /// Where the quantised model goes
     #[arg(long, value_name = "FILE")]
@@ -41,12 +48,21 @@ pub struct Args {
     #[arg(long, value_enum)]
     preset: Option<Preset>,
     #[command(flatten)]
+    #[serde(flatten)]
     shape: ShapeArgs,
     #[command(flatten)]
+    #[serde(flatten)]
     training: TrainingArgs,
+    #[command(flatten)]
+    #[serde(flatten)]
+    keeping: KeepingArgs,
+    /// The flags that stand on the command line, by their names in here.
+    #[arg(skip)]
+    #[serde(skip)]
+    given: BTreeSet<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 enum DeviceChoice {
     /// cuda if it is there, otherwise cpu
     Auto,
@@ -108,34 +124,53 @@ impl Data {
     }
 }
 
+impl Args {
+    /// Notes which flags stand on the command line.
+    pub fn note_given(&mut self, matches: &ArgMatches) {
+        let given = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        self.given = matches.ids().filter(given).map(|id| id.as_str().to_owned()).collect();
+    }
+}
+
 /// Runs the verb.
 ///
 /// # Errors
-/// Says what was wrong with the corpus, a flag or a file.
+/// Says what was wrong with the corpus, a flag or a file. [`Ending`] if the run was stopped or diverged.
 pub fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
+    let (args, mut keeper) = Keeper::begin(args)?;
     let device = device(args.device)?;
-    if let Some(path) = &args.export {
+    for path in args.export.iter().chain(&args.json).filter(|path| *path != Path::new("-")) {
         // Better now than after the training.
-        crate::files::temporary(path)
-            .with_context(|| format!("cannot write the model {}", path.display()))?;
+        crate::files::check(path)?;
     }
-    let data = Data::load(args)?;
+    let data = Data::load(&args)?;
     let network = Network::new(&data.config(), &device, args.seed)?;
     report::describe(&data, &network.config, &device);
     let training = Instant::now();
-    let (train, valid) = (&data.texts.train, &data.texts.valid);
-    let history = train::train(&network, train, valid, &data.plan.options, &Log::new())?;
+    let options = &data.plan.options;
+    let mut trainer = Trainer::new(&network, &data.texts.train, &data.texts.valid, options)?;
+    keeper.start(&data, &mut trainer)?;
+    let outcome = trainer.run(&Log::new(), &mut |trainer, moment| keeper.at(trainer, moment))?;
+    let Outcome::Ended(end) = outcome else {
+        return Err(keeper.stopped(&trainer.position()).into());
+    };
+    keeper.trained();
     let trained = training.elapsed();
-    let finished = finish::finish(args, &data, &network)?;
+    let finished = finish::finish(&args, &data, &network)?;
     if let Some(path) = &args.export {
-        quantise::install(&finished.blob, path)?;
+        quantise::install(&finished.blob, path).or_else(|error| keeper.rescue(error, &finished.blob))?;
     }
-    let report = finished.report(&network.config, &history, started.elapsed());
-    report::conclude(&report, trained, args);
-    match &args.json {
-        Some(path) => super::write_json(path, &report),
-        None => Ok(()),
+    let report = finished.report(&network.config, trainer.history(), started.elapsed());
+    report::conclude(&report, trained, &args);
+    if let Some(path) = &args.json {
+        super::write_json(path, &report)?;
+    }
+    match end {
+        End::Complete | End::Patience => Ok(()),
+        End::Diverged { .. } => {
+            Err(Ending::Diverged(format!("{end}; the best epoch before was kept")).into())
+        }
     }
 }
 

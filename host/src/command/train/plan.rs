@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use clap::{Args as ClapArgs, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Cell, Pooling};
 use crate::quantise::EmbeddingBits;
@@ -13,7 +14,7 @@ use crate::train::{Loss, Options};
 use super::Args;
 
 /// The two models of the PyTorch tutorial that Telltale grew from
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 pub enum Preset {
     /// 200 words through an RNNCell, Linear 256, ReLU, Linear
     RnnCell,
@@ -21,7 +22,7 @@ pub enum Preset {
     RnnLayer,
 }
 
-#[derive(ClapArgs, Clone, Debug)]
+#[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
 pub struct ShapeArgs {
     /// Recurrent cell [default: gru]
@@ -56,7 +57,7 @@ pub struct ShapeArgs {
     pub embed_bits: Option<u32>,
 }
 
-#[derive(ClapArgs, Clone, Debug)]
+#[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Training")]
 pub struct TrainingArgs {
     /// The most passes over the training texts [default: by the corpus' size, 4 to 40]

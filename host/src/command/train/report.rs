@@ -6,6 +6,7 @@ use candle_core::Device;
 use serde::Serialize;
 use shared::blob::Metrics;
 
+use crate::console::say;
 use crate::model::{Cell, Config};
 use crate::train::log::human;
 use crate::train::{Epoch, Evaluation};
@@ -50,7 +51,7 @@ pub struct BlobReport {
 /// What is about to be trained, in two lines.
 pub fn describe(data: &Data, config: &Config, device: &Device) {
     let corpus = &data.corpus;
-    println!(
+    say!(
         "{}: {} classes, {} training, {} validation and {} test texts, {} words",
         corpus.name,
         corpus.labels.len(),
@@ -59,7 +60,7 @@ pub fn describe(data: &Data, config: &Config, device: &Device) {
         corpus.test.len(),
         data.words,
     );
-    println!(
+    say!(
         "{} ×{}, embedding {} → {} units, {} words, head {}, {} epochs at most, on {}",
         config.cell,
         config.layers,
@@ -88,28 +89,27 @@ pub fn metrics(valid: &Evaluation, test: Option<&Evaluation>, quantised: Quantis
 pub fn conclude(report: &Report<'_>, trained: Duration, args: &Args) {
     let percent = |share: f64| format!("{:.2} %", share * 100.0);
     let or_none = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
-    println!();
-    println!("{:<12} {:>10} {:>10}", "accuracy", "float", "quantised");
-    println!(
+    say!();
+    say!("{:<12} {:>10} {:>10}", "accuracy", "float", "quantised");
+    say!(
         "{:<12} {:>10} {:>10}",
         "validation",
         percent(report.valid.accuracy),
         percent(report.quantised.valid_accuracy)
     );
     let test = report.test.map(|test| test.accuracy);
-    println!("{:<12} {:>10} {:>10}", "test", or_none(test), or_none(report.quantised.test_accuracy));
-    println!("both agree on {} of the validation texts", percent(report.quantised.agreement));
-    println!(
+    say!("{:<12} {:>10} {:>10}", "test", or_none(test), or_none(report.quantised.test_accuracy));
+    say!("both agree on {} of the validation texts", percent(report.quantised.agreement));
+    say!(
         "{} parameters, blob of {} bytes ({} vocabulary, {} weights)",
-        report.model.parameters, report.blob.bytes, report.blob.vocab_bytes, report.blob.weight_bytes
+        report.model.parameters,
+        report.blob.bytes,
+        report.blob.vocab_bytes,
+        report.blob.weight_bytes
     );
-    println!(
-        "training took {}, everything {}",
-        human(trained),
-        human(Duration::from_secs_f64(report.seconds))
-    );
+    say!("training took {}, everything {}", human(trained), human(Duration::from_secs_f64(report.seconds)));
     match &args.export {
-        Some(path) => println!("wrote {}", path.display()),
-        None => println!("nothing was exported: add --export model.bin"),
+        Some(path) => say!("wrote {}", path.display()),
+        None => say!("nothing was exported: add --export model.bin"),
     }
 }

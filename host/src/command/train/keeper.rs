@@ -1,0 +1,238 @@
+//! What keeps a run from being lost: checkpoints, Ctrl-C, and another place for a model that found no room.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Error, Result, anyhow, bail, ensure};
+use clap::Args as ClapArgs;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::{Args, Data};
+use crate::console::say;
+use crate::ending::Ending;
+use crate::train::checkpoint::{Contents, Run, Store, differences};
+use crate::train::stop::Stop;
+use crate::train::{Moment, Text, Trainer};
+
+/// Flags that say where things go and not what is trained: they may differ when a run goes on.
+const FREE: [&str; 6] = ["export", "json", "save", "checkpoint", "checkpoint_minutes", "resume"];
+
+#[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
+#[command(next_help_heading = "Keeping")]
+pub struct KeepingArgs {
+    /// A folder for checkpoints, written after every epoch, every few minutes and on Ctrl-C
+    #[arg(long, value_name = "DIR")]
+    pub checkpoint: Option<PathBuf>,
+    /// Minutes of training between two checkpoints; 0 writes one after every batch
+    #[arg(long, value_name = "MINUTES", default_value_t = 5.0)]
+    pub checkpoint_minutes: f64,
+    /// Goes on from the checkpoint in this folder, with the flags of its run; flags that are given
+    /// again must be the same, but for --export, --json, --save and those of this section
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+}
+
+/// Writes checkpoints, and knows when to stop.
+#[derive(Debug)]
+pub struct Keeper {
+    store: Option<Store>,
+    every: Duration,
+    last: Instant,
+    /// The run's flags, a JSON object.
+    flags: String,
+    facts: BTreeMap<String, String>,
+    /// What is gone on with.
+    run: Option<Run>,
+    stop: Stop,
+}
+
+impl Keeper {
+    /// Opens the folder for checkpoints. The flags that hold: those given, on a resumed run the
+    /// checkpoint's.
+    ///
+    /// # Errors
+    /// If the folder or the checkpoint cannot be used, or a flag differs from the checkpoint's.
+    pub fn begin(args: &Args) -> Result<(Args, Self)> {
+        let minutes = args.keeping.checkpoint_minutes;
+        ensure!(
+            (0.0..=1e6).contains(&minutes),
+            "--checkpoint-minutes {minutes}: 0 to 1000000 minutes are possible"
+        );
+        let (mut args, mut store, mut run) = (args.clone(), None, None);
+        if let Some(folder) = &args.keeping.resume {
+            let (opened, contents) = Store::open(folder, &mut |warning| eprintln!("warning: {warning}"))?;
+            store = Some(opened);
+            match contents {
+                Some(contents) => {
+                    args = merge(&contents.flags, &args)?;
+                    run = contents.run;
+                }
+                None => eprintln!("warning: the run was stopped before its first checkpoint"),
+            }
+        }
+        if let Some(folder) = &args.keeping.checkpoint {
+            let same = store.as_ref().is_some_and(|store: &Store| is_same(store.folder(), folder));
+            if !same {
+                store = Some(Store::create(folder)?);
+            }
+        }
+        let flags = serde_json::to_string(&args).context("cannot encode the flags")?;
+        if let (Some(store), None) = (&store, &run) {
+            // A run that is stopped before its first batch can be gone on with, too.
+            store.write(&Contents { flags: flags.clone(), run: None })?;
+        }
+        let keeper = Self {
+            store,
+            every: Duration::from_secs_f64(args.keeping.checkpoint_minutes * 60.0),
+            last: Instant::now(),
+            flags,
+            facts: BTreeMap::new(),
+            run,
+            stop: Stop::default(),
+        };
+        Ok((args, keeper))
+    }
+
+    /// Puts the trainer where the checkpoint stands, and listens for Ctrl-C.
+    ///
+    /// # Errors
+    /// If the checkpoint is one of another corpus, model or training.
+    pub fn start(&mut self, data: &Data, trainer: &mut Trainer<'_>) -> Result<()> {
+        self.facts = facts(data, trainer)?;
+        if let Some(run) = self.run.take() {
+            let different = differences(&run.facts, &self.facts);
+            ensure!(
+                different.is_empty(),
+                "the checkpoint is one of another run, which differs in: {}",
+                different.join(", ")
+            );
+            trainer.restore(run.snapshot).context("the checkpoint is one of another run")?;
+            say!("going on from {}", run.position);
+        }
+        self.last = Instant::now();
+        self.stop = Stop::listen()?;
+        Ok(())
+    }
+
+    /// Writes a checkpoint if it is time for one.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn at(&mut self, trainer: &Trainer<'_>, moment: Moment) -> Result<ControlFlow<()>> {
+        let asked = self.stop.asked();
+        let due = asked || moment != Moment::Batch || self.last.elapsed() >= self.every;
+        if let (Some(store), true) = (&self.store, due) {
+            store.write(&Contents {
+                flags: self.flags.clone(),
+                run: Some(Run {
+                    facts: self.facts.clone(),
+                    position: trainer.position(),
+                    snapshot: trainer.snapshot()?,
+                }),
+            })?;
+            self.last = Instant::now();
+        }
+        Ok(if asked { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// The end of a run that the user has stopped at `position`.
+    #[must_use]
+    pub fn stopped(&self, position: &str) -> Ending {
+        Ending::Stopped(match &self.store {
+            Some(store) => {
+                format!("{position}; go on with `host train --resume {}`", store.folder().display())
+            }
+            None => format!("{position}; nothing is kept (--checkpoint DIR makes a run that can go on)"),
+        })
+    }
+
+    /// Training is done: what is left takes seconds, and Ctrl-C need not wait any more.
+    pub fn trained(&self) {
+        self.stop.at_once();
+    }
+
+    /// A trained model could not be written where it was to go.
+    ///
+    /// # Errors
+    /// Always: the error that kept it from being written, and where the work is now.
+    pub fn rescue(&self, error: Error, blob: &[u8]) -> Result<()> {
+        if let Some(store) = &self.store {
+            let folder = store.folder().display();
+            bail!("{error:#} (training is done and kept: `host train --resume {folder}` exports it)");
+        }
+        let other = std::env::temp_dir().join(format!("telltale-{}.bin", std::process::id()));
+        Err(match crate::quantise::install(blob, &other) {
+            Ok(()) => anyhow!("{error:#} (the model was written to {} instead)", other.display()),
+            Err(_) => error,
+        })
+    }
+}
+
+/// The checkpoint's flags, and those given where they are free.
+fn merge(flags: &str, given: &Args) -> Result<Args> {
+    let damaged = "the checkpoint's flags were written by another version of this program";
+    let mut then: Map<String, Value> = serde_json::from_str(flags).context(damaged)?;
+    let Value::Object(now) = serde_json::to_value(given).context("cannot encode the flags")? else {
+        bail!("the flags are no JSON object");
+    };
+    let mut different = Vec::new();
+    for (name, value) in now {
+        if FREE.contains(&&name[..]) {
+            // Where a run is resumed from and to is said anew each time.
+            if given.given.contains(&name) || ["checkpoint", "resume"].contains(&&name[..]) {
+                then.insert(name, value);
+            }
+        } else if given.given.contains(&name) && then.get(&name) != Some(&value) {
+            let before = then.get(&name).map_or_else(|| "none".to_owned(), text);
+            different.push(format!("--{} {} (then {before})", name.replace('_', "-"), text(&value)));
+        }
+    }
+    ensure!(
+        different.is_empty(),
+        "--resume goes on with the flags of the checkpoint's run, and these differ: {}",
+        different.join(", ")
+    );
+    let mut args: Args = serde_json::from_value(Value::Object(then)).context(damaged)?;
+    args.given.clone_from(&given.given);
+    Ok(args)
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real(a) == real(b)
+}
+
+/// What a run is made of: the words as read, the network's shape, and how it is trained.
+fn facts(data: &Data, trainer: &Trainer<'_>) -> Result<BTreeMap<String, String>> {
+    let hex = |digest: &[u8]| digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut texts = Sha256::new();
+    for Text { ids, label } in data.texts.train.iter().chain(&data.texts.valid) {
+        texts.update((ids.len() as u64).to_le_bytes());
+        texts.update(label.to_le_bytes());
+        texts.update(bytemuck::cast_slice::<u32, u8>(ids));
+    }
+    let network = trainer.network();
+    let mut facts = BTreeMap::from([
+        ("corpus".to_owned(), hex(&data.corpus.digest)),
+        ("words".to_owned(), hex(&texts.finalize())),
+        ("device".to_owned(), if network.device().is_cpu() { "cpu" } else { "cuda" }.to_owned()),
+    ]);
+    for part in [serde_json::to_value(&network.config)?, serde_json::to_value(&data.plan.options)?] {
+        if let Value::Object(part) = part {
+            facts.extend(part.iter().map(|(name, value)| (name.clone(), text(value))));
+        }
+    }
+    Ok(facts)
+}

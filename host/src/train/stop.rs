@@ -1,0 +1,46 @@
+//! Ctrl-C, heard but not obeyed at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// The exit status of a run that was asked to stop, as shells give it after Ctrl-C.
+pub const STOPPED: u8 = 130;
+
+/// Whether the user has asked the program to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    asked: Arc<AtomicBool>,
+}
+
+impl Stop {
+    /// Listens from now on: the first SIGINT (Ctrl-C) or SIGTERM is noted, the second ends the
+    /// process at once with status [`STOPPED`].
+    ///
+    /// # Errors
+    /// If the system does not let signals be caught.
+    pub fn listen() -> Result<Self> {
+        let stop = Self::default();
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: the first signal finds the flag still down.
+            flag::register_conditional_shutdown(signal, STOPPED.into(), Arc::clone(&stop.asked))
+                .and_then(|_| flag::register(signal, Arc::clone(&stop.asked)))
+                .context("cannot listen for Ctrl-C")?;
+        }
+        Ok(stop)
+    }
+
+    /// Whether a signal has come.
+    #[must_use]
+    pub fn asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// From now on the next signal ends the process at once.
+    pub fn at_once(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+}
