@@ -53,9 +53,9 @@ pub struct Capacity {
     pub units: u64,
     /// i32 of pooling: the units of the last layer.
     pub pool: u64,
-    /// i16 of activations: the widest input, rounded up to 8.
+    /// i16 of activations: a layer's input and its units, each rounded up to 8.
     pub input: u64,
-    /// i32 of sums: 4 per unit of a GRU or LSTM layer, 1 of an RNN, and 2.
+    /// i32 of sums: 4 per unit of a GRU or LSTM layer, 1 of an RNN, rounded up to 4.
     pub sums: u64,
 }
 

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use shared::classifier::decide;
 use shared::head::MAX_CLASSES;
 use shared::model::MAX_LAYERS;
+use shared::session::Reader;
 use shared::{Model, Scratch, State};
 
 use crate::aligned::AlignedBytes;
@@ -16,9 +17,13 @@ const WIDEST: usize = 1024;
 /// State of the largest model.
 pub type HostState = State<{ MAX_LAYERS * 2 * WIDEST }, WIDEST>;
 /// Scratch of the largest model.
-pub type HostScratch = Scratch<WIDEST, { 4 * WIDEST + 2 }>;
+pub type HostScratch = Scratch<{ 2 * WIDEST }, { 4 * WIDEST }>;
 /// Memory of the largest model.
-pub type HostMemory = shared::Memory<{ MAX_LAYERS * 2 * WIDEST }, WIDEST, WIDEST, { 4 * WIDEST + 2 }>;
+pub type HostMemory = shared::Memory<{ MAX_LAYERS * 2 * WIDEST }, WIDEST, { 2 * WIDEST }, { 4 * WIDEST }>;
+
+/// A session of the largest model.
+pub type HostReader<'m, 'a> =
+    Reader<'m, 'a, { MAX_LAYERS * 2 * WIDEST }, WIDEST, { 2 * WIDEST }, { 4 * WIDEST }>;
 
 const _: () = assert!(MAX_CLASSES <= 4 * WIDEST);
 

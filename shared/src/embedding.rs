@@ -73,7 +73,8 @@ impl<'a> Embedding<'a> {
     #[must_use]
     pub fn limit(&self) -> u32 {
         let largest = self.multipliers.iter().copied().max().unwrap_or(0);
-        round_shift(128 * i32::from(largest), self.shift).unsigned_abs()
+        let weight = if self.narrow { 8 } else { 128 };
+        round_shift(weight * i32::from(largest), self.shift).unsigned_abs()
     }
 
     /// Writes row `id` to the first E entries of `x` and zeros up to the padded width.

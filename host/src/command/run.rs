@@ -9,7 +9,7 @@ use embedded_io_adapters::std::FromStd;
 use shared::Classifier;
 use shared::session::{PLAIN, Reader, TRACED, sanitise};
 
-use crate::engine::{HostMemory, with_model};
+use crate::engine::{HostMemory, HostReader, with_model};
 
 /// Reads standard input word by word and prints label and probability after each
 #[derive(ClapArgs, Clone, Debug)]
@@ -37,8 +37,6 @@ pub fn run(args: &Args) -> Result<()> {
         }
     })
 }
-
-type HostReader<'m, 'a> = Reader<'m, 'a, { 4 * 2 * 1024 }, 1024, 1024, { 4 * 1024 + 2 }>;
 
 fn stream(
     reader: &mut HostReader<'_, '_>,

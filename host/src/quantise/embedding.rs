@@ -1,44 +1,65 @@
 //! The embedding's section.
 
-use anyhow::{Context, Result};
-
 use super::EmbeddingBits;
-use super::scale::smallest_shift;
+use super::scale::Inputs;
 use crate::bytes::Bytes;
 use crate::model::weights::Weights;
-
-/// The activations that the first layer sees: their largest magnitude and the worth of a step.
-#[derive(Clone, Copy, Debug)]
-pub struct Inputs {
-    /// The largest |x|.
-    pub limit: u32,
-    /// What x = 1 means.
-    pub unit: f64,
-}
 
 /// Multipliers are u8.
 const MULTIPLIER_MAX: f64 = 255.0;
 
-/// Quantises the table; tells what the first layer will see.
-///
-/// # Errors
-/// If no shift keeps the first layer's sums in range.
-pub fn quantise(weights: &Weights, bits: EmbeddingBits) -> Result<(Vec<u8>, Inputs)> {
+/// How the table becomes integers.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    bits: EmbeddingBits,
+    /// What one step of (weight · multiplier) is worth.
+    fine: f64,
+    square: f64,
+}
+
+impl EmbeddingBits {
+    /// The largest magnitude of a weight.
+    const fn most(self) -> f64 {
+        match self {
+            Self::Four => 7.0,
+            Self::Eight => 127.0,
+        }
+    }
+}
+
+impl Format {
+    /// The format in which the table's largest number has the largest weight and multiplier.
+    #[must_use]
+    pub fn of(weights: &Weights, bits: EmbeddingBits) -> Self {
+        let table = weights.get("embed.weight");
+        let largest = table.iter().fold(f32::MIN_POSITIVE, |largest, e| largest.max(e.abs()));
+        let squares: f64 = table.iter().map(|&e| f64::from(e) * f64::from(e)).sum();
+        Self {
+            bits,
+            fine: f64::from(largest) / (bits.most() * MULTIPLIER_MAX),
+            square: squares / table.len().max(1) as f64,
+        }
+    }
+
+    /// What the first layer sees if products are divided by 2^`shift`.
+    #[must_use]
+    pub fn inputs(&self, shift: u32) -> Inputs {
+        let largest = (self.bits.most() + 1.0) * MULTIPLIER_MAX;
+        Inputs {
+            limit: shared::fixed::round_shift(largest as i32, shift).unsigned_abs(),
+            unit: self.fine * f64::from(shift).exp2(),
+            square: self.square,
+        }
+    }
+}
+
+/// Quantises the table, products divided by 2^`shift`.
+#[must_use]
+pub fn quantise(weights: &Weights, format: Format, shift: u32) -> Vec<u8> {
+    let Format { bits, fine, .. } = format;
+    let most = bits.most();
     let table = weights.get("embed.weight");
     let width = weights.config.embed;
-    let most: f64 = match bits {
-        EmbeddingBits::Four => 7.0,
-        EmbeddingBits::Eight => 127.0,
-    };
-    let largest = table.iter().fold(f32::MIN_POSITIVE, |largest, e| largest.max(e.abs()));
-    // What one step of (weight · multiplier) is worth.
-    let fine = f64::from(largest) / (most * MULTIPLIER_MAX);
-    let inputs = |shift: u32| {
-        let limit = shared::fixed::round_shift(128 * MULTIPLIER_MAX as i32, shift).unsigned_abs();
-        (limit, fine * f64::from(shift).exp2())
-    };
-    let shift = smallest_shift(weights.layer("weight_ih", 0), width, inputs)
-        .context("the first layer's weights do not fit the fixed-point formats")?;
     let mut multipliers = Vec::new();
     let mut rows = Bytes::default();
     for row in table.chunks_exact(width) {
@@ -64,6 +85,5 @@ pub fn quantise(weights: &Weights, bits: EmbeddingBits) -> Result<(Vec<u8>, Inpu
     to.align(4);
     to.bytes(&rows.into_vec());
     to.align(4);
-    let (limit, unit) = inputs(shift);
-    Ok((to.into_vec(), Inputs { limit, unit }))
+    to.into_vec()
 }

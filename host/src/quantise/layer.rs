@@ -1,79 +1,81 @@
 //! A recurrent layer's section.
 
 use anyhow::{Context, Result};
+use shared::cell::SUM_FRACTION;
 
-use super::embedding::Inputs;
-use super::scale::{Quantised, quantise_bias, shifted_units, smallest_shift, write_bias};
+use super::scale::{Columns, Inputs, Map, Noise, SHIFTS};
 use crate::bytes::Bytes;
 use crate::model::config::Cell;
 use crate::model::weights::{Ranges, Weights};
 
-/// Sums have 12 fractional bits and the layer's shift more.
-const FRACTION: u32 = 12;
-
 /// How much larger than in calibration an LSTM's cell may grow before it saturates.
 const CELL_MARGIN: f32 = 1.5;
 
-/// Quantises layer `layer`; `first` is what the embedding hands to layer 0.
+/// Quantises layer `layer`, whose input has, for each shift, the given form.
+///
+/// Returns the section and the input's shift: among all pairs of shifts of input and state whose sums
+/// stay in range, those with the least expected noise.
 ///
 /// # Errors
 /// If the weights do not fit the fixed-point formats.
-pub fn quantise(weights: &Weights, layer: usize, first: Inputs, ranges: &Ranges) -> Result<Vec<u8>> {
+pub fn quantise(
+    weights: &Weights,
+    layer: usize,
+    input: impl Fn(u32) -> Inputs,
+    ranges: &Ranges,
+) -> Result<(Vec<u8>, u32)> {
     let config = &weights.config;
     let (inputs, hidden) = (config.inputs(layer), config.hidden);
-    let (input_weights, state_weights) =
-        (weights.layer("weight_ih", layer), weights.layer("weight_hh", layer));
-    let too_large = || format!("layer {layer}: its weights are too large for the fixed-point formats");
-    let state_shift = smallest_shift(state_weights, hidden, shifted_units).with_context(too_large)?;
-    let (input_shift, input_limit, input_unit) = if layer == 0 {
-        (0, first.limit, first.unit)
-    } else {
-        let shift = smallest_shift(input_weights, inputs, shifted_units).with_context(too_large)?;
-        let (limit, unit) = shifted_units(shift);
-        (shift, limit, unit)
-    };
-    let (state_limit, state_unit) = shifted_units(state_shift);
-    let bias = sums_of_biases(weights, layer);
-    let (shift, input, state, bias) = (0..=18)
-        .rev()
-        .find_map(|shift| {
-            let input_fraction = |row| FRACTION + shift + enlarged(config.cell, hidden, row);
-            let state_fraction = |row| {
-                let sum = if config.cell == Cell::Gru && row >= 2 * hidden { row + hidden } else { row };
-                FRACTION + shift + enlarged(config.cell, hidden, sum)
-            };
-            let input = Quantised::new(input_weights, inputs, input_unit, input_fraction)?;
-            let state = Quantised::new(state_weights, hidden, state_unit, state_fraction)?;
-            let bias = quantise_bias(&bias, input_fraction)?;
-            let safe = bias.iter().enumerate().all(|(row, bias)| {
-                let (of_input, of_state) = rows_of_sum(config.cell, hidden, row);
-                let reach = of_input.map_or(0, |row| input.reach(row, input_limit))
-                    + of_state.map_or(0, |row| state.reach(row, state_limit));
-                let most = if config.cell == Cell::Gru && row >= 2 * hidden { 30 } else { 31 };
-                reach + u64::from(bias.unsigned_abs()) < 1 << most
-            });
-            let blocks = input.fits_blocks(input_limit) && state.fits_blocks(state_limit);
-            (safe && blocks).then_some((shift, input, state, bias))
+    let (of_input, of_state) = (weights.layer("weight_ih", layer), weights.layer("weight_hh", layer));
+    // Rows of W and U that make sums together; GRU's n keeps them apart.
+    let rows = of_state.len() / hidden;
+    let both = if config.cell == Cell::Gru { 2 * hidden } else { rows };
+    let ((low_input, high_input), (low_state, high_state)) =
+        (of_input.split_at(both * inputs), of_state.split_at(both * hidden));
+    let noise = Noise::new(&[
+        vec![(low_input, inputs, 0), (low_state, hidden, 1)],
+        vec![(high_input, inputs, 0)],
+        vec![(high_state, hidden, 1)],
+    ]);
+    let mut choices: Vec<(f64, u32, u32)> = SHIFTS
+        .flat_map(|input_shift| SHIFTS.map(move |state_shift| (input_shift, state_shift)))
+        .filter_map(|(input_shift, state_shift)| {
+            let variance = noise.variance(&[input(input_shift), Inputs::of_units(state_shift)])?;
+            Some((variance, input_shift, state_shift))
         })
-        .with_context(too_large)?;
+        .collect();
+    choices.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let bias = sums_of_biases(weights, layer);
+    // Steps of sums, from the first of a map on.
+    let units = |first: usize| {
+        move |row: usize| (-f64::from(SUM_FRACTION + enlarged(config.cell, hidden, first + row))).exp2()
+    };
+    let (input_shift, state_shift, maps) = choices
+        .iter()
+        .find_map(|&(_, input_shift, state_shift)| {
+            let input = Columns { weights: of_input, width: inputs, inputs: input(input_shift) };
+            let state = Columns { weights: of_state, width: hidden, inputs: Inputs::of_units(state_shift) };
+            let together = [input.rows(0, both), state.rows(0, both)];
+            let mut maps = vec![Map::new(&together, &bias[..both], units(0), 1 << 31)?];
+            if both < rows {
+                maps.push(Map::new(&[input.rows(both, rows)], &bias[both..rows], units(both), 1 << 30)?);
+                maps.push(Map::new(&[state.rows(both, rows)], &bias[rows..], units(rows), 1 << 30)?);
+            }
+            Some((input_shift, state_shift, maps))
+        })
+        .with_context(|| format!("layer {layer}: its weights are too large for the fixed-point formats"))?;
     let cell_format = match config.cell {
         Cell::Lstm => (ranges.cell * CELL_MARGIN).max(1.0).log2().ceil().min(4.0) as u8,
         Cell::Rnn | Cell::Gru => 0,
     };
+    let own_shift = if layer == 0 { 0 } else { input_shift as u8 };
     let mut to = Bytes::default();
-    to.bytes(&[config.cell.engine() as u8, shift as u8, input_shift as u8, state_shift as u8]);
+    to.bytes(&[config.cell.engine() as u8, 0, own_shift, state_shift as u8]);
     to.u16(inputs as u16);
     to.u16(hidden as u16);
     to.bytes(&[cell_format, 0, 0, 0, 0, 0, 0, 0]);
-    write_bias(&bias, &mut to);
-    input.write_scales(&mut to);
-    state.write_scales(&mut to);
-    to.align(16);
-    input.write_lanes(&mut to);
-    to.align(16);
-    state.write_lanes(&mut to);
-    to.align(16);
-    Ok(to.into_vec())
+    maps.iter().for_each(|map| map.write(&mut to));
+    Ok((to.into_vec(), input_shift))
 }
 
 /// How many bits a sum has beyond a gate's, because it enters tanh or, in GRU, is multiplied by r before.
@@ -96,14 +98,5 @@ fn sums_of_biases(weights: &Weights, layer: usize) -> Vec<f64> {
             let both = input.clone().zip(state.clone()).map(|(input, state)| input + state).take(2 * hidden);
             both.chain(input.skip(2 * hidden)).chain(state.skip(2 * hidden)).collect()
         }
-    }
-}
-
-/// The rows of W and U that add to a sum.
-const fn rows_of_sum(cell: Cell, hidden: usize, sum: usize) -> (Option<usize>, Option<usize>) {
-    match cell {
-        Cell::Gru if sum >= 3 * hidden => (None, Some(sum - hidden)),
-        Cell::Gru if sum >= 2 * hidden => (Some(sum), None),
-        _ => (Some(sum), Some(sum)),
     }
 }

@@ -1,8 +1,8 @@
 //! Post-training quantisation: f32 weights in, a blob out.
 //!
-//! Weights become i8 with one multiplier a row, chosen so that the row's largest weight is 127 or a
-//! little less. Activations become i16, as fine as the proofs of `shared` allow; sums get as many
-//! fractional bits as i32 holds. What depends on the data (LSTM cells, the head's hidden layer) is
+//! Weights become i8 with one scale a row, chosen so that the row's largest weight is 127 or a little
+//! less. Activations become i16 in the steps that give the least noise among those for which the
+//! proofs of `shared` hold. What depends on the data (LSTM cells, the head's hidden layer) is
 //! calibrated on training text.
 
 mod embedding;
@@ -66,10 +66,12 @@ pub fn calibrate<'t>(weights: &Weights, texts: impl Iterator<Item = &'t [u32]>) 
 /// # Errors
 /// If a weight is too large for the fixed-point formats; the error names the part.
 pub fn quantise(weights: &Weights, ranges: &Ranges, bits: EmbeddingBits) -> Result<Sections> {
-    let (embedding, first) = embedding::quantise(weights, bits)?;
-    let mut layers = Vec::new();
-    for layer in 0..weights.config.layers {
-        layers.push(layer::quantise(weights, layer, first, ranges)?);
+    let format = embedding::Format::of(weights, bits);
+    let (first, shift) = layer::quantise(weights, 0, |shift| format.inputs(shift), ranges)?;
+    let embedding = embedding::quantise(weights, format, shift);
+    let mut layers = vec![first];
+    for layer in 1..weights.config.layers {
+        layers.push(layer::quantise(weights, layer, scale::Inputs::of_units, ranges)?.0);
     }
     Ok(Sections { embedding, layers, head: head::quantise(weights, ranges)?, optional: Vec::new() })
 }

@@ -1,116 +1,207 @@
-//! Numbers to integers: rows of i8 weights with multipliers, activations with shifts.
+//! Numbers to integers: affine maps of i8 weights, activations with shifts.
 
 use shared::fixed::unit_limit;
-use shared::matvec::{BLOCK, BLOCK_LIMIT, COLUMN_UNIT, ROW_UNIT, lane, padded};
+use shared::matvec::{COLUMN_UNIT, ROW_UNIT, SCALE_MAX, SUM_LIMIT, SUM_SHIFT, lane, padded, result_limit};
 
 use crate::bytes::Bytes;
 
 /// The largest magnitude of an i8 weight.
 const WEIGHT_MAX: f64 = 127.0;
 
-/// A matrix in integers: R×C weights of i8, one multiplier a row.
-#[derive(Clone, Debug)]
-pub struct Quantised {
-    columns: usize,
-    scales: Vec<u16>,
-    weights: Vec<Vec<i8>>,
+/// What a map's floor takes away on average, in steps.
+const FLOOR: f64 = 0.5;
+
+/// Activations: how integers stand for numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs {
+    /// The largest |x|.
+    pub limit: u32,
+    /// What x = 1 means.
+    pub unit: f64,
+    /// The mean square of the numbers.
+    pub square: f64,
 }
 
-impl Quantised {
-    /// Quantises a row-major matrix of `columns` columns so that `scale · Σ w·x` is the real product in steps
-    /// of 2^−`fraction(row)`, where one step of x is `unit`. `None` if a multiplier would exceed 16 bits.
+impl Inputs {
+    /// Units (states, pooled states) divided by 2^`shift`, rounded.
     #[must_use]
-    pub fn new(matrix: &[f32], columns: usize, unit: f64, fraction: impl Fn(usize) -> u32) -> Option<Self> {
-        let mut scales = Vec::new();
+    pub fn of_units(shift: u32) -> Self {
+        Self { limit: unit_limit(shift), unit: f64::from(shift).exp2() / 32_768.0, square: 0.25 }
+    }
+}
+
+/// Columns of a map whose activations are alike.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns<'w> {
+    /// \[R × `width`\], row-major.
+    pub weights: &'w [f32],
+    /// Columns.
+    pub width: usize,
+    /// Their activations.
+    pub inputs: Inputs,
+}
+
+impl<'w> Columns<'w> {
+    /// The columns of rows `first` to `last`.
+    #[must_use]
+    pub fn rows(&self, first: usize, last: usize) -> Self {
+        Self { weights: &self.weights[first * self.width..last * self.width], ..*self }
+    }
+
+    fn row(&self, row: usize) -> &'w [f32] {
+        &self.weights[row * self.width..][..self.width]
+    }
+}
+
+/// A map in integers.
+#[derive(Clone, Debug)]
+pub struct Map {
+    /// Padded.
+    columns: usize,
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Debug)]
+struct Row {
+    weights: Vec<i8>,
+    bias: i32,
+    scale: u16,
+}
+
+impl Map {
+    /// Quantises `bias + Σ W·x` over all `columns` so that a row's results are in steps of `unit(row)`.
+    ///
+    /// All columns of a row share its scale, chosen so that its largest product of weight and unit of x
+    /// takes the largest integer. `None` if a sum or a scale could leave its range or a result reach `most`.
+    #[must_use]
+    pub fn new(
+        columns: &[Columns<'_>],
+        bias: &[f64],
+        unit: impl Fn(usize) -> f64,
+        most: u32,
+    ) -> Option<Self> {
+        let rows = bias.iter().enumerate().map(|(row, &bias)| Row::new(columns, row, bias, unit(row), most));
+        let width = columns.iter().map(|part| padded(part.width, COLUMN_UNIT)).sum();
+        Some(Self { columns: width, rows: rows.collect::<Option<_>>()? })
+    }
+
+    /// Writes the groups of [`shared::matvec`], then zeros up to a multiple of 16 bytes.
+    pub fn write(&self, to: &mut Bytes) {
+        for group in self.rows.chunks(ROW_UNIT) {
+            let weight = |row: usize, column: usize| group.get(row).map_or(0, |row| row.weights[column]);
+            for eight in (0..self.columns).step_by(COLUMN_UNIT) {
+                for pair in [0, 2] {
+                    for column in eight..eight + COLUMN_UNIT {
+                        to.u16(lane(weight(pair, column), weight(pair + 1, column)));
+                    }
+                }
+            }
+            (0..ROW_UNIT).for_each(|row| to.i32(group.get(row).map_or(0, |row| row.bias)));
+            (0..ROW_UNIT).for_each(|row| to.u16(group.get(row).map_or(0, |row| row.scale)));
+        }
+        to.align(16);
+    }
+}
+
+impl Row {
+    fn new(columns: &[Columns<'_>], row: usize, bias: f64, unit: f64, most: u32) -> Option<Self> {
+        // What one step of a sum is worth in the results: scale / 2^SUM_SHIFT.
+        let per_scale = unit / f64::from(1 << SUM_SHIFT);
+        let scale = (step(columns, row) / per_scale).ceil().max(1.0);
+        let bias = (bias / unit + scale * FLOOR).round();
+        if scale > f64::from(SCALE_MAX) || bias.abs() >= f64::from(most) {
+            return None;
+        }
         let mut weights = Vec::new();
-        for (number, row) in matrix.chunks_exact(columns).enumerate() {
-            let steps = unit * f64::from(fraction(number)).exp2();
-            let largest = row.iter().fold(0.0f64, |largest, &w| largest.max(f64::from(w).abs()));
-            let scale = (largest / WEIGHT_MAX * steps).ceil().max(1.0);
-            if scale > f64::from(u16::MAX) {
+        let mut reach = 0u64;
+        for part in columns {
+            let start = weights.len();
+            let real = part.inputs.unit / (scale * per_scale);
+            weights.extend(part.row(row).iter().map(|&w| (f64::from(w) * real).round() as i8));
+            let sum: u64 = weights[start..].iter().map(|w: &i8| u64::from(w.unsigned_abs())).sum();
+            reach += sum * u64::from(part.inputs.limit);
+            weights.resize(start + padded(part.width, COLUMN_UNIT), 0);
+        }
+        let row = Self { weights, bias: bias as i32, scale: scale as u16 };
+        let fits = reach < u64::from(SUM_LIMIT) && result_limit(reach as u32, row.bias, row.scale) < most;
+        fits.then_some(row)
+    }
+}
+
+/// What a step of a row's sum has to be worth.
+fn step(columns: &[Columns<'_>], row: usize) -> f64 {
+    let largest = |part: &Columns<'_>| {
+        let largest = part.row(row).iter().fold(0.0f32, |largest, w| largest.max(w.abs()));
+        f64::from(largest) * part.inputs.unit
+    };
+    columns.iter().map(largest).fold(0.0, f64::max) / WEIGHT_MAX
+}
+
+/// What is needed of a row's part to estimate its noise under any unit.
+struct Statistics {
+    largest: f64,
+    sum: f64,
+    squares: f64,
+    width: f64,
+}
+
+/// The expected noise of maps, for the choice of their inputs' units.
+pub struct Noise {
+    /// Per row, per part: which inputs it has, and its statistics.
+    rows: Vec<Vec<(usize, Statistics)>>,
+}
+
+impl Noise {
+    /// Of maps whose parts are (weights, width, number of the inputs).
+    #[must_use]
+    pub fn new(maps: &[Vec<(&[f32], usize, usize)>]) -> Self {
+        let mut rows = Vec::new();
+        for parts in maps {
+            let height = parts.first().map_or(0, |(weights, width, _)| weights.len() / width);
+            rows.extend((0..height).map(|row| {
+                let of = |&(weights, width, inputs): &(&[f32], usize, usize)| {
+                    (inputs, Statistics::new(&weights[row * width..][..width]))
+                };
+                parts.iter().map(of).collect()
+            }));
+        }
+        Self { rows }
+    }
+
+    /// The sum of the rows' variances; `None` if a sum would leave its range.
+    #[must_use]
+    pub fn variance(&self, inputs: &[Inputs]) -> Option<f64> {
+        let mut total = 0.0;
+        for row in &self.rows {
+            let part = |(at, part): &(usize, Statistics)| part.largest * inputs[*at].unit;
+            let step = (row.iter().map(part).fold(0.0, f64::max) / WEIGHT_MAX).max(f64::MIN_POSITIVE);
+            let mut reach = 0.0;
+            let mut variance = (step * f64::from(1 << SUM_SHIFT)).powi(2);
+            for (at, part) in row {
+                let Inputs { limit, unit, square, .. } = inputs[*at];
+                reach += part.sum * unit / step * f64::from(limit);
+                variance += part.width * square * (step / unit).powi(2) + part.squares * unit * unit;
+            }
+            if reach >= f64::from(SUM_LIMIT) {
                 return None;
             }
-            let real = scale / steps;
-            scales.push(scale as u16);
-            weights.push(row.iter().map(|&w| (f64::from(w) / real).round() as i8).collect());
+            total += variance / 12.0;
         }
-        Some(Self { columns, scales, weights })
+        Some(total)
     }
+}
 
-    /// Rows.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.weights.len()
-    }
-
-    /// Whether every block of every row keeps [`BLOCK_LIMIT`] while |x| ≤ `limit`.
-    #[must_use]
-    pub fn fits_blocks(&self, limit: u32) -> bool {
-        self.weights.iter().flat_map(|row| row.chunks(BLOCK)).all(|block| {
-            let sum: u64 = block.iter().map(|w| u64::from(w.unsigned_abs())).sum();
-            sum * u64::from(limit) < u64::from(BLOCK_LIMIT)
-        })
-    }
-
-    /// The largest |scale · Σ w·x| of a row while |x| ≤ `limit`.
-    #[must_use]
-    pub fn reach(&self, row: usize, limit: u32) -> u64 {
-        let sum: u64 = self.weights[row].iter().map(|w| u64::from(w.unsigned_abs())).sum();
-        sum * u64::from(limit) * u64::from(self.scales[row])
-    }
-
-    /// Writes the multipliers, padded to [`ROW_UNIT`].
-    pub fn write_scales(&self, to: &mut Bytes) {
-        for row in 0..padded(self.rows(), ROW_UNIT) {
-            to.u16(self.scales.get(row).copied().unwrap_or(0));
-        }
-    }
-
-    /// Writes the lanes, padded.
-    pub fn write_lanes(&self, to: &mut Bytes) {
-        for pair in self.weights.chunks(ROW_UNIT) {
-            for column in 0..padded(self.columns, COLUMN_UNIT) {
-                let weight = |row: usize| pair.get(row).and_then(|row| row.get(column)).copied().unwrap_or(0);
-                to.u16(lane(weight(0), weight(1)));
-            }
+impl Statistics {
+    fn new(row: &[f32]) -> Self {
+        let weights = row.iter().map(|&w| f64::from(w).abs());
+        Self {
+            largest: weights.clone().fold(0.0, f64::max),
+            sum: weights.clone().sum(),
+            squares: weights.map(|w| w * w).sum(),
+            width: row.len() as f64,
         }
     }
 }
 
-/// The largest |x| of a unit vector (states, pooled states) after a shift, and the worth of its step.
-#[must_use]
-pub fn shifted_units(shift: u32) -> (u32, f64) {
-    (unit_limit(shift), f64::from(shift).exp2() / 32_768.0)
-}
-
-/// The smallest shift of 0 to 14 at which `matrix` keeps its block bound, given the limit and unit of each shift.
-#[must_use]
-pub fn smallest_shift(matrix: &[f32], columns: usize, of: impl Fn(u32) -> (u32, f64)) -> Option<u32> {
-    // Rows use their full range at any scale, so a fine scale tells whether the blocks fit.
-    (0..=14).find(|&shift| {
-        let (limit, unit) = of(shift);
-        (10..=30)
-            .rev()
-            .find_map(|fraction| Quantised::new(matrix, columns, unit, |_| fraction))
-            .is_some_and(|q| q.fits_blocks(limit))
-    })
-}
-
-/// Biases in steps of 2^−`fraction(row)`; `None` if one exceeds an i32.
-#[must_use]
-pub fn quantise_bias(bias: &[f64], fraction: impl Fn(usize) -> u32) -> Option<Vec<i32>> {
-    bias.iter()
-        .enumerate()
-        .map(|(row, &bias)| {
-            let scaled = (bias * f64::from(fraction(row)).exp2()).round();
-            (scaled.abs() < f64::from(i32::MAX)).then_some(scaled as i32)
-        })
-        .collect()
-}
-
-/// Writes biases, padded to [`ROW_UNIT`].
-pub fn write_bias(bias: &[i32], to: &mut Bytes) {
-    for row in 0..padded(bias.len(), ROW_UNIT) {
-        to.i32(bias.get(row).copied().unwrap_or(0));
-    }
-}
+/// The shifts that a blob can name.
+pub const SHIFTS: std::ops::RangeInclusive<u32> = 0..=14;

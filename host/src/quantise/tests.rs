@@ -209,9 +209,9 @@ fn a_resealed_blob_never_panics() {
 fn a_newer_version_says_so() {
     let good = blob(&random_weights(&config(Cell::Rnn, 1, Pooling::Last, 0), 1), EmbeddingBits::Eight);
     let mut bytes = good.to_vec();
-    bytes[8] = 2;
-    let error = Model::open(&AlignedBytes::new(&bytes)).expect_err("version 2");
-    assert_eq!(error.to_string(), "format version unknown to this reader: found 2, expected 1");
+    bytes[8] = 3;
+    let error = Model::open(&AlignedBytes::new(&bytes)).expect_err("version 3");
+    assert_eq!(error.to_string(), "format version unknown to this reader: found 3, expected 2");
 }
 
 #[test]

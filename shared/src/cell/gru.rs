@@ -11,12 +11,13 @@
 //! Sums of n are made for tanh(x) = 2·σ(2x) − 1: those of the input twice, those of the state four
 //! times as large as a gate's, so that a product with r in steps of 2⁻¹⁵, divided by 2¹⁶, adds to them.
 
+use super::SUM_FRACTION;
 use crate::activation::Curve;
 use crate::fixed::{half_step, scale};
 
 /// `units` \[H\] from `sums` \[4H\]: r, z, n of the input, n of the state; `sums` is overwritten.
-pub fn update(fraction: u32, hidden: usize, sums: &mut [i32], units: &mut [i16]) {
-    let curve = Curve::new(fraction);
+pub fn update(hidden: usize, sums: &mut [i32], units: &mut [i16]) {
+    let curve = const { Curve::new(SUM_FRACTION) };
     let (r, rest) = sums.split_at_mut_checked(hidden).unwrap_or_default();
     let (z, rest) = rest.split_at_mut_checked(hidden).unwrap_or_default();
     let (n, state) = rest.split_at_mut_checked(hidden).unwrap_or_default();

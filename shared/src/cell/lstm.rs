@@ -8,12 +8,13 @@
 //!
 //! Sums of g are made for tanh(x) = 2·σ(2x) − 1: twice as large as a gate's.
 
+use super::SUM_FRACTION;
 use crate::activation::Curve;
 use crate::fixed::{half_step, saturate};
 
 /// `units` \[2H\], h then c, from `sums` \[4H\]: i, f, g, o; c is in steps of 2^(`format` − 15).
-pub fn update(fraction: u32, hidden: usize, format: u32, sums: &[i32], units: &mut [i16]) {
-    let curve = Curve::new(fraction);
+pub fn update(hidden: usize, format: u32, sums: &[i32], units: &mut [i16]) {
+    let curve = const { Curve::new(SUM_FRACTION) };
     // 2c, whose steps are twice as large.
     let of_cell = Curve::new(14u32.wrapping_sub(format));
     let (h, c) = units.split_at_mut_checked(hidden).unwrap_or_default();

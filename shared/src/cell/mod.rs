@@ -8,27 +8,27 @@
 //! | [`gru`] | 3 | r, z, n | 4H: r, z, n of the input, n of the state | h |
 //! | [`lstm`] | 4 | i, f, g, o | 4H | h, c |
 //!
-//! A step makes `sums = bias + W·x + U·h` in i32, then the cell turns them into the next state.
-//! `x` comes scaled from the [embedding](crate::embedding), or as round(h / 2^`input shift`) from
-//! the layer below; the layer's own state enters as round(h / 2^`state shift`). Sums are in steps
-//! of 2^−(12 + `shift`); those that enter tanh are made as much larger as the cell's page says.
+//! `x` comes scaled from the [embedding](crate::embedding), or as round(h / 2^`input shift`) from the
+//! layer below; the layer's own state enters as round(h / 2^`state shift`). Both lie side by side, each
+//! padded to eights, so that one [affine map](crate::matvec) makes the sums that take both: all of
+//! them, but for GRU, whose n keeps apart what input and state give. The cell turns the sums into the
+//! next state; they are in steps of 2^−[`SUM_FRACTION`], those that enter tanh made as much larger as
+//! the cell's page says.
 //!
 //! # Section
 //!
 //! | bytes | content |
 //! |---|---|
 //! | 1 | cell: 1 rnn, 2 gru, 3 lstm |
-//! | 1 | shift, 0 to 23 |
+//! | 1 | 0 |
 //! | 1 | input shift, 0 to 14; 0 for the first layer |
 //! | 1 | state shift, 0 to 14 |
 //! | 2 | E, u16 |
 //! | 2 | H, u16 |
 //! | 1 | lstm: c is in steps of 2^(this − 15), 0 to 4; otherwise 0 |
 //! | 7 | 0 |
-//! | 4·S | biases, i32, S = sums padded to 2 |
-//! | 2·R | multipliers of W, u16, R = G·H padded to 2 |
-//! | 2·R | multipliers of U, u16 |
-//! | … | padded to 16; W as R/2 × E [lanes](crate::matvec), padded to 16; U as R/2 × H lanes, padded to 16 |
+//! | … | [affine map](crate::matvec) of \[W U\], G·H rows (GRU: the 2H of r and z), padded to 16 |
+//! | … | GRU: maps of W_n and of U_n, H rows each, each padded to 16 |
 
 pub mod gru;
 pub mod lstm;
@@ -36,12 +36,11 @@ pub mod rnn;
 
 use crate::blob::{Error, Part};
 use crate::fixed::{round_shift, unit_limit};
-use crate::head::prove;
-use crate::matvec::{COLUMN_UNIT, Matrix, ROW_UNIT, padded};
-use crate::vector::{copy, fill};
+use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, halves, padded};
+use crate::vector::fill;
 
-/// Fractional bits of a gate's sums, `shift` aside.
-const FRACTION: u32 = 12;
+/// Fractional bits of a gate's sums.
+pub const SUM_FRACTION: u32 = 18;
 
 /// The recurrent cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,13 +109,13 @@ pub struct Layer<'a> {
     cell: Cell,
     inputs: usize,
     hidden: usize,
-    shift: u32,
     input_shift: u32,
     state_shift: u32,
     cell_format: u32,
-    bias: &'a [i32],
-    input: Matrix<'a>,
-    state: Matrix<'a>,
+    /// The sums of input and state.
+    both: Affine<'a>,
+    /// GRU: what input and state give to n.
+    apart: Option<[Affine<'a>; 2]>,
 }
 
 impl<'a> Layer<'a> {
@@ -129,50 +128,47 @@ impl<'a> Layer<'a> {
     pub fn open(section: &'a [u8], limit: Option<u32>) -> Result<Self, Error> {
         const NAME: &str = "layer";
         let mut part = Part::new(section, NAME);
-        let [code, shift, input_shift, state_shift] = part.bytes4()?;
+        let [code, zero, input_shift, state_shift] = part.bytes4()?;
         let [inputs, hidden] = part.u16_pair()?;
         let [cell_format, zeros @ ..] = part.bytes4()?;
         let reserved = part.u32()?;
-        part.expect(zeros == [0; 3] && reserved == 0, reserved, 0)?;
+        part.expect(zero == 0 && zeros == [0; 3] && reserved == 0, reserved, 0)?;
         let cell = Cell::from_code(code).ok_or(Error::Content(NAME, code.into(), Cell::Lstm as u32))?;
         part.expect((1..=1024).contains(&inputs), inputs as u32, 1024)?;
         part.expect((1..=1024).contains(&hidden), hidden as u32, 1024)?;
-        part.expect(shift <= 23, shift.into(), 23)?;
         part.expect(input_shift <= 14 && state_shift <= 14, input_shift.max(state_shift).into(), 14)?;
         part.expect(cell_format <= 4, cell_format.into(), 4)?;
-        let rows = padded(cell.gates() * hidden, ROW_UNIT);
+        let (input_shift, state_shift) = (input_shift.into(), state_shift.into());
+        let limits = [limit.unwrap_or_else(|| unit_limit(input_shift)), unit_limit(state_shift)];
         let (width, depth) = (padded(inputs, COLUMN_UNIT), padded(hidden, COLUMN_UNIT));
-        let bias = part.words(padded(cell.sums() * hidden, ROW_UNIT))?;
-        let input_scales = part.words(rows)?;
-        let state_scales = part.words(rows)?;
-        part.align16()?;
-        let input_lanes = part.words(rows / ROW_UNIT * width)?;
-        part.align16()?;
-        let state_lanes = part.words(rows / ROW_UNIT * depth)?;
-        part.align16()?;
+        let mut map = |first: usize, rows: usize, columns: usize, split: usize| {
+            let map = part.words(halves(rows, columns))?;
+            part.align16()?;
+            let map = Affine::new(columns, map).ok_or(Error::Content(NAME, rows as u32, columns as u32))?;
+            // Sums that enter the GRU's n are added once more.
+            let most = if first == 0 { 1 << 31 } else { 1 << 30 };
+            match map.prove(split, limits, most) {
+                Ok(()) => Ok(map),
+                Err(row) => Err(Error::Overflow(NAME, (first + row) as u32)),
+            }
+        };
+        let apart = cell == Cell::Gru;
+        let both = map(0, (cell.gates() - usize::from(apart)) * hidden, width + depth, width)?;
+        let apart = match apart {
+            false => None,
+            true => Some([map(2 * hidden, hidden, width, width)?, map(3 * hidden, hidden, depth, 0)?]),
+        };
         part.end()?;
-        let malformed = Error::Content(NAME, rows as u32, 2);
-        let layer = Self {
+        Ok(Self {
             cell,
             inputs,
             hidden,
-            shift: shift.into(),
-            input_shift: input_shift.into(),
-            state_shift: state_shift.into(),
+            input_shift,
+            state_shift,
             cell_format: cell_format.into(),
-            bias,
-            input: Matrix::new(width, input_scales, input_lanes).ok_or(malformed)?,
-            state: Matrix::new(depth, state_scales, state_lanes).ok_or(malformed)?,
-        };
-        let limit = limit.unwrap_or(unit_limit(layer.input_shift));
-        let state_limit = unit_limit(layer.state_shift);
-        let matrices = layer.state_blocks().map(|(matrix, first)| (matrix, first, state_limit));
-        let [first, second] = matrices;
-        // Sums that enter the GRU's n are added once more.
-        let added = 2 * hidden..if cell == Cell::Gru { 4 * hidden } else { 0 };
-        let most = |row| if added.contains(&row) { 1 << 30 } else { 1 << 31 };
-        prove(NAME, bias, [(layer.input, 0, limit), first, second], most)?;
-        Ok(layer)
+            both,
+            apart,
+        })
     }
 
     /// The cell.
@@ -201,8 +197,10 @@ impl<'a> Layer<'a> {
 
     /// The entries that [`Self::step`] needs in `x` and `y`.
     #[must_use]
-    pub fn scratch(&self) -> (usize, usize) {
-        (padded(self.inputs.max(self.hidden), COLUMN_UNIT), self.bias.len() + ROW_UNIT)
+    pub const fn scratch(&self) -> (usize, usize) {
+        // Padding rows behind a map lie where the next one writes.
+        let above = (self.cell.sums() - 1) * self.hidden;
+        (self.both.columns(), above + padded(self.hidden, ROW_UNIT))
     }
 
     /// Multiply-accumulates of a step, padding not counted.
@@ -211,38 +209,29 @@ impl<'a> Layer<'a> {
         self.cell.gates() * self.hidden * (self.inputs + self.hidden)
     }
 
-    /// Where the rows of U add to the sums: GRU keeps what the state gives to n apart.
-    fn state_blocks(&self) -> [(Matrix<'a>, usize); 2] {
-        match self.cell {
-            Cell::Gru => [
-                (self.state.slice(0, 2 * self.hidden), 0),
-                (self.state.slice(2 * self.hidden, self.hidden), 3 * self.hidden),
-            ],
-            Cell::Rnn | Cell::Lstm => [(self.state, 0), (self.state.slice(0, 0), 0)],
-        }
-    }
-
     /// Prepares `x` for this layer, the second or a higher one, from the state of the one below.
     pub fn take_input(&self, below: &[i16], x: &mut [i16]) {
         let below = below.get(..self.inputs).unwrap_or(&[]);
         fill(x, below, |unit| round_shift(unit.into(), self.input_shift) as i16);
     }
 
-    /// One word: `x` holds the input, padded, and is overwritten; `y` is scratch; `units` is the
-    /// state, h and, for LSTM, c behind it.
+    /// One word: `x` starts with the input, padded, and is used behind it; `y` is scratch; `units` is
+    /// the state, h and, for LSTM, c behind it.
     pub fn step(&self, x: &mut [i16], y: &mut [i32], units: &mut [i16]) {
-        copy(y, self.bias);
-        self.input.accumulate(x, y);
+        let width = padded(self.inputs, COLUMN_UNIT);
         let hidden = units.get(..self.hidden).unwrap_or(&[]);
-        fill(x, hidden, |unit| round_shift(unit.into(), self.state_shift) as i16);
-        for (matrix, first) in self.state_blocks() {
-            matrix.accumulate(x, y.get_mut(first..).unwrap_or(&mut []));
+        let state = x.get_mut(width..).unwrap_or(&mut []);
+        fill(state, hidden, |unit| round_shift(unit.into(), self.state_shift) as i16);
+        self.both.apply(x, y);
+        if let Some([of_input, of_state]) = &self.apart {
+            of_input.apply(x, y.get_mut(2 * self.hidden..).unwrap_or(&mut []));
+            let state = x.get(width..).unwrap_or(&[]);
+            of_state.apply(state, y.get_mut(3 * self.hidden..).unwrap_or(&mut []));
         }
-        let fraction = FRACTION + self.shift;
         match self.cell {
-            Cell::Rnn => rnn::update(fraction, y, units),
-            Cell::Gru => gru::update(fraction, self.hidden, y, units),
-            Cell::Lstm => lstm::update(fraction, self.hidden, self.cell_format, y, units),
+            Cell::Rnn => rnn::update(y, units),
+            Cell::Gru => gru::update(self.hidden, y, units),
+            Cell::Lstm => lstm::update(self.hidden, self.cell_format, y, units),
         }
     }
 }

@@ -1,10 +1,37 @@
-//! Matrix times vector, the work of a step: the definition, and the kernel of the core at hand.
+//! Affine maps, the work of a step: the definition, and the kernel of the core at hand.
 //!
-//! A [`Matrix`] is R×C weights of i8 (−127..=127) with one multiplier per row. Two rows share a
-//! 16-bit lane: row 2p in the high byte as signed, row 2p + 1 in the low byte as weight + 128, so
-//! pair p is C lanes `w[2p][c]·256 + w[2p+1][c] + 128`. Rows are padded to [`ROW_UNIT`], columns to
-//! [`COLUMN_UNIT`], with weights of zero. The layout serves every core: multiplying a lane by an
-//! activation does two products at once, and bytes can be read one by one.
+//! An [`Affine`] map of R×C weights of i8 (−127..=127) makes
+//!
+//! ```text
+//! sum[r] = Σ_c w[r][c] · x[c]
+//! y[r]   = bias[r] + scale[r] · ⌊sum[r] / 256⌋
+//! ```
+//!
+//! What the floor takes away on average is in the biases since the export.
+//!
+//! # Layout
+//!
+//! Weights lie in the order in which the kernels read them; one layout serves every core. Rows are
+//! padded to [`ROW_UNIT`] and columns to [`COLUMN_UNIT`] with weights of zero. Rows 2p and 2p + 1 are
+//! a pair and share 16-bit lanes `256·w[2p][c] + w[2p+1][c]`: multiplying a lane by an activation
+//! does two products at once. Each group of four rows is
+//!
+//! | bytes | content |
+//! |---|---|
+//! | C/8 × 32 | for each eight columns, 8 lanes of the first pair, then 8 lanes of the second |
+//! | 16 | 4 biases, i32 |
+//! | 8 | 4 scales, u16, 32,767 at most |
+//!
+//! # Why two rows in a lane are exact
+//!
+//! Over a row, `lane · x` sums to 256·high + low and the lane's low byte times x, with its sign, to
+//! low. Their difference is 256·high, which fits 32 bits since |Σ w·x| < [`SUM_LIMIT`] = 2²³;
+//! whatever else wraps, wraps in both.
+//!
+//! # Overflow
+//!
+//! [`Affine::prove`] shows, when a blob is opened, that Σ |w|·|x| < 2²³ for every row, so that
+//! |⌊sum / 256⌋| ≤ 2¹⁵ and its product with a scale is below 2³⁰, and that y stays in an i32.
 
 #[cfg(not(kernel = "portable"))]
 #[allow(unsafe_code)]
@@ -25,27 +52,31 @@ pub const fn saturate9(value: i32) -> i32 {
     if value.wrapping_add(256).cast_unsigned() < 512 { value } else { (value >> 31) ^ 255 }
 }
 
-/// Rows come in pairs.
-pub const ROW_UNIT: usize = 2;
+/// Rows come in groups of two pairs.
+pub const ROW_UNIT: usize = 4;
 
 /// Columns come in eights: a vector register of Helium, four words of the others.
 pub const COLUMN_UNIT: usize = 8;
 
-/// Kernels may sum this many columns in a register that holds 256·Σw·x: [`BLOCK_LIMIT`].
-pub const BLOCK: usize = 64;
+/// Σ |w|·|x| of a row stays below this.
+pub const SUM_LIMIT: u32 = 1 << 23;
 
-/// Over any [`BLOCK`] columns of a row, Σ|w|·|x| stays below this.
-pub const BLOCK_LIMIT: u32 = 1 << 23;
+/// The largest scale.
+pub const SCALE_MAX: u16 = i16::MAX as u16;
 
-/// A quantised matrix, borrowed from the blob.
+/// A sum enters its product with the scale divided by 2 to this power.
+pub const SUM_SHIFT: u32 = 8;
+
+/// The u16 behind the lanes of a group: 4 biases and 4 scales.
+const TAIL: usize = 12;
+
+/// A quantised affine map, borrowed from the blob.
 #[derive(Clone, Copy, Debug)]
-pub struct Matrix<'a> {
+pub struct Affine<'a> {
     /// C, padded to [`COLUMN_UNIT`].
     columns: usize,
-    /// \[R\] multipliers, rows padded to [`ROW_UNIT`].
-    scales: &'a [u16],
-    /// \[R/2 × C\] lanes.
-    lanes: &'a [u16],
+    /// \[R/4\] groups of 2C lanes and [`TAIL`].
+    groups: &'a [u16],
 }
 
 /// `size` rounded up to a multiple of `unit`.
@@ -54,21 +85,29 @@ pub const fn padded(size: usize, unit: usize) -> usize {
     size.div_ceil(unit) * unit
 }
 
-impl<'a> Matrix<'a> {
-    /// A matrix of `scales.len()` rows; `None` if the lengths do not fit each other.
+/// The u16 that a map of `rows` and `columns` takes.
+#[must_use]
+pub const fn halves(rows: usize, columns: usize) -> usize {
+    rows.div_ceil(ROW_UNIT) * group_halves(padded(columns, COLUMN_UNIT))
+}
+
+const fn group_halves(columns: usize) -> usize {
+    2 * columns + TAIL
+}
+
+impl<'a> Affine<'a> {
+    /// A map of `columns`, which are padded, from its groups; `None` if the length does not fit.
     #[must_use]
-    pub fn new(columns: usize, scales: &'a [u16], lanes: &'a [u16]) -> Option<Self> {
-        let fits = scales.len().is_multiple_of(ROW_UNIT)
-            && columns.is_multiple_of(COLUMN_UNIT)
-            && columns > 0
-            && lanes.len() == scales.len() / ROW_UNIT * columns;
-        fits.then_some(Self { columns, scales, lanes })
+    pub fn new(columns: usize, groups: &'a [u16]) -> Option<Self> {
+        let columns = padded(columns, COLUMN_UNIT);
+        (columns > 0 && groups.len().is_multiple_of(group_halves(columns)))
+            .then_some(Self { columns, groups })
     }
 
     /// Rows, padding included.
     #[must_use]
     pub const fn rows(&self) -> usize {
-        self.scales.len()
+        self.groups.len() / group_halves(self.columns) * ROW_UNIT
     }
 
     /// Columns, padding included.
@@ -77,73 +116,108 @@ impl<'a> Matrix<'a> {
         self.columns
     }
 
-    /// The rows from `first` (an even number) on, `count` of them rounded up to pairs.
-    #[must_use]
-    pub fn slice(&self, first: usize, count: usize) -> Self {
-        let last = first + padded(count, ROW_UNIT);
-        let lane = |row: usize| row / ROW_UNIT * self.columns;
-        Self {
-            columns: self.columns,
-            scales: self.scales.get(first..last).unwrap_or(&[]),
-            lanes: self.lanes.get(lane(first)..lane(last)).unwrap_or(&[]),
-        }
+    fn groups(&self) -> impl Iterator<Item = Group<'a>> {
+        let columns = self.columns;
+        self.groups.chunks_exact(group_halves(columns)).filter_map(move |group| {
+            let (lanes, tail) = group.split_at_checked(2 * columns)?;
+            Some(Group { lanes: lanes.as_chunks().0, tail: tail.first_chunk()? })
+        })
     }
 
-    /// `y[r] += scale[r] · Σ_c w[r][c] · x[c]`, for as many rows as both `y` and the matrix have.
+    /// `y[r] = bias[r] + scale[r] · ⌊Σ_c w[r][c] · x[c] / 256⌋`, for as many rows, padding included,
+    /// as both `y` and the map have.
     ///
-    /// `x` has [`Self::columns`] entries, zero where padded. That nothing overflows is proven by
-    /// [`Self::worst_case`] when the blob is opened.
+    /// `x` has [`Self::columns`] entries, zero where padded, of magnitudes for which
+    /// [`Self::prove`] was asked.
     #[inline]
-    pub fn accumulate(&self, x: &[i16], y: &mut [i32]) {
+    pub fn apply(&self, x: &[i16], y: &mut [i32]) {
         #[cfg(kernel = "portable")]
         portable(self, x, y);
         #[cfg(not(kernel = "portable"))]
-        assembly::accumulate(self, x, y);
+        assembly::apply(self, x, y);
     }
 
-    /// `(scale · Σ|w|·limit, whether every block keeps BLOCK_LIMIT)` of a row, given |x| ≤ `limit`.
+    /// Proves that nothing overflows while |x[c]| is at most `limits[0]` for `c < split` and
+    /// `limits[1]` from there on, and that |y| stays below `most`, which is 2³¹ at most.
     ///
-    /// A row that the matrix does not have reaches 0.
-    #[must_use]
-    pub fn worst_case(&self, row: usize, limit: u32) -> (u64, bool) {
-        let start = row / ROW_UNIT * self.columns;
-        let lanes = self.lanes.get(start..start + self.columns).unwrap_or(&[]);
-        let mut total = 0u64;
-        let mut safe = true;
-        for block in lanes.chunks(BLOCK) {
-            let sum: u32 = block.iter().map(|&lane| weight(lane, row).unsigned_abs()).sum();
-            let reach = u64::from(sum) * u64::from(limit);
-            safe &= reach < u64::from(BLOCK_LIMIT);
-            total += reach;
+    /// # Errors
+    /// The first row that could overflow.
+    pub fn prove(&self, split: usize, limits: [u32; 2], most: u32) -> Result<(), usize> {
+        for (number, group) in self.groups().enumerate() {
+            for row in 0..ROW_UNIT {
+                let mut reach = 0u32;
+                for (eight, lanes) in group.lanes.iter().enumerate() {
+                    let limit = u64::from(if eight * COLUMN_UNIT < split { limits[0] } else { limits[1] });
+                    let pair = lanes.iter().skip(row / 2 * COLUMN_UNIT).take(COLUMN_UNIT);
+                    let sum: u32 = pair.map(|&lane| weight(lane, row).unsigned_abs()).sum();
+                    let sum = u64::from(reach) + u64::from(sum) * limit;
+                    reach = sum.min(SUM_LIMIT.into()) as u32;
+                }
+                let scale = group.scale(row);
+                if reach >= SUM_LIMIT
+                    || scale > SCALE_MAX
+                    || result_limit(reach, group.bias(row), scale) >= most
+                {
+                    return Err(number * ROW_UNIT + row);
+                }
+            }
         }
-        (total * u64::from(self.scales.get(row).copied().unwrap_or(0)), safe)
+        Ok(())
     }
+}
+
+/// Four rows.
+struct Group<'a> {
+    /// \[C/8\] eights of the first pair, then of the second.
+    lanes: &'a [[u16; 2 * COLUMN_UNIT]],
+    tail: &'a [u16; TAIL],
+}
+
+impl Group<'_> {
+    fn bias(&self, row: usize) -> i32 {
+        let half = |at: usize| u32::from(self.tail.get(at).copied().unwrap_or(0));
+        (half(2 * row) | half(2 * row + 1) << 16) as i32
+    }
+
+    fn scale(&self, row: usize) -> u16 {
+        self.tail.get(2 * ROW_UNIT + row).copied().unwrap_or(0)
+    }
+}
+
+/// What |y| cannot exceed while |sum| ≤ `reach` < [`SUM_LIMIT`] and `scale` ≤ [`SCALE_MAX`].
+#[must_use]
+pub const fn result_limit(reach: u32, bias: i32, scale: u16) -> u32 {
+    bias.unsigned_abs() + ((reach >> SUM_SHIFT) + 1) * scale as u32
 }
 
 /// The lane of weight `high` of an even row and `low` of the odd row after it.
 #[must_use]
 pub const fn lane(high: i8, low: i8) -> u16 {
-    u16::from_le_bytes([(low as u8).wrapping_add(128), high as u8])
+    (high as i16 * 256 + low as i16) as u16
 }
 
 /// The weight of `row` in its pair's lane.
 #[inline(always)]
 #[must_use]
 pub const fn weight(lane: u16, row: usize) -> i32 {
-    if row.is_multiple_of(2) { lane as i16 as i32 >> 8 } else { (lane & 0xFF) as i32 - 128 }
+    let low = lane as i8 as i32;
+    if row.is_multiple_of(2) { (lane as i16 as i32 - low) >> 8 } else { low }
 }
 
 /// The definition. Every other kernel gives the same integers.
-pub fn portable(matrix: &Matrix<'_>, x: &[i16], y: &mut [i32]) {
-    let pairs = matrix.lanes.chunks_exact(matrix.columns.max(1));
-    for ((lanes, scales), y) in pairs.zip(matrix.scales.chunks_exact(2)).zip(y.chunks_mut(2)) {
-        let (mut high, mut low) = (0i32, 0i32);
-        for (&lane, &x) in lanes.iter().zip(x) {
-            high = high.wrapping_add(weight(lane, 0) * i32::from(x));
-            low = low.wrapping_add(weight(lane, 1) * i32::from(x));
+pub fn portable(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
+    for (group, y) in map.groups().zip(y.chunks_mut(ROW_UNIT)) {
+        let mut sums = [0i32; ROW_UNIT];
+        for (lanes, x) in group.lanes.iter().zip(x.as_chunks::<COLUMN_UNIT>().0) {
+            for (row, sum) in sums.iter_mut().enumerate() {
+                for (&lane, &x) in lanes.iter().skip(row / 2 * COLUMN_UNIT).zip(x) {
+                    *sum = sum.wrapping_add(weight(lane, row).wrapping_mul(x.into()));
+                }
+            }
         }
-        for ((y, sum), &scale) in y.iter_mut().zip([high, low]).zip(scales) {
-            *y = y.wrapping_add(sum.wrapping_mul(i32::from(scale)));
+        for (row, (y, sum)) in y.iter_mut().zip(sums).enumerate() {
+            let scaled = (sum >> SUM_SHIFT).wrapping_mul(group.scale(row).into());
+            *y = group.bias(row).wrapping_add(scaled);
         }
     }
 }
@@ -158,45 +232,103 @@ mod tests {
         for high in -127..=127 {
             for low in -127..=127 {
                 let lane = lane(high, low);
-                assert_eq!(lane as i16, i16::from(high) * 256 + i16::from(low) + 128);
+                assert_eq!(lane as i16, i16::from(high) * 256 + i16::from(low));
                 assert_eq!((weight(lane, 0), weight(lane, 1)), (i32::from(high), i32::from(low)));
             }
         }
     }
 
+    /// What a map is made of.
+    struct Plain {
+        weights: Vec<Vec<i8>>,
+        bias: Vec<i32>,
+        scales: Vec<u16>,
+    }
+
+    fn packed(plain: &Plain, columns: usize) -> Vec<u16> {
+        let mut halves = Vec::new();
+        for (group, first) in plain.weights.chunks(4).zip((0..).step_by(4)) {
+            for eight in (0..columns).step_by(8) {
+                for pair in group.chunks(2) {
+                    halves.extend((eight..eight + 8).map(|c| lane(pair[0][c], pair[1][c])));
+                }
+            }
+            for bias in &plain.bias[first..first + 4] {
+                halves.extend([*bias as u16, (*bias >> 16) as u16]);
+            }
+            halves.extend(&plain.scales[first..first + 4]);
+        }
+        halves
+    }
+
     proptest! {
         #[test]
-        fn a_product_is_the_sum_of_its_terms(
-            pairs in 1usize..6, eights in 1usize..20, seed in any::<u64>(), extra in 0usize..3,
+        fn a_map_is_what_it_says(
+            groups in 1usize..5, eights in 1usize..20, seed in any::<u64>(), short in 0usize..4,
         ) {
-            let (rows, columns) = (pairs * 2, eights * 8);
+            let (rows, columns) = (groups * 4, eights * 8);
             let mut random = seed;
             let mut next = |range: i32| {
                 random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (random >> 33) as i32 % (2 * range + 1) - range
+                ((random >> 33) % (2 * range as u64 + 1)) as i32 - range
             };
-            let weights: Vec<Vec<i8>> = (0..rows).map(|_| (0..columns).map(|_| next(127) as i8).collect()).collect();
-            let x: Vec<i16> = (0..columns).map(|_| next(1024) as i16).collect();
-            let scales: Vec<u16> = (0..rows).map(|_| next(100).unsigned_abs() as u16).collect();
-            let lanes: Vec<u16> = weights.chunks(2).flat_map(|pair| {
-                (0..columns).map(|c| lane(pair[0][c], pair[1][c])).collect::<Vec<_>>()
+            // Even where all weights are 127 and all x at their limit, the sums are below 2²³.
+            let limit = (i32::try_from(SUM_LIMIT).expect("small") - 1) / (127 * columns as i32);
+            let plain = Plain {
+                weights: (0..rows).map(|_| (0..columns).map(|_| next(127) as i8).collect()).collect(),
+                bias: (0..rows).map(|_| next((1 << 30) - 1)).collect(),
+                scales: (0..rows).map(|_| next(32_767).unsigned_abs() as u16).collect(),
+            };
+            let x: Vec<i16> = (0..columns).map(|_| next(limit) as i16).collect();
+            let words = packed(&plain, columns);
+            prop_assert_eq!(words.len(), halves(rows - 1, columns - 7));
+            let map = Affine::new(columns - 7, &words).expect("lengths fit");
+            prop_assert_eq!((map.rows(), map.columns()), (rows, columns));
+            let mut y = vec![5; rows - short];
+            map.apply(&x, &mut y);
+            let sums: Vec<i32> = plain.weights.iter().map(|row| {
+                row.iter().zip(&x).map(|(&w, &x)| i32::from(w) * i32::from(x)).sum()
             }).collect();
-            let matrix = Matrix::new(columns, &scales, &lanes).expect("lengths fit");
-            let mut y = vec![5; rows + extra - 1];
-            matrix.accumulate(&x, &mut y);
-            for (row, &y) in y.iter().enumerate().take(rows) {
-                let sum: i32 = weights[row].iter().zip(&x).map(|(&w, &x)| i32::from(w) * i32::from(x)).sum();
-                prop_assert_eq!(y, 5 + sum * i32::from(scales[row]));
+            for (row, &y) in y.iter().enumerate() {
+                let floor = sums[row].div_euclid(256);
+                prop_assert_eq!(y, plain.bias[row] + floor * i32::from(plain.scales[row]));
             }
-            let mut defined = vec![5; rows + extra - 1];
-            portable(&matrix, &x, &mut defined);
+            let mut defined = vec![5; rows - short];
+            portable(&map, &x, &mut defined);
             prop_assert_eq!(&y, &defined);
-            for row in 0..rows {
-                let (reach, safe) = matrix.worst_case(row, 1024);
-                let sum: u64 = weights[row].iter().map(|&w| u64::from(w.unsigned_abs())).sum();
-                prop_assert_eq!(reach, sum * 1024 * u64::from(scales[row]));
-                prop_assert!(safe);
-            }
+            prop_assert_eq!(map.prove(8, [limit as u32; 2], 1 << 31), Ok(()));
+            // The proof fails exactly where a row reaches the limit.
+            let reach = |row: usize, limit: u32| -> u64 {
+                plain.weights[row].iter().map(|&w| u64::from(w.unsigned_abs()) * u64::from(limit)).sum()
+            };
+            let most = (0..rows).map(|row| reach(row, 1)).max().expect("rows").max(1);
+            let least = (u64::from(SUM_LIMIT).div_ceil(most)) as u32;
+            let first = (0..rows).find(|&row| reach(row, least) >= u64::from(SUM_LIMIT));
+            prop_assert_eq!(map.prove(0, [0, least], 1 << 31), first.map_or(Ok(()), Err));
+            prop_assert_eq!(map.prove(0, [u32::MAX, least - 1], 1 << 31), Ok(()));
+        }
+    }
+
+    #[test]
+    fn large_results_and_scales_are_refused() {
+        for (bias, scale, weight, most, sound) in [
+            (0, 32_767, 0, 1 << 31, true),
+            (0, 32_768, 0, 1 << 31, false),
+            (i32::MIN, 0, 0, 1 << 31, false),
+            (i32::MIN + 1, 0, 0, 1 << 31, true),
+            (1000, 10, 127, 1071, true),
+            (-1000, 10, 127, 1070, false),
+        ] {
+            let mut plain = Plain {
+                weights: vec![vec![0; 8]; 4],
+                bias: vec![0, 0, bias, 0],
+                scales: vec![0, 0, scale, 0],
+            };
+            plain.weights[2][5] = weight;
+            let words = packed(&plain, 8);
+            let map = Affine::new(8, &words).expect("lengths fit");
+            // 127 · 13 is a little above six times 256.
+            assert_eq!(map.prove(8, [13, 1], most), if sound { Ok(()) } else { Err(2) }, "{bias} {scale}");
         }
     }
 }
