@@ -1,7 +1,8 @@
 //! Networks in f32: their shape, their parameters, their Candle side ([`network`]) and the CPU's
-//! way through them without Candle's tape ([`run`]).
+//! way through them without Candle's tape ([`run`]), and a GPU's ([`device`]).
 
 pub mod config;
+pub mod device;
 pub mod dropout;
 pub mod gradients;
 pub mod linear;

@@ -145,11 +145,11 @@ impl Network {
         &self.device
     }
 
-    fn var(&self, name: &str) -> Result<&Tensor> {
+    pub(super) fn var(&self, name: &str) -> Result<&Tensor> {
         Ok(self.vars.get(name).with_context(|| format!("no parameter {name}"))?.as_tensor())
     }
 
-    fn linear(&self, name: &str, x: &Tensor) -> Result<Tensor> {
+    pub(super) fn linear(&self, name: &str, x: &Tensor) -> Result<Tensor> {
         let weight = self.var(&format!("{name}.weight"))?;
         Ok(x.matmul(&weight.t()?)?.broadcast_add(self.var(&format!("{name}.bias"))?)?)
     }

@@ -70,7 +70,7 @@ fn dense(network: &Network, gradients: &Gradients, name: &str) -> Vec<f32> {
             }
             all
         }
-        Gradient::Tensor(_) => panic!("no tensor comes from a run"),
+        Gradient::Tensor(tensor) => tensor.flatten_all().and_then(|t| t.to_vec1()).expect("f32"),
     }
 }
 
@@ -163,4 +163,58 @@ fn gradients_of_two_layers_are_finite_differences() {
             }
         }
     }
+}
+
+/// What a GPU does, in tensors on the CPU: the loss, its logits and gradients are those of a run.
+#[test]
+fn tensors_learn_what_a_run_learns() {
+    let batch = batch();
+    for cell in CELLS {
+        for (layers, pooling, head_hidden) in
+            [(1, Pooling::Mean, 0), (2, Pooling::Mean, 7), (2, Pooling::Last, 0), (3, Pooling::Max, 5)]
+        {
+            let network =
+                Network::new(&config(cell, layers, pooling, head_hidden), &Device::Cpu, 5).expect("builds");
+            for pass in passes() {
+                let what = format!("{cell} ×{layers} {pooling:?} {head_hidden} {pass:?}");
+                let run = network.run(&batch, &pass, &mut random()).expect("runs");
+                let mut numbers = random();
+                let wanted: Vec<f32> = run.logits().iter().map(|_| numbers.random_range(0.0..1.0)).collect();
+                let (loss, d_logits) = crate::train::cross_entropy(run.logits(), &wanted, 3);
+                let (their_loss, logits, theirs) =
+                    network.learn(&batch, &pass, &mut random(), &wanted).expect("learns");
+                assert!(
+                    (loss - their_loss).abs() < 1e-5 * loss.abs().max(1.0),
+                    "{what}: {loss} {their_loss}"
+                );
+                let only = network.logits(&batch, &pass, &mut random()).expect("runs");
+                for logits in [logits, only] {
+                    let logits: Vec<f32> = logits.flatten_all().and_then(|t| t.to_vec1()).expect("f32");
+                    for (a, b) in run.logits().iter().zip(logits) {
+                        assert!((a - b).abs() < 2e-6, "{what}: {a} {b}");
+                    }
+                }
+                let ours = run.backward(&d_logits).expect("backward");
+                for name in network.vars().keys() {
+                    let (own, exact) = (dense(&network, &theirs, name), dense(&network, &ours, name));
+                    let largest = exact.iter().fold(1e-3f32, |largest, value| largest.max(value.abs()));
+                    for (a, b) in own.iter().zip(&exact) {
+                        assert!((a - b).abs() < 2e-5 * largest, "{what} {name}: {a} {b}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Texts without words have logits, too.
+#[test]
+fn empty_batches_have_the_heads_biases() {
+    let network = Network::new(&config(Cell::Gru, 2, Pooling::Mean, 0), &Device::Cpu, 5).expect("builds");
+    let batch = Batch::new(&[&[], &[]]);
+    let bias = network.vars()["fc.bias"].to_vec1::<f32>().expect("f32").repeat(2);
+    let pass = Pass::default();
+    let tensor = network.logits(&batch, &pass, &mut random()).expect("runs");
+    assert_eq!(tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("f32"), bias);
+    assert_eq!(network.run(&batch, &pass, &mut random()).expect("runs").logits(), bias);
 }

@@ -13,14 +13,13 @@ pub mod schedule;
 pub mod stop;
 
 use anyhow::Result;
-use candle_core::{D, Tensor};
 use clap::ValueEnum;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Batch, Gradient, Gradients, Network, Pass};
+use crate::model::{Batch, Gradients, Network, Pass};
 use batches::{Keep, cut, drop_words};
 use optimiser::Rule;
 use schedule::Schedule;
@@ -218,18 +217,9 @@ fn shard(
         let right = right(run.logits());
         return Ok(Step { loss, right, gradients: run.backward(&d_logits)? });
     }
-    let logits = network.forward(&batch, &pass, &mut random)?;
-    let wanted = Tensor::from_vec(wanted, logits.shape(), logits.device())?;
-    let loss = (candle_nn::ops::log_softmax(&logits, D::Minus1)? * wanted)?.sum_all()?.neg()?;
-    let mut store = loss.backward()?;
-    let mut gradients = Gradients::default();
-    for (name, var) in network.vars() {
-        if let Some(gradient) = store.remove(var) {
-            gradients.insert(name.clone(), Gradient::Tensor(gradient));
-        }
-    }
+    let (loss, logits, gradients) = network.learn(&batch, &pass, &mut random, &wanted)?;
     let right = right(&logits.flatten_all()?.to_vec1::<f32>()?);
-    Ok(Step { loss: f64::from(loss.to_scalar::<f32>()?), right, gradients })
+    Ok(Step { loss, right, gradients })
 }
 
 /// The index of the largest number, the first of several.
@@ -292,7 +282,7 @@ pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<
             let logits = if network.device().is_cpu() {
                 network.run(&batch, &Pass::default(), random)?.logits().to_vec()
             } else {
-                network.forward(&batch, &Pass::default(), random)?.flatten_all()?.to_vec1()?
+                network.logits(&batch, &Pass::default(), random)?.flatten_all()?.to_vec1()?
             };
             let rows = batch.order.iter().zip(logits.chunks_exact(network.config.classes));
             Ok(rows
@@ -328,7 +318,7 @@ pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{Device, Var};
+    use candle_core::{D, Device, Var};
 
     #[test]
     fn the_loss_and_its_gradient_are_those_of_candle() {

@@ -1,5 +1,4 @@
-//! The same sequences out of Candle's own operations: the reference of the gradient tests, and what
-//! runs on devices other than the CPU.
+//! The same layers out of Candle's own operations, on its tape: the reference of the gradient tests.
 
 use candle_core::{Result, Tensor, bail};
 

@@ -1,4 +1,5 @@
-//! Recurrent layers over whole batches: fused on the CPU, on CUDA a kernel over Candle's products.
+//! Recurrent layers over whole batches: fused on the CPU ([`layer`](mod@layer)), in tensor operations with a
+//! written way back elsewhere ([`tensor`]), on Candle's tape for comparison ([`graph`]).
 
 pub mod buffer;
 pub mod graph;
@@ -11,6 +12,7 @@ pub mod pool;
 pub mod product;
 mod rnn;
 pub mod simd;
+pub mod tensor;
 
 #[cfg(test)]
 mod tests;

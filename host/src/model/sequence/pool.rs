@@ -165,58 +165,36 @@ impl CustomOp1 for Pool {
     }
 }
 
-/// The same pooling out of Candle's own operations, for devices other than the CPU and for tests.
+/// The same pooling out of Candle's own operations, step by step on its tape.
 ///
 /// # Errors
 /// If the shapes do not fit each other.
 pub fn graph(pooling: Pooling, plan: &Plan, running: bool, h: &Tensor) -> Result<Tensor> {
     let width = h.dim(1)?;
-    let device = h.device();
-    let mut out = Vec::new();
-    for (text, &length) in plan.lengths().iter().enumerate() {
-        let rows: Vec<u32> = (0..length).map(|step| plan.row(text, step) as u32).collect();
-        if length == 0 {
-            out.push((text, Tensor::zeros((usize::from(!running), width), h.dtype(), device)?));
-            continue;
-        }
-        let own = h.index_select(&Tensor::from_vec(rows, length, device)?, 0)?;
-        let last = |count: usize| -> Result<Tensor> {
-            let seen = own.narrow(0, 0, count)?;
-            match pooling {
-                Pooling::Last => seen.narrow(0, count - 1, 1),
-                Pooling::Mean => seen.mean_keepdim(0),
-                Pooling::Max => seen.max_keepdim(0),
-            }
-        };
-        if running {
-            let each = (1..=length).map(last).collect::<Result<Vec<_>>>()?;
-            out.push((text, Tensor::cat(&each, 0)?));
-        } else {
-            out.push((text, last(length)?));
-        }
+    let mut steps: Vec<Tensor> = Vec::new();
+    for step in 0..plan.steps() {
+        let rows = plan.step(step);
+        let own = h.narrow(0, rows.start, rows.len())?;
+        let before = steps.last().map(|before| before.narrow(0, 0, rows.len())).transpose()?;
+        steps.push(match (pooling, before) {
+            (Pooling::Mean, Some(before)) => (&before + ((own - &before)? * (1.0 / (step + 1) as f64))?)?,
+            (Pooling::Max, Some(before)) => before.maximum(&own)?,
+            _ => own,
+        });
     }
-    let all: Vec<Tensor> = out.into_iter().map(|(_, rows)| rows).collect();
-    let by_text = Tensor::cat(&all, 0)?;
-    if !running {
-        return Ok(by_text);
+    // Empty texts pool to zeros.
+    let all = if steps.is_empty() {
+        Tensor::zeros((0, width), h.dtype(), h.device())?
+    } else {
+        Tensor::cat(&steps, 0)?
+    };
+    if running {
+        return Ok(all);
     }
-    // From text order to time order.
-    let starts: Vec<usize> = plan
-        .lengths()
-        .iter()
-        .scan(0, |sum, &length| {
-            let start = *sum;
-            *sum += length;
-            Some(start)
-        })
-        .collect();
-    let positions = plan.positions();
-    let order: Vec<u32> = plan
-        .texts_of_rows()
-        .into_iter()
-        .zip(positions)
-        .map(|(text, position)| (starts[text as usize] + position as usize - 1) as u32)
-        .collect();
-    let count = order.len();
-    by_text.index_select(&Tensor::from_vec(order, count, device)?, 0)
+    let last = |&length: &usize| length.checked_sub(1);
+    let ends = plan.lengths().iter().map(last).enumerate();
+    let ends: Vec<u32> =
+        ends.map(|(text, last)| last.map_or(plan.rows(), |last| plan.row(text, last)) as u32).collect();
+    let count = ends.len();
+    all.pad_with_zeros(0, 0, 1)?.index_select(&Tensor::from_vec(ends, count, h.device())?, 0)
 }
