@@ -10,8 +10,8 @@ mkdir -p "${1:-target/cuda}"
 folder=$(realpath "${1:-target/cuda}")
 
 [ -x "$folder/venv/bin/pip" ] || python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet 'nvidia-cuda-nvcc==13.*' 'nvidia-nvvm==13.*' 'nvidia-cuda-crt==13.*' \
-  'nvidia-cuda-runtime==13.*' 'nvidia-cuda-cccl==13.*' 'nvidia-cuda-nvrtc==13.*' 'nvidia-cublas==13.*' nvidia-curand
+"$folder/venv/bin/pip" install --quiet 'nvidia-cuda-nvcc==13.2.*' 'nvidia-nvvm==13.2.*' 'nvidia-cuda-crt==13.2.*' \
+  'nvidia-cuda-runtime==13.2.*' 'nvidia-cuda-cccl==13.2.*' 'nvidia-cuda-nvrtc==13.2.*' 'nvidia-cublas==13.*' nvidia-curand
 toolkit=$(echo "$folder"/venv/lib/python3*/site-packages/nvidia/cu13)
 [ -x "$toolkit/bin/nvcc" ] || { echo "no nvcc in $toolkit" >&2; exit 1; }
 
