@@ -318,7 +318,7 @@ pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{D, Device, Var};
+    use candle_core::{D, Device, Tensor, Var};
 
     #[test]
     fn the_loss_and_its_gradient_are_those_of_candle() {
