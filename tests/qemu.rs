@@ -98,3 +98,35 @@ fn a_network_too_large_to_measure_says_why() {
         fail(&["bench", "device", "--board", "microbit", "--cell", "rnn", "--hidden", "400", "--embed", "8"]);
     assert!(error.contains("needs 400, has 256"), "{error}");
 }
+
+/// What `inspect` estimates is near to what `bench device` measures, for networks that the fit did not see.
+#[test]
+fn estimates_are_near_to_measurements() {
+    let folder = folder();
+    let model = folder.path().join("model.bin");
+    for (board, shape) in [
+        ("microbit", ["--cell", "gru", "--embed", "20", "--hidden", "56", "--layers", "1"]),
+        ("mps2-an386", ["--cell", "lstm", "--embed", "24", "--hidden", "48", "--layers", "2"]),
+        ("mps3-an547", ["--cell", "rnn", "--embed", "40", "--hidden", "72", "--layers", "1"]),
+        ("riscv-virt", ["--cell", "gru", "--embed", "16", "--hidden", "32", "--layers", "2"]),
+    ] {
+        let measured =
+            succeed(&[&["bench", "device", "--board", board, "--json", "-"], &shape[..]].concat(), b"");
+        let measured: Value = serde_json::from_slice(&measured).expect("JSON");
+        train(&model, &[&shape[..], &["--pooling", "mean"]].concat());
+        let inspected = succeed(&["inspect", "--json", "-", text(&model)], b"");
+        let inspected: Value = serde_json::from_slice(&inspected).expect("JSON");
+        let boards = inspected["boards"].as_array().expect("boards");
+        let own = boards.iter().find(|row| row["board"] == board).expect("all boards");
+        let number = |value: &Value| value.as_f64().expect("a number");
+        let (estimate, word) =
+            (number(&own["instructions_per_word"]), number(&measured["instructions_per_word"]));
+        assert!(
+            (estimate / word - 1.0).abs() < 0.1,
+            "{board} {shape:?}: {estimate} estimated, {word} measured; after a change of the kernels run \
+             `bench device --fit`"
+        );
+        let speed = number(&own["words_per_second_at_best"]);
+        assert!((speed * estimate / number(&own["clock_hz"]) - 1.0).abs() < 1e-9);
+    }
+}

@@ -1,10 +1,12 @@
-//! The boards: data read from `firmware/boards/<board>/board.toml`.
+//! The boards: data read from `board.toml` and `cost.toml` in `firmware/boards/<board>`.
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::cost::Coefficients;
+
 /// A board that Telltale runs on.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Board {
     /// The name of its folder.
@@ -29,6 +31,9 @@ pub struct Board {
     pub capacity: Capacity,
     /// Its emulation.
     pub qemu: Qemu,
+    /// What a word's work costs there, from `cost.toml`.
+    #[serde(skip)]
+    pub cost: Coefficients,
 }
 
 /// A board's memories, sizes in bytes.
@@ -71,15 +76,26 @@ pub struct Qemu {
     pub package: String,
 }
 
+/// The files in a board's folder.
+macro_rules! folder {
+    ($name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../../firmware/boards/", $name, "/board.toml")),
+            include_str!(concat!("../../firmware/boards/", $name, "/cost.toml")),
+        )
+    };
+}
+
 /// One line a board.
-const BOARDS: [(&str, &str); 7] = [
-    ("microbit", include_str!("../../firmware/boards/microbit/board.toml")),
-    ("mps2-an385", include_str!("../../firmware/boards/mps2-an385/board.toml")),
-    ("mps2-an386", include_str!("../../firmware/boards/mps2-an386/board.toml")),
-    ("mps2-an500", include_str!("../../firmware/boards/mps2-an500/board.toml")),
-    ("mps2-an505", include_str!("../../firmware/boards/mps2-an505/board.toml")),
-    ("mps3-an547", include_str!("../../firmware/boards/mps3-an547/board.toml")),
-    ("riscv-virt", include_str!("../../firmware/boards/riscv-virt/board.toml")),
+const BOARDS: [(&str, &str, &str); 7] = [
+    folder!("microbit"),
+    folder!("mps2-an385"),
+    folder!("mps2-an386"),
+    folder!("mps2-an500"),
+    folder!("mps2-an505"),
+    folder!("mps3-an547"),
+    folder!("riscv-virt"),
 ];
 
 /// All boards.
@@ -89,9 +105,10 @@ const BOARDS: [(&str, &str); 7] = [
 pub fn all() -> Result<Vec<Board>> {
     BOARDS
         .iter()
-        .map(|&(name, text)| {
+        .map(|&(name, text, cost)| {
             let board: Board = toml::from_str(text).with_context(|| format!("boards/{name}/board.toml"))?;
-            Ok(Board { name, ..board })
+            let cost = toml::from_str(cost).with_context(|| format!("boards/{name}/cost.toml"))?;
+            Ok(Board { name, cost, ..board })
         })
         .collect()
 }

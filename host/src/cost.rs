@@ -1,5 +1,26 @@
 //! What a model costs on a board, told without running it there.
+//!
+//! Instructions per word are estimated by a linear model that is fitted, board by board, to what
+//! `bench device` measures:
+//!
+//! ```text
+//! instructions = per_mac · M + per_unit[cell] · U + per_embed · E + per_pooled · P + per_class · C + constant
+//! ```
+//!
+//! | letter | is |
+//! |---|---|
+//! | M | multiply-accumulates of layers and head, columns padded to 8 |
+//! | U | hidden units of all layers |
+//! | E | width of the embedding |
+//! | P | units pooled, 0 for pooling `last` |
+//! | C | classes |
+//!
+//! `bench device --fit` writes the coefficients to `cost.toml` in each board's folder.
 
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
 use shared::Model;
 
 use crate::board::Board;
@@ -17,4 +38,230 @@ pub fn obstacle(model: &Model<'_>, board: &Board) -> Option<String> {
     ];
     let missing = checks.iter().find(|(_, needed, there)| needed > there);
     missing.map(|(what, needed, there)| format!("{what}: needs {needed}, has {there}"))
+}
+
+/// The coefficients of the linear model, in instructions.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coefficients {
+    /// For each multiply-accumulate.
+    pub per_mac: f64,
+    /// For each number of an embedding row.
+    pub per_embed: f64,
+    /// For each pooled unit.
+    pub per_pooled: f64,
+    /// For each class.
+    pub per_class: f64,
+    /// For each word.
+    pub constant: f64,
+    /// For each hidden unit, by cell.
+    pub per_unit: BTreeMap<String, f64>,
+}
+
+/// What a word asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Work {
+    macs: f64,
+    embed: f64,
+    pooled: f64,
+    classes: f64,
+    cell: &'static str,
+    units: f64,
+}
+
+impl Work {
+    /// The work of a model.
+    #[must_use]
+    pub fn of(model: &Model<'_>) -> Self {
+        let wide = |columns: usize| columns.next_multiple_of(8);
+        let layers: usize = model
+            .layers()
+            .iter()
+            .map(|layer| {
+                layer.cell().gates() * layer.hidden() * (wide(layer.inputs()) + wide(layer.hidden()))
+            })
+            .sum();
+        let head = model.head();
+        let head = match head.hidden() {
+            0 => head.classes() * wide(head.inputs()),
+            hidden => hidden * wide(head.inputs()) + head.classes() * wide(hidden),
+        };
+        let last = model.manifest().pooling == shared::blob::Pooling::Last;
+        Self {
+            macs: (layers + head) as f64,
+            embed: model.embedding().width() as f64,
+            pooled: if last { 0.0 } else { model.head().inputs() as f64 },
+            classes: model.head().classes() as f64,
+            cell: model.layers().first().map_or("none", |layer| layer.cell().name()),
+            units: model.layers().iter().map(|layer| layer.hidden() as f64).sum(),
+        }
+    }
+
+    /// The factors of the coefficients: per_mac, per_embed, per_pooled, per_class, constant, then per_unit of `cells`.
+    fn factors(&self, cells: &[&str]) -> Vec<f64> {
+        let mut factors = vec![self.macs, self.embed, self.pooled, self.classes, 1.0];
+        factors.extend(cells.iter().map(|cell| if *cell == self.cell { self.units } else { 0.0 }));
+        factors
+    }
+}
+
+impl Coefficients {
+    /// Instructions that a word takes; `None` for a cell that was not measured.
+    #[must_use]
+    pub fn estimate(&self, work: &Work) -> Option<f64> {
+        let fixed = [self.per_mac, self.per_embed, self.per_pooled, self.per_class, self.constant];
+        let per_unit = self.per_unit.get(work.cell)?;
+        let terms = work.factors(&[]).into_iter().zip(fixed).map(|(factor, own)| factor * own);
+        Some(terms.sum::<f64>() + per_unit * work.units)
+    }
+
+    /// The least squares of relative errors over measurements (work, instructions).
+    ///
+    /// # Errors
+    /// If there are too few measurements, or they are too much alike to tell the terms apart.
+    pub fn fit(measured: &[(Work, f64)]) -> Result<Self> {
+        let mut cells: Vec<&str> = measured.iter().map(|(work, _)| work.cell).collect();
+        cells.sort_unstable();
+        cells.dedup();
+        let count = 5 + cells.len();
+        // The normal equations, each measurement divided by its instructions.
+        let mut equations = vec![vec![0.0; count + 1]; count];
+        for (work, instructions) in measured {
+            let mut row: Vec<f64> = work.factors(&cells).iter().map(|factor| factor / instructions).collect();
+            row.push(1.0);
+            for (equation, own) in equations.iter_mut().zip(&row) {
+                equation.iter_mut().zip(&row).for_each(|(sum, other)| *sum += own * other);
+            }
+        }
+        let solution = solve(equations).context("the measurements are too few or too much alike")?;
+        let &[per_mac, per_embed, per_pooled, per_class, constant, ref per_unit @ ..] = &solution[..] else {
+            anyhow::bail!("the solution has {} coefficients", solution.len());
+        };
+        let per_unit = cells.iter().map(|cell| (*cell).to_owned()).zip(per_unit.iter().copied()).collect();
+        Ok(Self { per_mac, per_embed, per_pooled, per_class, constant, per_unit })
+    }
+
+    /// The largest relative error over measurements.
+    #[must_use]
+    pub fn largest_error(&self, measured: &[(Work, f64)]) -> f64 {
+        let error = |(work, instructions): &(Work, f64)| {
+            self.estimate(work).map_or(f64::INFINITY, |estimate| (estimate / instructions - 1.0).abs())
+        };
+        measured.iter().map(error).fold(0.0, f64::max)
+    }
+
+    /// As `cost.toml` holds them.
+    ///
+    /// # Errors
+    /// If a coefficient is not a finite number.
+    pub fn to_toml(&self) -> Result<String> {
+        let numbers = [self.per_mac, self.per_embed, self.per_pooled, self.per_class, self.constant];
+        ensure!(
+            numbers.iter().chain(self.per_unit.values()).all(|number| number.is_finite()),
+            "a coefficient is not finite"
+        );
+        let mut text = String::from(
+            "# Written by `bench device --fit`. Instructions of a word, see host/src/cost.rs for the terms.\n",
+        );
+        for (name, number) in
+            ["per_mac", "per_embed", "per_pooled", "per_class", "constant"].iter().zip(numbers)
+        {
+            text += &format!("{name} = {number:.4}\n");
+        }
+        text += "\n[per_unit]\n";
+        self.per_unit.iter().for_each(|(cell, number)| text += &format!("{cell} = {number:.4}\n"));
+        Ok(text)
+    }
+}
+
+/// Solves linear equations \[n\]\[n + 1\] by elimination with pivots; `None` if they do not determine the unknowns.
+fn solve(mut equations: Vec<Vec<f64>>) -> Option<Vec<f64>> {
+    let count = equations.len();
+    for step in 0..count {
+        let scale = |row: &Vec<f64>| row[..count].iter().fold(f64::MIN_POSITIVE, |most, x| most.max(x.abs()));
+        let pivot = (step..count).max_by(|&a, &b| {
+            let size = |row: usize| equations[row][step].abs() / scale(&equations[row]);
+            size(a).total_cmp(&size(b))
+        })?;
+        equations.swap(step, pivot);
+        let own = equations[step].clone();
+        if own[step].abs() <= 1e-12 * scale(&own) {
+            return None;
+        }
+        for (row, equation) in equations.iter_mut().enumerate() {
+            if row != step {
+                let factor = equation[step] / own[step];
+                equation.iter_mut().zip(&own).for_each(|(x, own)| *x -= factor * own);
+            }
+        }
+    }
+    Some((0..count).map(|row| equations[row][count] / equations[row][row]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn work(cell: &'static str, embed: f64, units: f64, pooled: bool, classes: f64) -> Work {
+        let gates = if cell == "gru" { 3.0 } else { 1.0 };
+        Work {
+            macs: gates * units * (embed + units) + classes * units,
+            embed,
+            pooled: if pooled { units } else { 0.0 },
+            classes,
+            cell,
+            units,
+        }
+    }
+
+    fn truth() -> Coefficients {
+        Coefficients {
+            per_mac: 1.1,
+            per_embed: 13.0,
+            per_pooled: 15.0,
+            per_class: 90.0,
+            constant: 700.0,
+            per_unit: [("gru".to_owned(), 80.0), ("rnn".to_owned(), 30.0)].into(),
+        }
+    }
+
+    fn works() -> Vec<Work> {
+        vec![
+            work("gru", 16.0, 24.0, true, 2.0),
+            work("gru", 32.0, 64.0, true, 2.0),
+            work("gru", 32.0, 64.0, false, 2.0),
+            work("gru", 48.0, 32.0, true, 20.0),
+            work("gru", 64.0, 128.0, true, 2.0),
+            work("rnn", 16.0, 24.0, true, 2.0),
+            work("rnn", 96.0, 32.0, true, 2.0),
+            work("rnn", 64.0, 128.0, true, 5.0),
+        ]
+    }
+
+    #[test]
+    fn a_linear_truth_is_found() {
+        let measured: Vec<(Work, f64)> = works()
+            .into_iter()
+            .map(|work| {
+                let instructions = truth().estimate(&work).expect("known");
+                (work, instructions)
+            })
+            .collect();
+        let found = Coefficients::fit(&measured).expect("fits");
+        assert!(found.largest_error(&measured) < 1e-6, "{found:?}");
+        assert!(
+            (found.per_mac - 1.1).abs() < 1e-3 && (found.per_unit["rnn"] - 30.0).abs() < 0.1,
+            "{found:?}"
+        );
+        let read: Coefficients = toml::from_str(&found.to_toml().expect("finite")).expect("reads");
+        assert!(read.largest_error(&measured) < 1e-3);
+        assert_eq!(found.estimate(&work("lstm", 1.0, 1.0, true, 2.0)), None);
+    }
+
+    #[test]
+    fn measurements_that_tell_nothing_are_refused() {
+        let one = (work("gru", 16.0, 24.0, true, 2.0), 5000.0);
+        assert!(Coefficients::fit(&[one.clone(), one]).is_err());
+        assert!(Coefficients::fit(&[]).is_err());
+    }
 }

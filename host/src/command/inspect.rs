@@ -76,6 +76,11 @@ struct BoardReport {
     board: &'static str,
     fits: bool,
     reason: String,
+    /// Estimated by [`cost`]'s linear model.
+    instructions_per_word: Option<f64>,
+    clock_hz: u64,
+    /// At one instruction per clock, which is the best a core here does.
+    words_per_second_at_best: Option<f64>,
 }
 
 /// Runs the verb.
@@ -160,7 +165,15 @@ fn report(model: &Model<'_>) -> Result<Report> {
 
 fn fit(model: &Model<'_>, board: &board::Board) -> BoardReport {
     let obstacle = cost::obstacle(model, board);
-    BoardReport { board: board.name, fits: obstacle.is_none(), reason: obstacle.unwrap_or_default() }
+    let instructions = board.cost.estimate(&cost::Work::of(model));
+    BoardReport {
+        board: board.name,
+        fits: obstacle.is_none(),
+        reason: obstacle.unwrap_or_default(),
+        instructions_per_word: instructions,
+        clock_hz: board.clock_hz,
+        words_per_second_at_best: instructions.map(|instructions| board.clock_hz as f64 / instructions),
+    }
 }
 
 fn print(report: &Report) {
@@ -197,7 +210,22 @@ fn print(report: &Report) {
         println!("{:<28} {:>9}", part.part, part.bytes);
     }
     println!();
+    println!("{:<12} {:>12} {:>7} {:>9}  fits", "board", "instr./word", "MHz", "words/s");
     for board in &report.boards {
-        println!("{:<12} {}", board.board, if board.fits { "fits" } else { &board.reason });
+        let number =
+            |number: Option<f64>| number.map_or_else(|| "–".to_owned(), |number| format!("{number:.0}"));
+        println!(
+            "{:<12} {:>12} {:>7} {:>9}  {}",
+            board.board,
+            number(board.instructions_per_word),
+            board.clock_hz / 1_000_000,
+            number(board.words_per_second_at_best),
+            if board.fits { "yes" } else { &board.reason }
+        );
     }
+    println!(
+        "Instructions are estimated by a linear model of multiply-accumulates, units, embedding, pooling and \
+         classes, fitted to `bench device` figures. Words per second assume one instruction per clock: \
+         instructions are not cycles, and a core with wait states or slower loads reads fewer."
+    );
 }

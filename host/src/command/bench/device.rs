@@ -11,6 +11,7 @@ use serde::Serialize;
 use shared::Model;
 use shared::float_reference::{Memory, Network, TEST_WORDS};
 
+use super::fit;
 use super::synthetic::{Shape, blob, blob_with_floats};
 use crate::aligned::AlignedBytes;
 use crate::board::{self, Board};
@@ -41,6 +42,10 @@ pub struct Args {
     /// Also measures the same network in f32 (micromath), on the core's floating-point unit if it has one
     #[arg(long)]
     float: bool,
+    /// Instead measures networks of several shapes and writes the coefficients by which `inspect` estimates
+    /// instructions per word to `cost.toml` in each board's folder, for the next build of this program
+    #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "float"])]
+    fit: bool,
     /// Seconds that an emulated board may take before it is given up
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     time_limit: u64,
@@ -127,6 +132,17 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let bench = Bench::new(args)?;
     let quiet = args.json.as_deref() == Some(Path::new("-"));
+    if args.fit {
+        let mut fits = Vec::new();
+        for board in &boards {
+            let own = fit::fit(&bench, board).context(board.name)?;
+            if !quiet {
+                fit::print(&own);
+            }
+            fits.push(own);
+        }
+        return args.json.as_ref().map_or(Ok(()), |path| write_json(path, &fits));
+    }
     if !quiet {
         print_header(args.float);
     }
@@ -217,7 +233,7 @@ fn print_row(row: &Row) {
 }
 
 /// The networks to measure, as files and in memory.
-struct Bench {
+pub struct Bench {
     folder: tempfile::TempDir,
     last: AlignedBytes,
     mean: AlignedBytes,
@@ -239,7 +255,7 @@ impl Bench {
     }
 
     /// Runs a program on a board with a model; what it says.
-    fn ask(&self, board: &Board, program: &Path, blob: &[u8]) -> Result<Said> {
+    pub fn ask(&self, board: &Board, program: &Path, blob: &[u8]) -> Result<Said> {
         if let Some(obstacle) = cost::obstacle(&Model::open(blob)?, board) {
             bail!("the network does not fit: {obstacle}");
         }
@@ -310,7 +326,7 @@ impl Bench {
 
 /// What a bench program says.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Said {
+pub struct Said {
     /// Counts and repeats, by name.
     numbers: BTreeMap<String, (f64, f64)>,
     /// In steps of 2⁻¹².
@@ -356,7 +372,7 @@ impl Said {
     }
 
     /// Instructions of a part, what repeating it costs not included.
-    fn part(&self, name: &str) -> Result<f64> {
+    pub fn part(&self, name: &str) -> Result<f64> {
         Ok((self.number(name)? - self.number("idle")?).max(0.0) * self.per_tick)
     }
 }

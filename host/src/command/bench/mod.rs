@@ -2,6 +2,7 @@
 
 mod device;
 mod eval;
+mod fit;
 mod synthetic;
 mod train;
 mod vocab;

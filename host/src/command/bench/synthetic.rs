@@ -39,15 +39,26 @@ pub struct Shape {
 
 /// The blob of such a network with two classes.
 pub fn blob(shape: &Shape, pooling: Pooling) -> Result<AlignedBytes> {
-    build(shape, pooling, WORDS, false)
+    blob_of(shape, pooling, 2)
+}
+
+/// The blob of such a network with so many classes.
+pub fn blob_of(shape: &Shape, pooling: Pooling, classes: usize) -> Result<AlignedBytes> {
+    build(shape, pooling, classes, WORDS, false)
 }
 
 /// The blob of such a network with its f32 numbers beside the integers.
 pub fn blob_with_floats(shape: &Shape, pooling: Pooling) -> Result<AlignedBytes> {
-    build(shape, pooling, WORDS_BESIDE_FLOATS, true)
+    build(shape, pooling, 2, WORDS_BESIDE_FLOATS, true)
 }
 
-fn build(shape: &Shape, pooling: Pooling, words: usize, floats: bool) -> Result<AlignedBytes> {
+fn build(
+    shape: &Shape,
+    pooling: Pooling,
+    classes: usize,
+    words: usize,
+    floats: bool,
+) -> Result<AlignedBytes> {
     let config = Config {
         cell: shape.cell,
         layers: shape.layers,
@@ -56,7 +67,7 @@ fn build(shape: &Shape, pooling: Pooling, words: usize, floats: bool) -> Result<
         vocab: words + 1,
         pooling,
         head_hidden: 0,
-        classes: 2,
+        classes,
     };
     config.check()?;
     let weights = Network::new(&config, &Device::Cpu, 1)?.weights()?;
@@ -71,7 +82,7 @@ fn build(shape: &Shape, pooling: Pooling, words: usize, floats: bool) -> Result<
     let words: Vec<_> = words.into_iter().map(|word| (Word::hash_of(word.as_bytes()), word)).collect();
     let vocabulary = Built::new(&words)?;
     let description = Description {
-        labels: vec!["a".to_owned(), "b".to_owned()],
+        labels: (0..classes).map(|class| class.to_string()).collect(),
         text: TextOptions { punctuation: true },
         pooling,
         corpus: "bench".to_owned(),
