@@ -23,7 +23,7 @@
 //!
 //! # fn read(blob: &[u8]) -> Result<(), shared::blob::Error> {
 //! let model = Model::open(blob)?;
-//! let mut memory = Memory::<64, 64, 64, 258>::new(); // one GRU layer of 64 units
+//! let mut memory = Memory::<64, 64, 128, 256>::new(); // a GRU layer of 64 inputs and 64 units
 //! let mut classifier = Classifier::new(&model, &mut memory)?;
 //! classifier.feed(b"not a bad film ", &mut |word, opinion| {
 //!     println!("{}: {} {}", word.as_str(), model.label(opinion.class), opinion.probability);

@@ -33,9 +33,12 @@
 //! [`Affine::prove`] shows, when a blob is opened, that Σ |w|·|x| < 2²³ for every row, so that
 //! |⌊sum / 256⌋| ≤ 2¹⁵ and its product with a scale is below 2³⁰, and that y stays in an i32.
 
-#[cfg(not(kernel = "portable"))]
+#[cfg(not(any(kernel = "portable", kernel = "x86")))]
 #[allow(unsafe_code)]
 mod assembly;
+#[cfg(kernel = "x86")]
+#[allow(unsafe_code)]
+mod x86;
 
 #[cfg(all(target_arch = "arm", target_os = "none", not(kernel = "armv6m")))]
 #[allow(unsafe_code)]
@@ -133,7 +136,9 @@ impl<'a> Affine<'a> {
     pub fn apply(&self, x: &[i16], y: &mut [i32]) {
         #[cfg(kernel = "portable")]
         portable(self, x, y);
-        #[cfg(not(kernel = "portable"))]
+        #[cfg(kernel = "x86")]
+        x86::apply(self, x, y);
+        #[cfg(not(any(kernel = "portable", kernel = "x86")))]
         assembly::apply(self, x, y);
     }
 
