@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 use shared::classifier::decide;
 use shared::head::MAX_CLASSES;
@@ -48,19 +48,34 @@ pub struct Verdict {
     pub loss: f64,
 }
 
-/// The label of a tokenised text, and the loss against `truth`.
+/// A tokenised text to classify.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'t> {
+    /// The words' ids.
+    pub ids: &'t [u32],
+    /// The words' hashes; only a model with a wide part needs them.
+    pub hashes: &'t [u32],
+    /// The true label's index.
+    pub truth: u32,
+}
+
+/// The label of a tokenised text, and the loss against the truth.
 #[must_use]
 pub fn classify(
     model: &Model<'_>,
     state: &mut HostState,
     scratch: &mut HostScratch,
-    ids: &[u32],
-    truth: u32,
+    text: &Reading<'_>,
 ) -> Verdict {
     state.reset();
-    for &id in ids {
+    let mut hashes = text.hashes.iter();
+    for &id in text.ids {
+        if let Some(&hash) = hashes.next() {
+            model.note(hash, state);
+        }
         model.step(id, state, scratch);
     }
+    let truth = text.truth;
     let scores = model.scores(state, scratch);
     let (class, _) = decide(scores);
     let logits = scores.iter().map(|&score| f64::from(score) / 4096.0);
@@ -74,15 +89,17 @@ pub fn classify(
 ///
 /// # Errors
 /// If the model is larger than the host's engine can hold.
-pub fn classify_all(model: &Model<'_>, texts: &[(&[u32], u32)]) -> Result<Vec<Verdict>> {
+pub fn classify_all(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<Vec<Verdict>> {
     HostScratch::check(model)?;
+    let complete = |text: &Reading<'_>| model.wide().is_none() || text.hashes.len() == text.ids.len();
+    ensure!(texts.iter().all(complete), "the model's wide part needs the words' hashes");
     let state = HostState::new(model)?;
     let verdicts = texts
         .par_iter()
         .with_min_len(16)
         .map_init(
             || (state.clone(), Box::new(HostScratch::new())),
-            |(state, scratch), (ids, truth)| classify(model, state, scratch, ids, *truth),
+            |(state, scratch), text| classify(model, state, scratch, text),
         )
         .collect();
     Ok(verdicts)

@@ -20,6 +20,7 @@ pub mod ending;
 pub mod engine;
 pub mod files;
 pub mod model;
+pub mod ngrams;
 pub mod quantise;
 pub mod toolchain;
 pub mod train;

@@ -120,12 +120,12 @@ impl Built {
     }
 }
 
-/// The ids of a text's words.
+/// The hashes of a text's words.
 #[must_use]
-pub fn ids_of(text: &[u8], options: Options, vocabulary: &Vocabulary<'_>) -> Vec<u32> {
-    let mut ids = Vec::new();
-    words_of(text, options, |word| ids.push(vocabulary.id(word.hash())));
-    ids
+pub fn hashes_of(text: &[u8], options: Options) -> Vec<u32> {
+    let mut hashes = Vec::new();
+    words_of(text, options, |word| hashes.push(word.hash()));
+    hashes
 }
 
 /// Makes `ph` hash as the chip does: the level's hash in the upper half of 64 bits, so that its

@@ -172,8 +172,7 @@ fn read<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: u
         let trace = tracing.then(|| model.trace(id, state, model.scores(state, scratch)));
         return Opinion { id, class, probability, read: false, trace };
     }
-    let id = model.vocabulary().id(word.hash());
-    model.step(id, state, scratch);
+    let id = model.read(word.hash(), state, scratch);
     let scores = model.scores(state, scratch);
     let (class, probability) = decide(scores);
     exit.observe(class, probability);

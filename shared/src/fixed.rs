@@ -33,6 +33,13 @@ pub const fn round_shift(value: i32, shift: u32) -> i32 {
     value.wrapping_add(half_step(shift)) >> (shift & 31)
 }
 
+/// [`round_shift`] for products of more than 32 bits: `shift` is 0 to 62 and `|value|` at most 2⁶².
+#[inline(always)]
+#[must_use]
+pub const fn round_shift_long(value: i64, shift: u32) -> i64 {
+    value.wrapping_add(((1u64 << (shift & 63)) >> 1) as i64) >> (shift & 63)
+}
+
 /// Half of 2^`shift`: 0 for a shift of 0.
 #[inline(always)]
 #[must_use]
@@ -92,6 +99,16 @@ mod tests {
             let largest = (-32_768..=UNIT_MAX).map(|unit| round_shift(unit, shift).unsigned_abs()).max();
             assert_eq!(largest, Some(unit_limit(shift)));
         }
+    }
+
+    #[test]
+    fn long_values_are_rounded_alike() {
+        for value in -40..40 {
+            for shift in 0..5 {
+                assert_eq!(round_shift_long(i64::from(value), shift), i64::from(round_shift(value, shift)));
+            }
+        }
+        assert_eq!(round_shift_long(-7 << 40, 40), -7);
     }
 
     proptest! {

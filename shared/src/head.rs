@@ -114,7 +114,7 @@ impl<'a> Head<'a> {
     }
 
     /// Scores \[C\] in steps of 2⁻¹², at the start of `y`.
-    pub fn scores<'y>(&self, pooled: Pooled<'_>, x: &mut [i16], y: &'y mut [i32]) -> &'y [i32] {
+    pub fn scores<'y>(&self, pooled: Pooled<'_>, x: &mut [i16], y: &'y mut [i32]) -> &'y mut [i32] {
         pooled.rescale(self.pooled_shift, x);
         if let Some(hidden) = &self.hidden {
             hidden.map.apply(x, y);

@@ -11,6 +11,7 @@
 //! - [`blob`]: the one file that holds a model; checked once, then borrowed
 //! - [`fixed`], [`activation`], [`vector`], [`matvec`]: formats and rounding, tanh and sigmoid, vectors, products
 //! - [`embedding`], [`cell`], [`pooling`], [`head`]: the parts of a network; [`model`]: all of it
+//! - [`wide`]: n-grams that add to the scores, beside the network
 //! - [`early_exit`]: when the rest of a text need not be read
 //! - [`classifier`]: feed bytes, get an opinion after every word
 //! - [`session`]: what a serial line says
@@ -52,6 +53,7 @@ pub mod session;
 pub mod text;
 pub mod vector;
 pub mod vocab;
+pub mod wide;
 
 pub use classifier::{Classifier, Memory, Opinion};
 pub use model::{Model, Scratch, State};

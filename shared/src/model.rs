@@ -10,6 +10,7 @@ use crate::fixed::{Mean, UNIT_MAX, Unit};
 use crate::head::Head;
 use crate::pooling::{self, Pooled};
 use crate::vocab::Vocabulary;
+use crate::wide::{Chain, Wide};
 
 /// The most layers a network may have.
 pub const MAX_LAYERS: usize = 4;
@@ -24,6 +25,7 @@ pub struct Model<'a> {
     embedding: Embedding<'a>,
     layers: Vec<Layer<'a>, MAX_LAYERS>,
     head: Head<'a>,
+    wide: Option<Wide<'a>>,
     early_exit: Option<Rule>,
 }
 
@@ -35,7 +37,7 @@ impl<'a> Model<'a> {
     pub fn open(blob: &'a [u8]) -> Result<Self, Error> {
         let manifest = blob::open(blob)?;
         let (mut vocabulary, mut embedding, mut head) = (None, None, None);
-        let mut early_exit = None;
+        let (mut wide, mut early_exit) = (None, None);
         let mut layers = Vec::new();
         for section in &manifest.sections {
             let bytes = section_bytes(blob, section)?;
@@ -44,6 +46,7 @@ impl<'a> Model<'a> {
                 kind if kind == Kind::Embedding as u8 => embedding = Some(Embedding::open(bytes)?),
                 kind if kind == Kind::Head as u8 => head = Some(Head::open(bytes)?),
                 kind if kind == Kind::EarlyExit as u8 => early_exit = Some(Rule::open(bytes)?),
+                kind if kind == Kind::Wide as u8 => wide = Some(Wide::open(bytes)?),
                 kind if kind == Kind::Layer as u8 => {
                     let limit = match (layers.is_empty(), &embedding) {
                         (false, _) => None,
@@ -65,6 +68,7 @@ impl<'a> Model<'a> {
             head: head.ok_or(Error::Missing("head"))?,
             layers,
             early_exit,
+            wide,
             manifest,
         };
         model.check_shapes()?;
@@ -93,6 +97,12 @@ impl<'a> Model<'a> {
         let labels = self.manifest.labels.split('\n').count();
         if labels != self.head.classes() {
             return Err(Error::Content("head", self.head.classes() as u32, labels as u32));
+        }
+        if let Some(wide) = &self.wide
+            && wide.columns() != labels
+            && (wide.columns(), labels) != (1, 2)
+        {
+            return Err(Error::Content("wide", wide.columns() as u32, labels as u32));
         }
         Ok(())
     }
@@ -139,6 +149,12 @@ impl<'a> Model<'a> {
         &self.head
     }
 
+    /// The n-grams beside the network, if there are any.
+    #[must_use]
+    pub const fn wide(&self) -> Option<&Wide<'a>> {
+        self.wide.as_ref()
+    }
+
     /// When the rest of a text need not be read, if the model has such a rule.
     #[must_use]
     pub const fn early_exit(&self) -> Option<Rule> {
@@ -171,7 +187,8 @@ impl<'a> Model<'a> {
             input = input.max(x);
             sums = sums.max(y);
         }
-        Needs { units: self.layers.iter().map(Layer::units).sum(), pool: self.pool_size(), input, sums }
+        let pool = self.pool_size() + self.votes();
+        Needs { units: self.layers.iter().map(Layer::units).sum(), pool, input, sums }
     }
 
     const fn pool_size(&self) -> usize {
@@ -181,7 +198,34 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Reads one word: the state moves on.
+    /// The sums that the wide part keeps of a text.
+    fn votes(&self) -> usize {
+        self.wide.as_ref().map_or(0, Wide::columns)
+    }
+
+    /// Reads one word by its [hash](crate::text::Word::hash): [`Self::note`], then [`Self::step`]; the word's id.
+    pub fn read<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
+        &self,
+        hash: u32,
+        state: &mut State<UNITS, POOL>,
+        scratch: &mut Scratch<INPUT, SUMS>,
+    ) -> u32 {
+        let id = self.vocabulary.id(hash);
+        self.note(hash, state);
+        self.step(id, state, scratch);
+        id
+    }
+
+    /// The wide part's share of a word, before [`Self::step`] takes the network's; nothing where a model has
+    /// no wide part.
+    pub fn note<const UNITS: usize, const POOL: usize>(&self, hash: u32, state: &mut State<UNITS, POOL>) {
+        let Some(wide) = &self.wide else { return };
+        let State { pool, chain, votes, words, .. } = state;
+        let start = pool.len().saturating_sub(*votes);
+        wide.take(hash, *words, chain, pool.get_mut(start..).unwrap_or(&mut []));
+    }
+
+    /// The network's share of a word: the state moves on.
     pub fn step<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
         &self,
         id: u32,
@@ -217,8 +261,8 @@ impl<'a> Model<'a> {
     ) -> Pooled<'s> {
         match self.manifest.pooling {
             Pooling::Last => Pooled::Units(self.top(&state.units)),
-            Pooling::Max => Pooled::Maxima(&state.pool),
-            Pooling::Mean => Pooled::Means(&state.pool),
+            Pooling::Max => Pooled::Maxima(state.pooled()),
+            Pooling::Mean => Pooled::Means(state.pooled()),
         }
     }
 
@@ -228,11 +272,15 @@ impl<'a> Model<'a> {
         state: &State<UNITS, POOL>,
         scratch: &'s mut Scratch<INPUT, SUMS>,
     ) -> &'s [i32] {
-        self.head.scores(self.pooled(state), &mut scratch.x.0, &mut scratch.y)
+        let scores = self.head.scores(self.pooled(state), &mut scratch.x.0, &mut scratch.y);
+        if let Some(wide) = &self.wide {
+            wide.add(state.votes(), state.words, scores);
+        }
+        scores
     }
 
     /// The trace hash of (`id`, state, pooled state, `scores`): FNV-1a, 64 bits, over their little-endian
-    /// bytes: u32, \[units\] i16 layer by layer, \[H\] i16, \[C\] i32.
+    /// bytes: u32, \[units\] i16 layer by layer, \[H\] i16, the wide part's \[K\] i32 if there is one, \[C\] i32.
     #[must_use]
     pub fn trace<const UNITS: usize, const POOL: usize>(
         &self,
@@ -249,6 +297,7 @@ impl<'a> Model<'a> {
         take(&id.to_le_bytes());
         state.units.iter().for_each(|unit| take(&unit.to_le_bytes()));
         self.pooled(state).units().for_each(|unit| take(&unit.to_le_bytes()));
+        state.votes().iter().for_each(|vote| take(&vote.to_le_bytes()));
         scores.iter().for_each(|score| take(&score.to_le_bytes()));
         hash
     }
@@ -259,7 +308,7 @@ impl<'a> Model<'a> {
 pub struct Needs {
     /// i16 of state, over all layers.
     pub units: usize,
-    /// i32 of pooling.
+    /// i32 of pooling, and of the wide part.
     pub pool: usize,
     /// i16 of activations.
     pub input: usize,
@@ -285,7 +334,11 @@ impl Needs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State<const UNITS: usize, const POOL: usize> {
     units: Vec<i16, UNITS>,
+    /// Of pooling, then the wide part's votes.
     pool: Vec<i32, POOL>,
+    /// How many of `pool` are votes.
+    votes: usize,
+    chain: Chain,
     /// Words read, at most 65,535.
     words: u16,
 }
@@ -294,7 +347,7 @@ impl<const UNITS: usize, const POOL: usize> State<UNITS, POOL> {
     /// A state of no model: the capacity, reserved.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { units: Vec::new(), pool: Vec::new(), words: 0 }
+        Self { units: Vec::new(), pool: Vec::new(), votes: 0, chain: [0; 2], words: 0 }
     }
 
     /// The state of a model at the start of a text.
@@ -319,14 +372,24 @@ impl<const UNITS: usize, const POOL: usize> State<UNITS, POOL> {
         self.pool
             .resize_default(needs.pool)
             .map_err(|_| Error::Capacity("pooling (POOL)", needs.pool as u32, POOL as u32))?;
+        self.votes = model.votes();
         self.reset();
         Ok(())
+    }
+
+    fn pooled(&self) -> &[i32] {
+        self.pool.get(..self.pool.len().saturating_sub(self.votes)).unwrap_or(&[])
+    }
+
+    fn votes(&self) -> &[i32] {
+        self.pool.get(self.pool.len().saturating_sub(self.votes)..).unwrap_or(&[])
     }
 
     /// Back to the start of a text.
     pub fn reset(&mut self) {
         self.units.fill(0);
         self.pool.fill(0);
+        self.chain.fill(0);
         self.words = 0;
     }
 
@@ -339,16 +402,19 @@ impl<const UNITS: usize, const POOL: usize> State<UNITS, POOL> {
     /// Bytes that [`Self::save`] writes.
     #[must_use]
     pub fn saved_bytes(&self) -> usize {
-        2 + 2 * self.units.len() + 4 * self.pool.len()
+        size_of::<u16>() + size_of::<Chain>() + 2 * self.units.len() + 4 * self.pool.len()
     }
 
-    /// Writes the state as little-endian bytes: words u16, units i16, pool i32. `None` if `to` is
+    /// Writes the state as little-endian bytes: words u16, the keys of the last n-grams u32, units
+    /// i16, pool and votes i32. `None` if `to` is
     /// shorter than [`Self::saved_bytes`]; otherwise the bytes written.
     pub fn save(&self, to: &mut [u8]) -> Option<usize> {
         let to = to.get_mut(..self.saved_bytes())?;
         let units = self.units.iter().flat_map(|unit| unit.to_le_bytes());
         let pool = self.pool.iter().flat_map(|unit| unit.to_le_bytes());
-        for (to, byte) in to.iter_mut().zip(self.words.to_le_bytes().into_iter().chain(units).chain(pool)) {
+        let chain = self.chain.iter().flat_map(|key| key.to_le_bytes());
+        let all = self.words.to_le_bytes().into_iter().chain(chain).chain(units).chain(pool);
+        for (to, byte) in to.iter_mut().zip(all) {
             *to = byte;
         }
         Some(to.len())
@@ -361,13 +427,17 @@ impl<const UNITS: usize, const POOL: usize> State<UNITS, POOL> {
             return None;
         }
         let (words, rest) = from.split_first_chunk::<2>()?;
+        let (chain, rest) = rest.split_at_checked(size_of::<Chain>())?;
         let (units, pool) = rest.split_at_checked(2 * self.units.len())?;
         let range = -1 << Mean::FRAC_NBITS..=UNIT_MAX << (Mean::FRAC_NBITS - Unit::FRAC_NBITS);
         let (units, pool) = (units.as_chunks::<2>().0, pool.as_chunks::<4>().0);
-        if !pool.iter().all(|bytes| range.contains(&i32::from_le_bytes(*bytes))) {
+        let mut pooled = pool.iter().take(self.pooled().len());
+        if !pooled.all(|bytes| range.contains(&i32::from_le_bytes(*bytes))) {
             return None;
         }
         self.words = u16::from_le_bytes(*words);
+        let chain = chain.as_chunks::<4>().0;
+        self.chain.iter_mut().zip(chain).for_each(|(to, bytes)| *to = u32::from_le_bytes(*bytes));
         self.units.iter_mut().zip(units).for_each(|(to, bytes)| *to = i16::from_le_bytes(*bytes));
         self.pool.iter_mut().zip(pool).for_each(|(to, bytes)| *to = i32::from_le_bytes(*bytes));
         Some(())

@@ -42,7 +42,7 @@ pub struct Vocabulary<'a> {
 
 /// The 32-bit finaliser of MurmurHash3 (A. Appleby, public domain): every bit moves every bit.
 #[inline(always)]
-const fn mix(mut x: u32) -> u32 {
+pub(crate) const fn mix(mut x: u32) -> u32 {
     x = (x ^ x >> 16).wrapping_mul(0x85EB_CA6B);
     x = (x ^ x >> 13).wrapping_mul(0xC2B2_AE35);
     x ^ x >> 16

@@ -11,8 +11,8 @@ use shared::early_exit::Rule;
 
 use crate::corpus::{self, CorpusArgs};
 use crate::early_exit::{Effect, answers, effect};
-use crate::engine::{classify_all, with_model};
-use crate::vocabulary::ids_of;
+use crate::engine::{Reading, classify_all, with_model};
+use crate::vocabulary::hashes_of;
 
 /// Reads a labelled corpus with the integer engine, exactly as a chip would
 #[derive(ClapArgs, Clone, Debug)]
@@ -111,10 +111,13 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
                 labels.join(", ")
             );
         };
-        texts.push((ids_of(text.as_bytes(), options, model.vocabulary()), label as u32));
+        let hashes = hashes_of(text.as_bytes(), options);
+        let ids: Vec<u32> = hashes.iter().map(|&hash| model.vocabulary().id(hash)).collect();
+        texts.push((ids, hashes, label as u32));
     }
-    let borrowed: Vec<(&[u32], u32)> = texts.iter().map(|(ids, label)| (&ids[..], *label)).collect();
-    let verdicts = classify_all(model, &borrowed)?;
+    let readings: Vec<Reading<'_>> =
+        texts.iter().map(|(ids, hashes, truth)| Reading { ids, hashes, truth: *truth }).collect();
+    let verdicts = classify_all(model, &readings)?;
     let seconds = started.elapsed().as_secs_f64();
     let early_exit = match rule(args)?.or(model.early_exit()) {
         None => None,
@@ -122,13 +125,13 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
             let texts: Vec<(&str, usize)> = examples
                 .iter()
                 .zip(&texts)
-                .map(|((text, _), (_, label))| (&text[..], *label as usize))
+                .map(|((text, _), (.., label))| (&text[..], *label as usize))
                 .collect();
             Some(effect(&answers(model, &texts)?, rule))
         }
     };
     let mut confusion = vec![vec![0u64; labels.len()]; labels.len()];
-    for (verdict, (_, label)) in verdicts.iter().zip(&texts) {
+    for (verdict, (.., label)) in verdicts.iter().zip(&texts) {
         confusion[*label as usize][verdict.class] += 1;
     }
     let right: u64 = (0..labels.len()).map(|label| confusion[label][label]).sum();
@@ -139,7 +142,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
         loss: verdicts.iter().map(|verdict| verdict.loss).sum::<f64>() / count,
         labels,
         confusion,
-        words: texts.iter().map(|(ids, _)| ids.len()).sum(),
+        words: texts.iter().map(|(ids, ..)| ids.len()).sum(),
         seconds,
         early_exit,
     })

@@ -101,11 +101,12 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn part_name(kind: u8) -> &'static str {
-    const NAMES: [(Kind, &str); 5] = [
+    const NAMES: [(Kind, &str); 6] = [
         (Kind::Vocabulary, "vocabulary"),
         (Kind::Embedding, "embedding"),
         (Kind::Layer, "layer"),
         (Kind::Head, "head"),
+        (Kind::Wide, "n-grams"),
         (Kind::EarlyExit, "early exit"),
     ];
     NAMES.iter().find(|(own, _)| *own as u8 == kind).map_or("unknown, skipped", |(_, name)| name)

@@ -13,6 +13,29 @@ use super::{Found, LONGEST_TEXT, utf8};
 /// # Errors
 /// Names the archive and the member; a cut archive is told from a finished one.
 pub fn read_archive(path: &Path) -> Result<Vec<Found>> {
+    let members = members(path, classify)?;
+    ensure!(
+        !members.is_empty(),
+        "{}: no member looks like train/pos/<id>_<rating>.txt: this is no aclImdb archive",
+        path.display()
+    );
+    let found = |(text, (test, label, rating))| Found { text, label, rating, test };
+    Ok(members.into_iter().map(found).collect())
+}
+
+/// Reads the members `…/unsup/<id>_<rating>.txt`, which have no label.
+///
+/// # Errors
+/// As [`read_archive`].
+pub fn read_unlabelled(path: &Path) -> Result<Vec<String>> {
+    let members =
+        members(path, |member| member.rsplit('/').nth(1).filter(|folder| *folder == "unsup").map(drop))?;
+    ensure!(!members.is_empty(), "{}: no member looks like unsup/<id>.txt", path.display());
+    Ok(members.into_iter().map(|(text, ())| text).collect())
+}
+
+/// The texts of all files that `choose` wants, with what it says of them, by name.
+fn members<T>(path: &Path, choose: impl Fn(&str) -> Option<T>) -> Result<Vec<(String, T)>> {
     let name = path.display();
     let file = File::open(path).with_context(|| format!("{name}: cannot be opened"))?;
     let file = BufReader::with_capacity(1 << 16, file);
@@ -28,9 +51,7 @@ pub fn read_archive(path: &Path) -> Result<Vec<Found>> {
     for entry in archive.entries().with_context(|| broken(&last))? {
         let mut entry = entry.with_context(|| broken(&last))?;
         let member = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        if let Some((test, label, rating)) =
-            classify(&member).filter(|_| entry.header().entry_type().is_file())
-        {
+        if let Some(chosen) = choose(&member).filter(|_| entry.header().entry_type().is_file()) {
             let origin = format!("{name}: {member}");
             ensure!(
                 entry.size() <= LONGEST_TEXT as u64,
@@ -40,28 +61,21 @@ pub fn read_archive(path: &Path) -> Result<Vec<Found>> {
             let mut bytes = Vec::with_capacity(entry.size() as usize);
             entry.read_to_end(&mut bytes).with_context(|| broken(&last))?;
             ensure!(bytes.len() as u64 == entry.size(), "{}", broken(&last));
-            found.push((
-                member.clone(),
-                Found { text: utf8(bytes, &origin)?, label: label.to_owned(), rating, test },
-            ));
+            found.push((member.clone(), utf8(bytes, &origin)?, chosen));
         }
         last = member;
     }
     // The end of the stream carries the gzip checksum.
     std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).with_context(|| broken(&last))?;
-    ensure!(
-        !found.is_empty(),
-        "{name}: no member looks like train/pos/<id>_<rating>.txt: this is no aclImdb archive"
-    );
-    found.sort_by(|(a, _), (b, _)| a.cmp(b));
-    Ok(found.into_iter().map(|(_, example)| example).collect())
+    found.sort_by(|(a, ..), (b, ..)| a.cmp(b));
+    Ok(found.into_iter().map(|(_, text, chosen)| (text, chosen)).collect())
 }
 
 /// Split, label and rating of a member.
-pub fn classify(member: &str) -> Option<(bool, &str, Option<u8>)> {
+pub fn classify(member: &str) -> Option<(bool, String, Option<u8>)> {
     let mut parts = member.rsplit('/');
     let file = parts.next()?.strip_suffix(".txt")?;
-    let label = parts.next().filter(|label| matches!(*label, "neg" | "pos"))?;
+    let label = parts.next().filter(|label| matches!(*label, "neg" | "pos"))?.to_owned();
     let test = match parts.next()? {
         "train" => false,
         "test" => true,

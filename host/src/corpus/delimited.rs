@@ -13,7 +13,27 @@ pub struct Columns<'a> {
     /// `--text-column`
     pub text: Option<&'a str>,
     /// `--label-column`
-    pub label: Option<&'a str>,
+    pub label: Label<'a>,
+}
+
+/// Where labels come from.
+#[derive(Clone, Copy)]
+pub enum Label<'a> {
+    /// There are none.
+    None,
+    /// From a column with a usual name.
+    Guessed,
+    /// From this column.
+    Named(&'a str),
+}
+
+/// Reads the texts of one file, whatever else is in it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_texts(path: &Path, text: Option<&str>) -> Result<Vec<String>> {
+    let found = read(path, &Columns { text, label: Label::None }, false)?;
+    Ok(found.into_iter().map(|found| found.text).collect())
 }
 
 const TEXT_NAMES: [&str; 6] = ["text", "review", "sentence", "content", "utterance", "message"];
@@ -74,8 +94,16 @@ pub fn from_reader(
         .collect();
     ensure!(header.iter().any(|column| !column.is_empty()), "{name}: the corpus is empty");
     let text = column(&header, columns.text, &TEXT_NAMES, "text", name)?;
-    let label = column(&header, columns.label, &LABEL_NAMES, "label", name)?;
-    ensure!(text != label, "{name}: the text and the label cannot be the same column `{}`", header[text]);
+    let label = match columns.label {
+        Label::None => None,
+        Label::Guessed => Some(column(&header, None, &LABEL_NAMES, "label", name)?),
+        Label::Named(own) => Some(column(&header, Some(own), &LABEL_NAMES, "label", name)?),
+    };
+    ensure!(
+        label != Some(text),
+        "{name}: the text and the label cannot be the same column `{}`",
+        header[text]
+    );
     let mut found = Vec::new();
     let mut record = csv::ByteRecord::new();
     while reader.read_byte_record(&mut record).map_err(|error| explain(error, name))? {
@@ -90,9 +118,11 @@ pub fn from_reader(
             std::str::from_utf8(&record[at])
                 .map_err(|_| anyhow::anyhow!("{name}: line {line}: invalid UTF-8"))
         };
-        let (text, label) = (field(text)?, field(label)?.trim());
+        let text = field(text)?;
         ensure!(text.len() <= LONGEST_TEXT, "{name}: line {line}: longer than {LONGEST_TEXT} bytes");
-        ensure!(!label.is_empty(), "{name}: line {line}: the label is empty");
+        let label = label.map(field).transpose()?.map(str::trim);
+        ensure!(label != Some(""), "{name}: line {line}: the label is empty");
+        let label = label.unwrap_or("");
         found.push(Found { text: text.to_owned(), label: label.to_owned(), rating: None, test });
     }
     ensure!(!found.is_empty(), "{name}: the corpus is empty: there is no line after the header");

@@ -14,6 +14,7 @@ mod embedded;
 mod folders;
 mod generate;
 mod split;
+pub mod unlabelled;
 
 use std::path::{Path, PathBuf};
 
@@ -144,8 +145,8 @@ fn read(data: &str, args: &CorpusArgs) -> Result<Vec<Found>> {
         "{data}: no such file or folder (a path or `{}`, the embedded corpus, is expected)",
         embedded::NAME
     );
-    let columns =
-        delimited::Columns { text: args.text_column.as_deref(), label: args.label_column.as_deref() };
+    let label = args.label_column.as_deref().map_or(delimited::Label::Guessed, delimited::Label::Named);
+    let columns = delimited::Columns { text: args.text_column.as_deref(), label };
     if path.is_dir() {
         if let Some(found) = delimited::read_pair(&path, &columns)? {
             return Ok(found);

@@ -183,7 +183,7 @@ impl Network {
     }
 
     /// Forward and backward on the network's device: the loss −Σ wanted · log softmax(logits) with
-    /// `wanted` \[R×C\], the logits, and the gradients of all parameters.
+    /// `wanted` \[R×C\], the logits, to which `offsets` \[R×C\] are added, and the gradients of all parameters.
     ///
     /// # Errors
     /// If an id is out of range or the device fails.
@@ -193,12 +193,14 @@ impl Network {
         pass: &Pass,
         random: &mut Pcg64,
         wanted: &[f32],
+        offsets: &[f32],
     ) -> Result<(f64, Tensor, Gradients)> {
         self.check(batch)?;
         let seeds = Seeds::draw(random);
         let body = body(self, batch, pass, seeds)?;
         let leaf = Var::from_tensor(&self.pooled(&body, batch, pass)?)?;
         let logits = head(self, &leaf, pass, seeds)?;
+        let logits = (&logits + Tensor::from_slice(offsets, logits.shape(), self.device())?)?;
         let wanted = Tensor::from_slice(wanted, logits.shape(), self.device())?;
         let loss = (candle_nn::ops::log_softmax(&logits, D::Minus1)? * wanted)?.sum_all()?.neg()?;
         let mut gradients = Gradients::default();

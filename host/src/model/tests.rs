@@ -181,8 +181,9 @@ fn tensors_learn_what_a_run_learns() {
                 let mut numbers = random();
                 let wanted: Vec<f32> = run.logits().iter().map(|_| numbers.random_range(0.0..1.0)).collect();
                 let (loss, d_logits) = crate::train::cross_entropy(run.logits(), &wanted, 3);
-                let (their_loss, logits, theirs) =
-                    network.learn(&batch, &pass, &mut random(), &wanted).expect("learns");
+                let (their_loss, logits, theirs) = network
+                    .learn(&batch, &pass, &mut random(), &wanted, &vec![0.0; wanted.len()])
+                    .expect("learns");
                 assert!(
                     (loss - their_loss).abs() < 1e-5 * loss.abs().max(1.0),
                     "{what}: {loss} {their_loss}"

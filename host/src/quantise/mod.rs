@@ -40,6 +40,8 @@ pub struct Sections {
     pub layers: Vec<Vec<u8>>,
     /// The head.
     pub head: Vec<u8>,
+    /// The [wide part](crate::ngrams::Wide::section), if there is one.
+    pub wide: Option<Vec<u8>>,
     /// What readers may skip: kinds and contents.
     pub optional: Vec<(u8, Vec<u8>)>,
 }
@@ -73,5 +75,11 @@ pub fn quantise(weights: &Weights, ranges: &Ranges, bits: EmbeddingBits) -> Resu
     for layer in 1..weights.config.layers {
         layers.push(layer::quantise(weights, layer, scale::Inputs::of_units, ranges)?.0);
     }
-    Ok(Sections { embedding, layers, head: head::quantise(weights, ranges)?, optional: Vec::new() })
+    Ok(Sections {
+        embedding,
+        layers,
+        head: head::quantise(weights, ranges)?,
+        wide: None,
+        optional: Vec::new(),
+    })
 }

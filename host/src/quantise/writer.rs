@@ -111,6 +111,7 @@ fn assemble(
         vec![required(Kind::Vocabulary, vocabulary), required(Kind::Embedding, &sections.embedding)];
     parts.extend(sections.layers.iter().map(|layer| required(Kind::Layer, layer)));
     parts.push(required(Kind::Head, &sections.head));
+    parts.extend(sections.wide.as_ref().map(|wide| required(Kind::Wide, wide)));
     parts.extend(sections.optional.iter().map(|(kind, bytes)| Part { kind: *kind, required: false, bytes }));
     let labels = description.labels.join("\n");
     let manifest = Manifest {

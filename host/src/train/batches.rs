@@ -16,9 +16,9 @@ pub enum Keep {
     Head,
 }
 
-/// At most `limit` of a text's words; 0 means all.
+/// At most `limit` of a text's words, or of what there is for each; 0 means all.
 #[must_use]
-pub fn cut(ids: &[u32], limit: usize, keep: Keep) -> &[u32] {
+pub fn cut<T>(ids: &[T], limit: usize, keep: Keep) -> &[T] {
     match keep {
         _ if limit == 0 || ids.len() <= limit => ids,
         Keep::Tail => &ids[ids.len() - limit..],

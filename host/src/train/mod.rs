@@ -85,12 +85,40 @@ pub struct Options {
 }
 
 /// A tokenised text with its label.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Text {
     /// Word ids.
     pub ids: Vec<u32>,
     /// Index of the label.
     pub label: u32,
+    /// \[C\] what a teacher thinks of it; empty for a text that is simply what its label says.
+    pub target: Vec<f32>,
+    /// \[words × K\] what the [wide part](crate::ngrams::Wide::logits) adds to the logits after each word; empty
+    /// without one.
+    pub offsets: Vec<f32>,
+    /// \[words\] hashes, for an engine with a wide part; empty without one.
+    pub hashes: Vec<u32>,
+}
+
+impl Text {
+    /// A text of these words under this label.
+    #[must_use]
+    pub fn new(ids: Vec<u32>, label: u32) -> Self {
+        Self { ids, label, ..Self::default() }
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        if self.target.is_empty() { Wanted::Label(self.label) } else { Wanted::Opinion(&self.target) }
+    }
+
+    /// Adds what the wide part says after the word `at` of those that are read to a row of logits \[C\].
+    fn add_offset(&self, at: usize, options: &Options, logits: &mut [f32]) {
+        let columns = self.offsets.len() / self.ids.len().max(1);
+        let own = cut(&self.offsets, options.max_len * columns, options.keep);
+        let own = own.get(at * columns..(at + 1) * columns).unwrap_or(&[]);
+        let first = usize::from(columns == 1);
+        logits.iter_mut().skip(first).zip(own).for_each(|(logit, offset)| *logit += offset);
+    }
 }
 
 /// What happened in an epoch; accuracies are shares of 1, losses in nats.
@@ -206,18 +234,33 @@ fn shard(
         (all.clone().map(|text| text as u32).collect(), vec![scale; labels.len()], all.collect())
     };
     let classes = network.config.classes;
-    let wanted = wanted(&labels, &owners, &weights, options.smoothing, classes);
+    let owner = |row: usize| &texts[indices[batch.order[owners[row] as usize]]];
+    let targets = (0..owners.len()).map(|row| (owner(row).wanted(), weights[row]));
+    let wanted = wanted(targets, options.smoothing, classes);
+    let with_offsets = |mut logits: Vec<f32>| {
+        let positions = every_word.then(|| batch.plan.positions());
+        for (row, logits) in logits.chunks_exact_mut(classes).enumerate() {
+            let read = positions.as_ref().map_or(lengths[owners[row] as usize], |all| all[row] as usize);
+            if let Some(last) = read.checked_sub(1) {
+                owner(row).add_offset(last, options, logits);
+            }
+        }
+        logits
+    };
     let right = |logits: &[f32]| {
         let top = |row: &usize| top(&logits[row * classes..(row + 1) * classes]);
         last.iter().filter(|row| top(row) == labels[owners[**row] as usize] as usize).count()
     };
     if network.device().is_cpu() {
         let run = network.run(&batch, &pass, &mut random)?;
-        let (loss, d_logits) = cross_entropy(run.logits(), &wanted, classes);
-        let right = right(run.logits());
+        let logits = with_offsets(run.logits().to_vec());
+        let (loss, d_logits) = cross_entropy(&logits, &wanted, classes);
+        let right = right(&logits);
         return Ok(Step { loss, right, gradients: run.backward(&d_logits)? });
     }
-    let (loss, logits, gradients) = network.learn(&batch, &pass, &mut random, &wanted)?;
+    let rows = if every_word { batch.plan.rows() } else { labels.len() };
+    let offsets = with_offsets(vec![0.0; rows * classes]);
+    let (loss, logits, gradients) = network.learn(&batch, &pass, &mut random, &wanted, &offsets)?;
     let right = right(&logits.flatten_all()?.to_vec1::<f32>()?);
     Ok(Step { loss, right, gradients })
 }
@@ -227,21 +270,35 @@ fn top(logits: &[f32]) -> usize {
     (1..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best })
 }
 
+/// What a result should say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wanted<'t> {
+    /// This class, smoothed.
+    Label(u32),
+    /// A teacher's opinion \[C\], as it is.
+    Opinion(&'t [f32]),
+}
+
 /// What each result should say, times its weight: \[R×C\].
-pub(crate) fn wanted(
-    labels: &[u32],
-    owners: &[u32],
-    weights: &[f32],
+pub(crate) fn wanted<'t>(
+    results: impl ExactSizeIterator<Item = (Wanted<'t>, f32)>,
     smoothing: f32,
     classes: usize,
 ) -> Vec<f32> {
     let rest = smoothing / classes as f32;
-    let mut wanted = vec![0.0; owners.len() * classes];
-    for ((row, &owner), &weight) in wanted.chunks_exact_mut(classes).zip(owners).zip(weights) {
-        row.fill(weight * rest);
-        row[labels[owner as usize] as usize] += weight * (1.0 - smoothing);
+    let mut all = vec![0.0; results.len() * classes];
+    for (row, (wanted, weight)) in all.chunks_exact_mut(classes).zip(results) {
+        match wanted {
+            Wanted::Label(label) => {
+                row.fill(weight * rest);
+                row[label as usize] += weight * (1.0 - smoothing);
+            }
+            Wanted::Opinion(shares) => {
+                row.iter_mut().zip(shares).for_each(|(wanted, share)| *wanted = weight * share);
+            }
+        }
     }
-    wanted
+    all
 }
 
 /// −Σ wanted · log softmax(logits) over all rows, and its gradient; both \[R×C\].
@@ -279,11 +336,16 @@ pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<
                 indices.iter().map(|&text| cut(&texts[text].ids, options.max_len, options.keep)).collect();
             let batch = Batch::new(&read);
             let random = &mut Pcg64::seed_from_u64(0);
-            let logits = if network.device().is_cpu() {
+            let mut logits: Vec<f32> = if network.device().is_cpu() {
                 network.run(&batch, &Pass::default(), random)?.logits().to_vec()
             } else {
                 network.logits(&batch, &Pass::default(), random)?.flatten_all()?.to_vec1()?
             };
+            for (&at, logits) in batch.order.iter().zip(logits.chunks_exact_mut(network.config.classes)) {
+                if let Some(last) = read[at].len().checked_sub(1) {
+                    texts[indices[at]].add_offset(last, options, logits);
+                }
+            }
             let rows = batch.order.iter().zip(logits.chunks_exact(network.config.classes));
             Ok(rows
                 .map(|(&at, logits)| {
@@ -324,7 +386,9 @@ mod tests {
     fn the_loss_and_its_gradient_are_those_of_candle() {
         let classes = 3;
         let logits = [1.0f32, -2.0, 0.5, 30.0, 0.0, -30.0, 0.1, 0.2, 0.3];
-        let wanted = wanted(&[2, 0], &[0, 1, 0], &[0.5, 0.25, 0.125], 0.1, classes);
+        let results =
+            [(Wanted::Label(2), 0.5), (Wanted::Label(0), 0.25), (Wanted::Opinion(&[0.2, 0.5, 0.3]), 0.125)];
+        let wanted = wanted(results.into_iter(), 0.1, classes);
         for (row, weight) in wanted.chunks_exact(classes).zip([0.5, 0.25, 0.125]) {
             assert!((row.iter().sum::<f32>() - weight).abs() < 1e-6);
         }

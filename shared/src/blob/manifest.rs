@@ -29,6 +29,8 @@ pub enum Kind {
     Layer = 3,
     /// [`crate::head::Head`]
     Head = 4,
+    /// [`crate::wide::Wide`], which a blob may lack
+    Wide = 5,
     /// [`crate::early_exit::Rule`], which a blob may lack
     EarlyExit = 6,
 }

@@ -37,7 +37,7 @@
 //!
 //! Kinds of sections: 1 [vocabulary](crate::vocab), 2 [embedding](crate::embedding),
 //! 3 [layer](crate::cell), one for each layer in order, 4 [head](crate::head),
-//! 6 [early exit](crate::early_exit), which a blob may lack. What each contains
+//! 5 [wide part](crate::wide) and 6 [early exit](crate::early_exit), which a blob may lack. What each contains
 //! is specified on those pages. A reader skips an unknown section that is not required and
 //! refuses one that is; new parts of a network come as new kinds, under the same version.
 //!
@@ -151,7 +151,7 @@ pub fn open(blob: &[u8]) -> Result<Manifest<'_>, Error> {
     }
     for section in &manifest.sections {
         section_bytes(blob, section)?;
-        if section.required && !matches!(section.kind, 1..=4 | 6) {
+        if section.required && !(1..=6).contains(&section.kind) {
             return Err(Error::UnknownSection(section.kind.into()));
         }
     }

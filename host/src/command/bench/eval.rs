@@ -10,7 +10,7 @@ use shared::Model;
 
 use super::synthetic::{Shape, blob};
 use crate::command::write_json;
-use crate::engine::classify_all;
+use crate::engine::{Reading, classify_all};
 use crate::model::Pooling;
 
 const TEXTS: usize = 2000;
@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> Result<()> {
     let text: Vec<Vec<u32>> = (0..TEXTS)
         .map(|text| (0..WORDS).map(|word| ((text * 31 + word * 17) % 1000) as u32).collect())
         .collect();
-    let texts: Vec<(&[u32], u32)> = text.iter().map(|ids| (&ids[..], 0)).collect();
+    let texts: Vec<Reading<'_>> = text.iter().map(|ids| Reading { ids, hashes: &[], truth: 0 }).collect();
     let speed = |threads: usize| -> Result<f64> {
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;

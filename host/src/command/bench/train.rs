@@ -20,7 +20,7 @@ use super::synthetic::Shape;
 use crate::command::write_json;
 use crate::model::{Batch, Cell, Config, Gradients, Network, Pass, Pooling};
 use crate::train::optimiser::{Optimiser, Rule};
-use crate::train::{SHARDS, cross_entropy, wanted};
+use crate::train::{SHARDS, Wanted, cross_entropy, wanted};
 
 const CLASSES: usize = 2;
 const RATE: f32 = 1e-3;
@@ -235,8 +235,8 @@ impl<'n> Ours<'n> {
             .par_iter()
             .map(|(batch, labels)| {
                 let run = self.network.run(batch, &Pass::default(), &mut Pcg64::seed_from_u64(0))?;
-                let owners: Vec<u32> = (0..labels.len() as u32).collect();
-                let wanted = wanted(labels, &owners, &vec![weight; labels.len()], 0.0, CLASSES);
+                let results = labels.iter().map(|&label| (Wanted::Label(label), weight));
+                let wanted = wanted(results, 0.0, CLASSES);
                 let (loss, d_logits) = cross_entropy(run.logits(), &wanted, CLASSES);
                 Ok((loss, run, d_logits))
             })

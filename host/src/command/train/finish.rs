@@ -6,11 +6,13 @@ use anyhow::Result;
 use shared::Model;
 use shared::blob::Metrics;
 
+use super::plan::Preset;
 use super::report::{BlobReport, ModelReport, QuantisedReport, Report, metrics};
 use super::{Args, Data, Texts};
 use crate::aligned::AlignedBytes;
-use crate::engine::classify_all;
+use crate::engine::{Reading, classify_all};
 use crate::model::{Config, Network};
+use crate::ngrams::Wide;
 use crate::quantise::{self, Description};
 use crate::train::batches::cut;
 use crate::train::{self, Epoch, Evaluation, Options, Text};
@@ -62,7 +64,7 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     let Data { corpus, plan, texts, vocabulary, .. } = data;
     // From here on every word counts, as on the chip.
     let whole = Options {
-        max_len: if args.preset.is_some() { plan.options.max_len } else { 0 },
+        max_len: if args.preset.is_some_and(Preset::is_tutorial) { plan.options.max_len } else { 0 },
         ..plan.options.clone()
     };
     let valid = train::evaluate(network, &texts.valid, &whole)?;
@@ -72,7 +74,8 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     let calibration =
         texts.train.iter().take(CALIBRATION_TEXTS).map(|text| cut(&text.ids, whole.max_len, whole.keep));
     let ranges = quantise::calibrate(&weights, calibration);
-    let sections = quantise::quantise(&weights, &ranges, plan.bits)?;
+    let mut sections = quantise::quantise(&weights, &ranges, plan.bits)?;
+    sections.wide = data.wide.as_ref().map(Wide::section).transpose()?;
     let mut description = Description {
         labels: corpus.labels.clone(),
         text: data.text,
@@ -94,7 +97,8 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
         vocab_bytes: vocabulary.section().len(),
         weight_bytes: sections.embedding.len()
             + sections.layers.iter().map(Vec::len).sum::<usize>()
-            + sections.head.len(),
+            + sections.head.len()
+            + sections.wide.as_ref().map_or(0, Vec::len),
     };
     let (vocabulary, parameters) = (vocabulary.words.len(), weights.count());
     Ok(Finished { blob, valid, test, quantised, vocabulary, parameters, sizes })
@@ -117,8 +121,14 @@ fn compare(
     options: &Options,
 ) -> Result<QuantisedReport> {
     let verdicts = |texts: &[Text]| -> Result<Vec<usize>> {
-        let cut: Vec<_> =
-            texts.iter().map(|text| (cut(&text.ids, options.max_len, options.keep), text.label)).collect();
+        let cut: Vec<Reading<'_>> = texts
+            .iter()
+            .map(|text| Reading {
+                ids: cut(&text.ids, options.max_len, options.keep),
+                hashes: cut(&text.hashes, options.max_len, options.keep),
+                truth: text.label,
+            })
+            .collect();
         Ok(classify_all(model, &cut)?.into_iter().map(|verdict| verdict.class).collect())
     };
     let accuracy = |classes: &[usize], texts: &[Text]| {

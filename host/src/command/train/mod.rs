@@ -1,5 +1,6 @@
 //! `train`: labelled text in, a model for a microcontroller out.
 
+mod data;
 mod finish;
 mod keeper;
 mod plan;
@@ -14,17 +15,16 @@ use candle_core::Device;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
-use shared::text::Options as TextOptions;
 
-use crate::corpus::{self, Corpus, CorpusArgs, Example};
+use crate::corpus::CorpusArgs;
 use crate::ending::Ending;
-use crate::model::{Config, Network};
+use crate::model::Network;
 use crate::quantise;
 use crate::train::log::Log;
-use crate::train::{End, Outcome, Text, Trainer};
-use crate::vocabulary::{Built, Counts, ids_of};
+use crate::train::{End, Outcome, Trainer};
+use data::{Data, Texts};
 use keeper::{Keeper, KeepingArgs};
-use plan::{Plan, Preset, ShapeArgs, TrainingArgs};
+use plan::{Preset, ShapeArgs, TrainingArgs};
 
 /// Trains a recurrent text classifier, quantises it and writes one file for the chip
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +32,11 @@ pub struct Args {
     #[command(flatten)]
     #[serde(flatten)]
     corpus: CorpusArgs,
+    /// Texts without labels: a teacher that has learnt the labelled ones tells what it thinks of them, and the
+    /// model learns from that, too. An aclImdb .tar.gz (its `unsup`), a .txt with a text a line, a .csv/.tsv, or
+    /// a folder of .txt files
+    #[arg(long, value_name = "TEXTS")]
+    unlabelled: Option<PathBuf>,
     /// Where the quantised model goes
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
@@ -68,60 +73,6 @@ enum DeviceChoice {
     Auto,
     Cpu,
     Cuda,
-}
-
-/// Tokenised splits.
-struct Texts {
-    train: Vec<Text>,
-    valid: Vec<Text>,
-    test: Vec<Text>,
-}
-
-/// The corpus read, the run decided, the words numbered.
-struct Data {
-    corpus: Corpus,
-    /// Words of the training texts, repetitions included.
-    words: u64,
-    text: TextOptions,
-    plan: Plan,
-    /// The vocabulary's words, the most frequent first.
-    frequent: Vec<(u32, String)>,
-    vocabulary: Built,
-    texts: Texts,
-}
-
-impl Data {
-    fn load(args: &Args) -> Result<Self> {
-        let corpus = corpus::load(&args.corpus, args.seed)?;
-        ensure!(
-            !corpus.valid.is_empty(),
-            "the validation split is empty: raise --valid or give more than {} texts",
-            corpus.train.len()
-        );
-        let text = TextOptions { punctuation: args.shape.punctuation.unwrap_or(args.preset.is_none()) };
-        let counts = Counts::of(corpus.train.iter().map(|example| example.text.as_bytes()), text);
-        let words = counts.total();
-        ensure!(words > 0, "{}: the training texts contain no words", corpus.name);
-        let plan = Plan::new(args, words, corpus.train.len())?;
-        let frequent = counts.most_frequent(plan.vocab, plan.min_freq);
-        let vocabulary = Built::new(&frequent)?;
-        let texts = tokenise(&corpus, &vocabulary, text)?;
-        Ok(Self { corpus, words, text, plan, frequent, vocabulary, texts })
-    }
-
-    fn config(&self) -> Config {
-        let plan = &self.plan;
-        Config {
-            cell: plan.cell,
-            layers: plan.layers,
-            embed: plan.embed,
-            hidden: plan.hidden,
-            vocab: self.vocabulary.words.len() + 1,
-            pooling: plan.pooling,
-            head_hidden: plan.head_hidden,
-            classes: self.corpus.labels.len(),
-        }
-    }
 }
 
 impl Args {
@@ -186,16 +137,4 @@ fn device(choice: DeviceChoice) -> Result<Device> {
             Device::new_cuda(0).context("--device cuda: no GPU can be used")
         }
     }
-}
-
-fn tokenise(corpus: &Corpus, vocabulary: &Built, options: TextOptions) -> Result<Texts> {
-    let reader = vocabulary.open()?;
-    let all = |examples: &[Example]| {
-        let text = |example: &Example| Text {
-            ids: ids_of(example.text.as_bytes(), options, &reader),
-            label: example.label,
-        };
-        examples.iter().map(text).collect()
-    };
-    Ok(Texts { train: all(&corpus.train), valid: all(&corpus.valid), test: all(&corpus.test) })
 }

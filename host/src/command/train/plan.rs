@@ -13,13 +13,30 @@ use crate::train::{Loss, Options};
 
 use super::Args;
 
-/// The two models of the PyTorch tutorial that Telltale grew from
+/// Sizes for two-class texts of many words, and the two models of the PyTorch tutorial that Telltale grew from
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 pub enum Preset {
+    /// At most 16 kB
+    Nano,
+    /// At most 48 kB
+    Micro,
+    /// At most 96 kB
+    Small,
+    /// At most 180 kB: fits a micro:bit v1 beside its firmware
+    Base,
+    /// At most 1 MB
+    Large,
     /// 200 words through an RNNCell, Linear 256, ReLU, Linear
     RnnCell,
     /// Embedding 128, nn.RNN of 256 units, dropout, Linear; Adam 1e-4, batch 100
     RnnLayer,
+}
+
+impl Preset {
+    /// Whether it is one of the tutorial's models.
+    pub const fn is_tutorial(self) -> bool {
+        matches!(self, Self::RnnCell | Self::RnnLayer)
+    }
 }
 
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +66,13 @@ pub struct ShapeArgs {
     /// How often a word must occur to be in the vocabulary [default: 2]
     #[arg(long, value_name = "N")]
     pub min_freq: Option<u64>,
+    /// The most n-grams in the wide part, which adds their weights to the network's scores; 0 for none
+    /// [default: 0]
+    #[arg(long, value_name = "N")]
+    pub wide: Option<usize>,
+    /// The most words of such an n-gram, 1 to 3 [default: 2]
+    #[arg(long, value_name = "N")]
+    pub wide_order: Option<usize>,
     /// Whether `!` and `?` are words [default: true]
     #[arg(long, value_name = "BOOL")]
     pub punctuation: Option<bool>,
@@ -124,6 +148,9 @@ pub struct Plan {
     pub vocab: usize,
     pub min_freq: u64,
     pub bits: EmbeddingBits,
+    /// The most n-grams of the wide part.
+    pub wide: usize,
+    pub wide_order: usize,
     pub options: Options,
 }
 
@@ -178,6 +205,18 @@ impl Plan {
             "--vocab {vocab}: 1 to {} is possible",
             crate::vocabulary::MAX_WORDS
         );
+        let (wide, wide_order) =
+            (shape.wide.unwrap_or(base.wide), shape.wide_order.unwrap_or(base.wide_order));
+        ensure!(
+            wide <= crate::vocabulary::MAX_WORDS,
+            "--wide {wide}: 0 to {} is possible",
+            crate::vocabulary::MAX_WORDS
+        );
+        ensure!(
+            (1..=shared::wide::MAX_ORDER).contains(&wide_order),
+            "--wide-order {wide_order}: 1 to {} is possible",
+            shared::wide::MAX_ORDER
+        );
         Ok(Self {
             cell: shape.cell.unwrap_or(base.cell),
             layers: shape.layers.unwrap_or(base.layers),
@@ -188,10 +227,13 @@ impl Plan {
             vocab,
             min_freq: shape.min_freq.unwrap_or(base.min_freq),
             bits: match shape.embed_bits {
-                None | Some(8) => EmbeddingBits::Eight,
+                None => base.bits,
+                Some(8) => EmbeddingBits::Eight,
                 Some(4) => EmbeddingBits::Four,
                 Some(bits) => anyhow::bail!("--embed-bits {bits}: 4 or 8 is possible"),
             },
+            wide,
+            wide_order,
             options,
         })
     }
@@ -209,6 +251,8 @@ impl Plan {
             vocab: 10_000,
             min_freq: 2,
             bits: EmbeddingBits::Eight,
+            wide: 0,
+            wide_order: 2,
             options: Options {
                 epochs: (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize,
                 batch: 32,
@@ -246,8 +290,22 @@ impl Plan {
             average: 0.0,
             ..plain.options.clone()
         };
+        let sized = |wide, vocab, embed, hidden, bits| Self {
+            embed,
+            hidden,
+            vocab,
+            bits,
+            wide,
+            options: plain.options.clone(),
+            ..plain
+        };
         match preset {
             None => plain,
+            Some(Preset::Nano) => sized(3000, 800, 8, 16, EmbeddingBits::Four),
+            Some(Preset::Micro) => sized(7000, 2000, 16, 24, EmbeddingBits::Four),
+            Some(Preset::Small) => sized(14_000, 4000, 16, 32, EmbeddingBits::Four),
+            Some(Preset::Base) => sized(26_000, 8000, 16, 48, EmbeddingBits::Four),
+            Some(Preset::Large) => sized(65_000, 20_000, 32, 96, EmbeddingBits::Eight),
             Some(Preset::RnnCell) => Self {
                 cell: Cell::Rnn,
                 embed: 128,

@@ -1,0 +1,165 @@
+//! What a run starts from: texts, words, a teacher's opinions, the wide part.
+
+use std::time::Instant;
+
+use anyhow::{Result, ensure};
+use rayon::prelude::*;
+use shared::text::Options as TextOptions;
+
+use super::Args;
+use super::plan::{Plan, Preset};
+use crate::corpus::{self, Corpus, Example};
+use crate::model::Config;
+use crate::ngrams::{Lesson, Selection, Teacher, Wide};
+use crate::train::Text;
+use crate::train::log::human;
+use crate::vocabulary::{Built, Counts, hashes_of};
+
+/// Tokenised splits.
+pub struct Texts {
+    pub train: Vec<Text>,
+    pub valid: Vec<Text>,
+    pub test: Vec<Text>,
+}
+
+/// The corpus read, the run decided, the words numbered.
+pub struct Data {
+    pub corpus: Corpus,
+    /// Words of the training texts, repetitions included.
+    pub words: u64,
+    pub text: TextOptions,
+    pub plan: Plan,
+    /// The vocabulary's words, the most frequent first.
+    pub frequent: Vec<(u32, String)>,
+    pub vocabulary: Built,
+    pub wide: Option<Wide>,
+    pub texts: Texts,
+}
+
+impl Data {
+    /// Reads everything that a run starts from.
+    ///
+    /// # Errors
+    /// Says what was wrong with a corpus or a flag.
+    pub fn load(args: &Args) -> Result<Self> {
+        let corpus = corpus::load(&args.corpus, args.seed)?;
+        ensure!(
+            !corpus.valid.is_empty(),
+            "the validation split is empty: raise --valid or give more than {} texts",
+            corpus.train.len()
+        );
+        let tutorial = args.preset.is_some_and(Preset::is_tutorial);
+        let text = TextOptions { punctuation: args.shape.punctuation.unwrap_or(!tutorial) };
+        let unlabelled = match &args.unlabelled {
+            Some(path) => corpus::unlabelled::read(path, &args.corpus)?,
+            None => Vec::new(),
+        };
+        let labelled = corpus.train.iter().map(|example| &example.text);
+        let counts = Counts::of(labelled.chain(&unlabelled).map(|text| text.as_bytes()), text);
+        let words = counts.total();
+        ensure!(words > 0, "{}: the training texts contain no words", corpus.name);
+        let plan = Plan::new(args, words, corpus.train.len() + unlabelled.len())?;
+        let frequent = counts.most_frequent(plan.vocab, plan.min_freq);
+        let vocabulary = Built::new(&frequent)?;
+        let mut texts = tokenise(&corpus, text);
+        if !unlabelled.is_empty() {
+            teach(&mut texts.train, &unlabelled, text, corpus.labels.len(), args.seed);
+        }
+        let wide = match plan.wide {
+            0 => None,
+            _ => Some(widen(&texts.train, &plan, corpus.labels.len())?),
+        };
+        let reader = vocabulary.open()?;
+        for text in [&mut texts.train, &mut texts.valid, &mut texts.test].into_iter().flatten() {
+            text.ids = text.hashes.iter().map(|&hash| reader.id(hash)).collect();
+            match &wide {
+                Some(wide) => text.offsets = wide.logits(&text.hashes),
+                None => text.hashes = Vec::new(),
+            }
+        }
+        Ok(Self { corpus, words, text, plan, frequent, vocabulary, wide, texts })
+    }
+
+    /// The network's shape.
+    pub fn config(&self) -> Config {
+        let plan = &self.plan;
+        Config {
+            cell: plan.cell,
+            layers: plan.layers,
+            embed: plan.embed,
+            hidden: plan.hidden,
+            vocab: self.vocabulary.words.len() + 1,
+            pooling: plan.pooling,
+            head_hidden: plan.head_hidden,
+            classes: self.corpus.labels.len(),
+        }
+    }
+}
+
+/// The words of all labelled texts, as hashes.
+fn tokenise(corpus: &Corpus, options: TextOptions) -> Texts {
+    let all = |examples: &[Example]| {
+        let text = |example: &Example| Text {
+            hashes: hashes_of(example.text.as_bytes(), options),
+            label: example.label,
+            ..Text::default()
+        };
+        examples.par_iter().map(text).collect()
+    };
+    Texts { train: all(&corpus.train), valid: all(&corpus.valid), test: all(&corpus.test) }
+}
+
+/// Adds unlabelled texts to `texts`, with a teacher's opinions of them.
+fn teach(texts: &mut Vec<Text>, unlabelled: &[String], options: TextOptions, classes: usize, seed: u64) {
+    let started = Instant::now();
+    let targets = targets(texts, classes, 0.0);
+    let teacher = Teacher::fit(&lessons(texts, &targets), classes, seed);
+    let own: Vec<Text> = unlabelled
+        .par_iter()
+        .map(|text| {
+            let hashes = hashes_of(text.as_bytes(), options);
+            let target = teacher.opinion(&hashes);
+            let label =
+                (0..classes).rev().max_by(|&a, &b| target[a].total_cmp(&target[b])).unwrap_or(0) as u32;
+            Text { hashes, label, target, ..Text::default() }
+        })
+        .collect();
+    println!(
+        "teacher: {} n-grams of {} texts, opinions on {} more, {}",
+        teacher.len(),
+        texts.len(),
+        own.len(),
+        human(started.elapsed())
+    );
+    texts.extend(own);
+}
+
+/// The wide part of all training texts.
+fn widen(texts: &[Text], plan: &Plan, classes: usize) -> Result<Wide> {
+    let started = Instant::now();
+    let targets = targets(texts, classes, WIDE_SMOOTHING);
+    let selection = Selection { most: plan.wide, order: plan.wide_order, seed: plan.options.seed };
+    let wide = Wide::fit(&lessons(texts, &targets), classes, &selection)?;
+    println!("wide part: {} n-grams, {}", wide.len(), human(started.elapsed()));
+    Ok(wide)
+}
+
+/// Probability moved from the true label to all where the wide part learns.
+const WIDE_SMOOTHING: f32 = 0.04;
+
+/// What each text should say: the teacher's opinion, or its label with `smoothing`.
+fn targets(texts: &[Text], classes: usize, smoothing: f32) -> Vec<Vec<f32>> {
+    let target = |text: &Text| {
+        if !text.target.is_empty() {
+            return text.target.clone();
+        }
+        let mut target = vec![smoothing / classes as f32; classes];
+        target[text.label as usize] += 1.0 - smoothing;
+        target
+    };
+    texts.iter().map(target).collect()
+}
+
+fn lessons<'t>(texts: &'t [Text], targets: &'t [Vec<f32>]) -> Vec<Lesson<'t>> {
+    texts.iter().zip(targets).map(|(text, target)| Lesson { words: &text.hashes, target }).collect()
+}

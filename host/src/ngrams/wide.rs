@@ -1,0 +1,203 @@
+//! The wide part: the few n-grams that are worth their flash.
+//!
+//! A regression over all frequent n-grams ranks them; the best are kept and fitted again by themselves.
+
+use anyhow::{Result, ensure};
+use rayon::prelude::*;
+
+use super::linear::{Fit, Sample};
+use super::{Lesson, columns, counted, features, indices, keys_of};
+use crate::bytes::Bytes;
+use crate::vocabulary::{self, MAX_WORDS};
+
+/// Texts in which an n-gram must occur to be chosen.
+const LEAST_TEXTS: usize = 5;
+
+/// Passes over the texts.
+const EPOCHS: usize = 6;
+
+/// Step size of the fit that ranks, and of the one that counts.
+const RATES: [f32; 2] = [0.01, 0.02];
+
+/// An n-gram ranks by |weight| · textsᴾ: frequent ones matter more often, but say less.
+const TEXTS_POWER: f32 = 0.35;
+
+/// A text of n words counts each n-gram this much over √n.
+const LENGTH: f32 = 15.0;
+
+/// The largest magnitude of an i8 weight.
+const WEIGHT_MAX: f32 = 127.0;
+
+/// Which n-grams to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The most n-grams.
+    pub most: usize,
+    /// The most words of one.
+    pub order: usize,
+    /// The seed of the order of training.
+    pub seed: u64,
+}
+
+/// Selected n-grams and what they say.
+#[derive(Clone, Debug)]
+pub struct Wide {
+    order: usize,
+    columns: usize,
+    /// Ascending.
+    known: Vec<u32>,
+    /// \[known × K\]; a text's logits are Σ weights / √words.
+    weights: Vec<f32>,
+}
+
+impl Wide {
+    /// Selects and fits.
+    ///
+    /// # Errors
+    /// If no n-gram occurs often enough.
+    pub fn fit(lessons: &[Lesson<'_>], classes: usize, selection: &Selection) -> Result<Self> {
+        let columns = columns(classes);
+        let texts: Vec<Vec<u32>> =
+            lessons.par_iter().map(|lesson| keys_of(lesson.words, selection.order)).collect();
+        let counted = counted(&texts, LEAST_TEXTS.min(lessons.len().div_ceil(20)));
+        ensure!(!counted.is_empty(), "no n-gram occurs in {LEAST_TEXTS} texts: set --wide 0");
+        let all: Vec<u32> = counted.iter().map(|(key, _)| *key).collect();
+        let fit = |known: &[u32], rate| {
+            let features = features(&texts, known);
+            let samples: Vec<Sample<'_>> = features
+                .iter()
+                .zip(lessons)
+                .map(|(features, lesson)| Sample {
+                    features,
+                    scale: LENGTH / (lesson.words.len().max(1) as f32).sqrt(),
+                    target: lesson.target,
+                })
+                .collect();
+            let (count, seed) = (known.len(), selection.seed);
+            Fit { count, columns, worth: None, rate, epochs: EPOCHS, seed }.run(&samples)
+        };
+        let first = fit(&all, RATES[0]);
+        let mut ranks: Vec<(f32, u32)> = counted
+            .iter()
+            .zip(first.chunks_exact(columns))
+            .map(|(&(key, texts), weights)| {
+                let largest = weights.iter().fold(0.0f32, |largest, weight| largest.max(weight.abs()));
+                (largest * (texts as f32).powf(TEXTS_POWER), key)
+            })
+            .collect();
+        ranks.sort_unstable_by(|(a, key_a), (b, key_b)| b.total_cmp(a).then(key_a.cmp(key_b)));
+        ranks.truncate(selection.most.min(MAX_WORDS));
+        let mut known: Vec<u32> = ranks.into_iter().map(|(_, key)| key).collect();
+        known.sort_unstable();
+        let mut weights = fit(&known, RATES[1]);
+        weights.iter_mut().for_each(|weight| *weight *= LENGTH);
+        Ok(Self { order: selection.order, columns, known, weights })
+    }
+
+    /// How many n-grams were kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether none was.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// K, the numbers of a word in [`Self::logits`].
+    #[must_use]
+    pub const fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// \[words × K\]: what the n-grams up to each word add to the logits, of the second of two classes or of all.
+    #[must_use]
+    pub fn logits(&self, words: &[u32]) -> Vec<f32> {
+        let mut votes = vec![0.0; self.columns];
+        let mut out = Vec::with_capacity(words.len() * self.columns);
+        let mut chain = shared::wide::Chain::default();
+        for (at, &word) in words.iter().enumerate() {
+            let before = at.min(usize::from(u16::MAX)) as u16;
+            shared::wide::grams(word, before, self.order, &mut chain, |key| {
+                for feature in indices(&[key], &self.known) {
+                    let weights = &self.weights[feature as usize * self.columns..][..self.columns];
+                    votes.iter_mut().zip(weights).for_each(|(vote, weight)| *vote += weight);
+                }
+            });
+            let root = (at as f32 + 1.0).sqrt();
+            out.extend(votes.iter().map(|vote| vote / root));
+        }
+        out
+    }
+
+    /// The section of the blob: weights as i8 with one multiplier.
+    ///
+    /// # Errors
+    /// If the weights are too large for the format.
+    pub fn section(&self) -> Result<Vec<u8>> {
+        let entries: Vec<(u32, String)> = self.known.iter().map(|&key| (key, format!("{key:08x}"))).collect();
+        let built = vocabulary::Built::new(&entries)?;
+        let table = built.open()?;
+        let largest =
+            self.weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
+        let step = f64::from(largest / WEIGHT_MAX);
+        // A score has 12 fractional bits; the multiplier uses all of its 16.
+        let score_step = step * 4096.0;
+        let shift = (15.0 - score_step.log2().floor()).clamp(0.0, 30.0);
+        let multiplier = (score_step * shift.exp2()).round();
+        ensure!(multiplier <= f64::from(u16::MAX), "the wide part's weights are too large");
+        let mut weights = vec![0i8; self.weights.len()];
+        for (key, own) in self.known.iter().zip(self.weights.chunks_exact(self.columns)) {
+            let at = table.id(*key) as usize * self.columns;
+            for (to, &weight) in weights[at..].iter_mut().zip(own) {
+                *to = (f64::from(weight) / step).round() as i8;
+            }
+        }
+        let mut to = Bytes::default();
+        to.u32(built.section().len() as u32);
+        to.bytes(&[self.order as u8, shift as u8]);
+        to.u16(self.columns as u16);
+        to.u16(multiplier as u16);
+        to.bytes(&[0; 6]);
+        to.bytes(built.section());
+        to.bytes(bytemuck::cast_slice(&weights));
+        to.align(4);
+        Ok(to.into_vec())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The section says what the floats say, after any number of words.
+    #[test]
+    fn the_section_is_the_float_model() {
+        for columns in [1, 3] {
+            let known: Vec<u32> =
+                (0..500u32).map(|n| shared::wide::start(n % 100 + n / 100 * 1000)).collect();
+            let mut known = known;
+            known.sort_unstable();
+            let weights =
+                (0..known.len() * columns).map(|n| (n * 37 % 101) as f32 / 50.0 - 1.0).collect::<Vec<_>>();
+            let wide = Wide { order: 1, columns, known, weights };
+            let section = crate::aligned::AlignedBytes::new(&wide.section().expect("fits"));
+            let engine = shared::wide::Wide::open(&section).expect("opens");
+            assert_eq!((engine.len() as usize, engine.columns(), engine.order()), (500, columns, 1));
+            let words: Vec<u32> = (0..1500).map(|n| n * 7 % 130).collect();
+            let logits = wide.logits(&words);
+            let (mut chain, mut votes) = (shared::wide::Chain::default(), vec![0; columns]);
+            for (at, &word) in words.iter().enumerate() {
+                engine.take(word, at as u16, &mut chain, &mut votes);
+                let mut scores = vec![0; columns.max(2)];
+                engine.add(&votes, at as u16 + 1, &mut scores);
+                for (score, logit) in scores[columns.max(2) - columns..].iter().zip(&logits[at * columns..]) {
+                    let own = *score as f32 / 4096.0;
+                    assert!((own - logit).abs() < 0.02 + logit.abs() * 0.01, "{at}: {own} {logit}");
+                }
+            }
+        }
+    }
+}
