@@ -26,9 +26,11 @@ pub fn drop(values: &mut [f32], stride: usize, width: usize, p: f32, seed: u32) 
         #[inline(always)]
         || {
             for (row, values) in values.chunks_exact_mut(stride).enumerate() {
-                let from = (row * width) as u32;
+                let from = (row as u32).wrapping_mul(width as u32);
+                // Wrapping, as a check for overflow would keep the loop from being vectorised.
                 for (at, value) in values[..width].iter_mut().enumerate() {
-                    let factor = if bits(from + at as u32, seed) < threshold { 0.0 } else { kept };
+                    let factor =
+                        if bits(from.wrapping_add(at as u32), seed) < threshold { 0.0 } else { kept };
                     *value *= factor;
                 }
             }
