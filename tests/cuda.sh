@@ -22,9 +22,9 @@ done
 # Rust's build scripts look in lib64, too.
 ln -sfn lib "$toolkit/lib64"
 
-# A libcuda whose functions exist and are never called.
+# A libcuda whose functions exist and say no (999 is CUDA_ERROR_UNKNOWN).
 mkdir -p "$folder/stub"
-grep -ohE '\bcu[A-Z][A-Za-z0-9_]+ *\(' "$toolkit/include/cuda.h" | tr -d ' (' | sort -u |
+grep -ohE '\bcu[A-Z][A-Za-z0-9_]+' "$toolkit/include/cuda.h" | sort -u |
   sed 's/.*/int &(void) { return 999; }/' > "$folder/stub/cuda.c"
 "${CC:-cc}" -shared -fPIC -w -Wl,-soname,libcuda.so.1 -o "$folder/stub/libcuda.so" "$folder/stub/cuda.c"
 
