@@ -54,5 +54,7 @@ mod armv6m;
 mod armv7m;
 #[cfg(kernel = "dsp")]
 mod dsp;
+#[cfg(kernel = "mve")]
+mod mve;
 #[cfg(kernel = "riscv")]
 mod riscv;

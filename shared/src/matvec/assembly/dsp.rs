@@ -95,7 +95,7 @@ telltale_apply:
     pop   {{r4-r11, pc}}
 5:
     ldr   r4, [sp, #16]
-    cmp   r1, r4
+    cmp   r4, r1                    // sets the carry again
     bne   2b
     b     4b
 "#,
