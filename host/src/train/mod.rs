@@ -266,7 +266,7 @@ fn shard(
 }
 
 /// The index of the largest number, the first of several.
-fn top(logits: &[f32]) -> usize {
+pub(crate) fn top(logits: &[f32]) -> usize {
     (1..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best })
 }
 
@@ -322,57 +322,64 @@ pub(crate) fn cross_entropy(logits: &[f32], wanted: &[f32], classes: usize) -> (
     (loss, gradient)
 }
 
-/// Evaluates the final predictions; texts are cut as in training.
+/// The logits \[C\] of each text's final prediction; texts are cut as in training.
 ///
 /// # Errors
 /// If the device fails.
-pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<Evaluation> {
+pub fn final_logits(network: &Network, texts: &[Text], options: &Options) -> Result<Vec<Vec<f32>>> {
     let lengths: Vec<usize> =
         texts.iter().map(|text| cut(&text.ids, options.max_len, options.keep).len()).collect();
-    let parts: Vec<Result<Vec<(usize, u32, f64)>>> = batches::by_length(&lengths, EVALUATION_BATCH)
+    let classes = network.config.classes;
+    type Part = Vec<(usize, Vec<f32>)>;
+    let parts: Vec<Result<Part>> = batches::by_length(&lengths, EVALUATION_BATCH)
         .into_par_iter()
         .map(|indices| {
             let read: Vec<&[u32]> =
                 indices.iter().map(|&text| cut(&texts[text].ids, options.max_len, options.keep)).collect();
             let batch = Batch::new(&read);
             let random = &mut Pcg64::seed_from_u64(0);
-            let mut logits: Vec<f32> = if network.device().is_cpu() {
+            let logits: Vec<f32> = if network.device().is_cpu() {
                 network.run(&batch, &Pass::default(), random)?.logits().to_vec()
             } else {
                 network.logits(&batch, &Pass::default(), random)?.flatten_all()?.to_vec1()?
             };
-            for (&at, logits) in batch.order.iter().zip(logits.chunks_exact_mut(network.config.classes)) {
+            let own = |(&at, logits): (&usize, &[f32])| {
+                let mut logits = logits.to_vec();
                 if let Some(last) = read[at].len().checked_sub(1) {
-                    texts[indices[at]].add_offset(last, options, logits);
+                    texts[indices[at]].add_offset(last, options, &mut logits);
                 }
-            }
-            let rows = batch.order.iter().zip(logits.chunks_exact(network.config.classes));
-            Ok(rows
-                .map(|(&at, logits)| {
-                    let text = indices[at];
-                    // From the highest logit on, so that no power overflows.
-                    let highest = logits.iter().fold(f32::NEG_INFINITY, |highest, &logit| highest.max(logit));
-                    let from_highest = |logit: f32| f64::from(logit) - f64::from(highest);
-                    let powers = logits.iter().map(|&logit| from_highest(logit).exp());
-                    let own = from_highest(logits[texts[text].label as usize]);
-                    (text, top(logits) as u32, powers.sum::<f64>().ln() - own)
-                })
-                .collect())
+                (indices[at], logits)
+            };
+            Ok(batch.order.iter().zip(logits.chunks_exact(classes)).map(own).collect())
         })
         .collect();
-    let mut predictions = vec![0; texts.len()];
-    let mut losses = vec![0.0; texts.len()];
+    let mut all = vec![Vec::new(); texts.len()];
     for part in parts {
-        for (text, prediction, loss) in part? {
-            (predictions[text], losses[text]) = (prediction, loss);
-        }
+        part?.into_iter().for_each(|(text, logits)| all[text] = logits);
     }
+    Ok(all)
+}
+
+/// Evaluates the final predictions; texts are cut as in training.
+///
+/// # Errors
+/// If the device fails.
+pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<Evaluation> {
+    let all = final_logits(network, texts, options)?;
+    let loss = |(logits, text): (&Vec<f32>, &Text)| {
+        // From the highest logit on, so that no power overflows.
+        let highest = logits.iter().fold(f32::NEG_INFINITY, |highest, &logit| highest.max(logit));
+        let from_highest = |logit: f32| f64::from(logit) - f64::from(highest);
+        let powers = logits.iter().map(|&logit| from_highest(logit).exp());
+        powers.sum::<f64>().ln() - from_highest(logits[text.label as usize])
+    };
+    let predictions: Vec<u32> = all.iter().map(|logits| top(logits) as u32).collect();
     let right = predictions.iter().zip(texts).filter(|(prediction, text)| **prediction == text.label).count();
     let count = texts.len().max(1) as f64;
     Ok(Evaluation {
         examples: texts.len(),
         accuracy: right as f64 / count,
-        loss: losses.iter().sum::<f64>() / count,
+        loss: all.iter().zip(texts).map(loss).sum::<f64>() / count,
         predictions,
     })
 }

@@ -8,9 +8,10 @@ use shared::text::Options as TextOptions;
 
 use super::Args;
 use super::plan::{Plan, Preset};
+use super::teach;
 use crate::corpus::{self, Corpus, Example};
 use crate::model::Config;
-use crate::ngrams::{Lesson, Selection, Teacher, Wide};
+use crate::ngrams::{Lesson, Selection, Wide};
 use crate::train::Text;
 use crate::train::log::human;
 use crate::vocabulary::{Built, Counts, hashes_of};
@@ -63,7 +64,17 @@ impl Data {
         let vocabulary = Built::new(&frequent)?;
         let mut texts = tokenise(&corpus, text);
         if !unlabelled.is_empty() {
-            teach(&mut texts.train, &unlabelled, text, corpus.labels.len(), args.seed);
+            let classes = corpus.labels.len();
+            let others = teach::with_opinions(
+                &texts,
+                &unlabelled,
+                text,
+                classes,
+                plan.teacher,
+                args.seed,
+                args.teacher_cache.as_deref(),
+            )?;
+            texts.train.extend(others);
         }
         let wide = match plan.wide {
             0 => None,
@@ -109,31 +120,6 @@ fn tokenise(corpus: &Corpus, options: TextOptions) -> Texts {
     Texts { train: all(&corpus.train), valid: all(&corpus.valid), test: all(&corpus.test) }
 }
 
-/// Adds unlabelled texts to `texts`, with a teacher's opinions of them.
-fn teach(texts: &mut Vec<Text>, unlabelled: &[String], options: TextOptions, classes: usize, seed: u64) {
-    let started = Instant::now();
-    let targets = targets(texts, classes, 0.0);
-    let teacher = Teacher::fit(&lessons(texts, &targets), classes, seed);
-    let own: Vec<Text> = unlabelled
-        .par_iter()
-        .map(|text| {
-            let hashes = hashes_of(text.as_bytes(), options);
-            let target = teacher.opinion(&hashes);
-            let label =
-                (0..classes).rev().max_by(|&a, &b| target[a].total_cmp(&target[b])).unwrap_or(0) as u32;
-            Text { hashes, label, target, ..Text::default() }
-        })
-        .collect();
-    println!(
-        "teacher: {} n-grams of {} texts, opinions on {} more, {}",
-        teacher.len(),
-        texts.len(),
-        own.len(),
-        human(started.elapsed())
-    );
-    texts.extend(own);
-}
-
 /// The wide part of all training texts.
 fn widen(texts: &[Text], plan: &Plan, classes: usize) -> Result<Wide> {
     let started = Instant::now();
@@ -148,7 +134,7 @@ fn widen(texts: &[Text], plan: &Plan, classes: usize) -> Result<Wide> {
 const WIDE_SMOOTHING: f32 = 0.04;
 
 /// What each text should say: the teacher's opinion, or its label with `smoothing`.
-fn targets(texts: &[Text], classes: usize, smoothing: f32) -> Vec<Vec<f32>> {
+pub fn targets(texts: &[Text], classes: usize, smoothing: f32) -> Vec<Vec<f32>> {
     let target = |text: &Text| {
         if !text.target.is_empty() {
             return text.target.clone();
@@ -160,6 +146,7 @@ fn targets(texts: &[Text], classes: usize, smoothing: f32) -> Vec<Vec<f32>> {
     texts.iter().map(target).collect()
 }
 
-fn lessons<'t>(texts: &'t [Text], targets: &'t [Vec<f32>]) -> Vec<Lesson<'t>> {
+/// Texts and targets as a linear classifier takes them.
+pub fn lessons<'t>(texts: &'t [Text], targets: &'t [Vec<f32>]) -> Vec<Lesson<'t>> {
     texts.iter().zip(targets).map(|(text, target)| Lesson { words: &text.hashes, target }).collect()
 }

@@ -5,6 +5,7 @@ mod finish;
 mod keeper;
 mod plan;
 mod report;
+mod teach;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,9 @@ pub struct Args {
     /// a folder of .txt files
     #[arg(long, value_name = "TEXTS")]
     unlabelled: Option<PathBuf>,
+    /// Where a teacher's opinions are kept for other runs on the same texts
+    #[arg(long, value_name = "DIR")]
+    teacher_cache: Option<PathBuf>,
     /// Where the quantised model goes
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,

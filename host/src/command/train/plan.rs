@@ -12,6 +12,7 @@ use crate::train::schedule::Schedule;
 use crate::train::{Loss, Options};
 
 use super::Args;
+use super::teach::Teacher;
 
 /// Sizes for two-class texts of many words, and the two models of the PyTorch tutorial that Telltale grew from
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -84,6 +85,9 @@ pub struct ShapeArgs {
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Training")]
 pub struct TrainingArgs {
+    /// Who tells what unlabelled texts are [default: ngrams; both for the presets small, base and large]
+    #[arg(long, value_enum)]
+    pub teacher: Option<Teacher>,
     /// The most passes over the training texts [default: by the corpus' size, 4 to 40]
     #[arg(long, value_name = "N")]
     pub epochs: Option<usize>,
@@ -151,6 +155,8 @@ pub struct Plan {
     /// The most n-grams of the wide part.
     pub wide: usize,
     pub wide_order: usize,
+    /// Who has opinions on unlabelled texts.
+    pub teacher: Teacher,
     pub options: Options,
 }
 
@@ -234,13 +240,39 @@ impl Plan {
             },
             wide,
             wide_order,
+            teacher: training.teacher.unwrap_or(base.teacher),
             options,
         })
+    }
+
+    /// How a network is trained unless something else is asked for.
+    pub fn usual_options(epochs: usize, seed: u64) -> Options {
+        Options {
+            epochs,
+            batch: 32,
+            rate: 0.005,
+            rule: Rule::AdamW,
+            decay: 0.01,
+            schedule: Schedule::Cosine,
+            clip: 1.0,
+            dropout_embed: 0.3,
+            dropout_head: 0.3,
+            dropout_words: 0.1,
+            smoothing: 0.05,
+            loss: Loss::EveryWord,
+            bptt: None,
+            patience: 0,
+            max_len: 400,
+            keep: Keep::Tail,
+            average: 0.998,
+            seed,
+        }
     }
 
     fn defaults(preset: Option<Preset>, words: u64, texts: usize, seed: u64) -> Self {
         // After a sentence or two the last state still knows everything; long texts need a mean.
         let short = words < SHORT_TEXT * texts as u64;
+        let epochs = (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize;
         let plain = Self {
             cell: Cell::Gru,
             layers: 1,
@@ -253,26 +285,8 @@ impl Plan {
             bits: EmbeddingBits::Eight,
             wide: 0,
             wide_order: 2,
-            options: Options {
-                epochs: (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize,
-                batch: 32,
-                rate: 0.005,
-                rule: Rule::AdamW,
-                decay: 0.01,
-                schedule: Schedule::Cosine,
-                clip: 1.0,
-                dropout_embed: 0.3,
-                dropout_head: 0.3,
-                dropout_words: 0.1,
-                smoothing: 0.05,
-                loss: Loss::EveryWord,
-                bptt: None,
-                patience: 0,
-                max_len: 400,
-                keep: Keep::Tail,
-                average: 0.998,
-                seed,
-            },
+            teacher: Teacher::Ngrams,
+            options: Self::usual_options(epochs, seed),
         };
         let tutorial = |rate, batch, dropout_head| Options {
             epochs: 10,
@@ -291,6 +305,7 @@ impl Plan {
             ..plain.options.clone()
         };
         let sized = |wide, vocab, embed, hidden, bits| Self {
+            teacher: if wide < 10_000 { Teacher::Ngrams } else { Teacher::Both },
             embed,
             hidden,
             vocab,
@@ -301,7 +316,7 @@ impl Plan {
         };
         match preset {
             None => plain,
-            Some(Preset::Nano) => sized(3000, 800, 8, 16, EmbeddingBits::Four),
+            Some(Preset::Nano) => sized(3000, 720, 8, 16, EmbeddingBits::Four),
             Some(Preset::Micro) => sized(7000, 2000, 16, 24, EmbeddingBits::Four),
             Some(Preset::Small) => sized(14_000, 4000, 16, 32, EmbeddingBits::Four),
             Some(Preset::Base) => sized(26_000, 8000, 16, 48, EmbeddingBits::Four),

@@ -1,0 +1,278 @@
+//! Teachers: what models too large for a chip think of texts without labels.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use candle_core::Device;
+use clap::ValueEnum;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use shared::text::Options as TextOptions;
+
+use super::data::{Texts, lessons, targets};
+use super::plan::Plan;
+use crate::model::{Cell, Config, Network, Pooling};
+use crate::ngrams::Teacher as Ngrams;
+use crate::train::log::{Log, human};
+use crate::train::{self, Options, Text, Trainer, top};
+use crate::vocabulary::hashes_of;
+
+/// Who has opinions on unlabelled texts
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Teacher {
+    /// Naive-Bayes-weighted logistic regression on n-grams of up to three words
+    Ngrams,
+    /// The same, and a large recurrent network that has learnt from it: the mean of both
+    Both,
+}
+
+/// The recurrent teacher: GRU over the most frequent words.
+const WORDS: usize = 30_000;
+const EMBED: usize = 48;
+const HIDDEN: usize = 96;
+const EPOCHS: usize = 5;
+
+/// The probability of each class, text by text.
+type Opinions = Vec<Vec<f32>>;
+
+/// The mean of two opinions is this much sharper than either.
+const SHARPNESS: f32 = 1.2;
+
+/// The unlabelled texts with a teacher's opinions of them, which are kept in the folder `cache` for later runs
+/// that would ask the same.
+///
+/// # Errors
+/// If the recurrent teacher cannot be trained, or the folder not be written.
+pub fn with_opinions(
+    texts: &Texts,
+    unlabelled: &[String],
+    options: TextOptions,
+    classes: usize,
+    teacher: Teacher,
+    seed: u64,
+    cache: Option<&Path>,
+) -> Result<Vec<Text>> {
+    let mut others: Vec<Text> = unlabelled
+        .par_iter()
+        .map(|text| Text { hashes: hashes_of(text.as_bytes(), options), ..Text::default() })
+        .collect();
+    let Some(folder) = cache else {
+        ask(texts, &mut others, classes, teacher, seed)?;
+        return Ok(others);
+    };
+    let kept = Kept::new(folder, texts, &others, classes, teacher, seed);
+    if let Some(opinions) = kept.read(others.len(), classes) {
+        println!("teacher: {} opinions, as kept in {}", opinions.len(), kept.path.display());
+        settle(&mut others, opinions);
+    } else {
+        ask(texts, &mut others, classes, teacher, seed)?;
+        kept.write(&others)?;
+    }
+    Ok(others)
+}
+
+/// Trains the teacher and settles what it thinks of `others`.
+fn ask(texts: &Texts, others: &mut [Text], classes: usize, teacher: Teacher, seed: u64) -> Result<()> {
+    let started = Instant::now();
+    let labels = targets(&texts.train, classes, 0.0);
+    let ngrams = Ngrams::fit(&lessons(&texts.train, &labels), classes, seed);
+    let opinion = |text: &Text| ngrams.opinion(&text.hashes);
+    let opinions: Opinions = others.par_iter().map(opinion).collect();
+    settle(others, opinions);
+    let on_valid: Opinions = texts.valid.par_iter().map(opinion).collect();
+    println!(
+        "teacher: {} n-grams of {} texts, opinions on {} more, validation accuracy {:.2} %, {}",
+        ngrams.len(),
+        texts.train.len(),
+        others.len(),
+        accuracy(&on_valid, &texts.valid),
+        human(started.elapsed())
+    );
+    if teacher == Teacher::Both {
+        let started = Instant::now();
+        let (own, own_valid) = recurrent(texts, others, classes, seed)?;
+        let both_valid: Opinions = on_valid.iter().zip(&own_valid).map(|(a, b)| mean(a, b)).collect();
+        println!(
+            "recurrent teacher: validation accuracy {:.2} %, both {:.2} %, {}",
+            accuracy(&own_valid, &texts.valid),
+            accuracy(&both_valid, &texts.valid),
+            human(started.elapsed())
+        );
+        let both = others.iter().zip(&own).map(|(text, own)| mean(&text.target, own)).collect();
+        settle(others, both);
+    }
+    Ok(())
+}
+
+/// Opinions in a file, named by everything that they depend on.
+struct Kept {
+    path: PathBuf,
+}
+
+impl Kept {
+    fn new(
+        folder: &Path,
+        texts: &Texts,
+        others: &[Text],
+        classes: usize,
+        teacher: Teacher,
+        seed: u64,
+    ) -> Self {
+        let mut digest = Sha256::new();
+        let all = [&texts.train[..], &texts.valid, others].into_iter().flatten();
+        for text in all {
+            digest.update((text.hashes.len() as u64).to_le_bytes());
+            digest.update(text.label.to_le_bytes());
+            digest.update(bytemuck::cast_slice::<u32, u8>(&text.hashes));
+        }
+        let what = format!("{} {classes} {teacher:?} {seed}", env!("CARGO_PKG_VERSION"));
+        digest.update(what.as_bytes());
+        let name: String = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Self { path: folder.join(format!("opinions-{name}.bin")) }
+    }
+
+    /// The opinions, if the file is there and whole.
+    fn read(&self, count: usize, classes: usize) -> Option<Opinions> {
+        let bytes = std::fs::read(&self.path).ok()?;
+        let (numbers, sum) = bytes.split_last_chunk::<4>()?;
+        let whole = numbers.len() == count * classes * size_of::<f32>()
+            && shared::blob::checksum(numbers) == u32::from_le_bytes(*sum);
+        let number = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes);
+        let rows = numbers.as_chunks::<4>().0.chunks_exact(classes);
+        whole.then(|| rows.map(|row| row.iter().map(number).collect()).collect())
+    }
+
+    fn write(&self, others: &[Text]) -> Result<()> {
+        let mut bytes: Vec<u8> =
+            others.iter().flat_map(|text| &text.target).flat_map(|share| share.to_le_bytes()).collect();
+        bytes.extend(shared::blob::checksum(&bytes).to_le_bytes());
+        if let Some(folder) = self.path.parent() {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("--teacher-cache: cannot make the folder {}", folder.display()))?;
+        }
+        crate::files::write(&self.path, &bytes)
+    }
+}
+
+/// Trains a large network on labelled texts and on the opinions so far; its own opinions of `others` and of the
+/// validation texts.
+fn recurrent(texts: &Texts, others: &[Text], classes: usize, seed: u64) -> Result<(Opinions, Opinions)> {
+    let known = frequent(texts.train.iter().chain(others));
+    let numbered = |texts: &[Text]| -> Vec<Text> {
+        let unknown = known.len() as u32;
+        let id = |hash: &u32| known.binary_search(hash).map_or(unknown, |at| at as u32);
+        let number = |text: &Text| Text {
+            ids: text.hashes.iter().map(id).collect(),
+            label: text.label,
+            target: text.target.clone(),
+            ..Text::default()
+        };
+        texts.par_iter().map(number).collect()
+    };
+    let (others, valid) = (numbered(others), numbered(&texts.valid));
+    let all: Vec<Text> = numbered(&texts.train).into_iter().chain(others.iter().cloned()).collect();
+    let config = Config {
+        cell: Cell::Gru,
+        layers: 1,
+        embed: EMBED,
+        hidden: HIDDEN,
+        vocab: known.len() + 1,
+        pooling: Pooling::Mean,
+        head_hidden: 0,
+        classes,
+    };
+    let network = Network::new(&config, &Device::Cpu, seed ^ 1)?;
+    let options = Options { epochs: EPOCHS, ..Plan::usual_options(EPOCHS, seed ^ 1) };
+    Trainer::new(&network, &all, &valid, &options)?
+        .run(&Log::new(), &mut |_, _| Ok(std::ops::ControlFlow::Continue(())))?;
+    let whole = Options { max_len: 0, ..options };
+    let opinions = |texts: &[Text]| -> Result<Opinions> {
+        let logits = train::final_logits(&network, texts, &whole)?;
+        Ok(logits.into_iter().map(|logits| probabilities(&logits)).collect())
+    };
+    Ok((opinions(&others)?, opinions(&valid)?))
+}
+
+/// The hashes of the most frequent words, ascending.
+fn frequent<'t>(texts: impl Iterator<Item = &'t Text>) -> Vec<u32> {
+    let mut all: Vec<u32> = texts.flat_map(|text| &text.hashes).copied().collect();
+    all.par_sort_unstable();
+    let mut counted: Vec<(usize, u32)> = all
+        .chunk_by(|a, b| a == b)
+        .map(|same| (same.len(), same[0]))
+        .filter(|(count, _)| *count > 1)
+        .collect();
+    counted.sort_unstable_by(|(a, hash_a), (b, hash_b)| b.cmp(a).then(hash_a.cmp(hash_b)));
+    let mut known: Vec<u32> = counted.into_iter().take(WORDS).map(|(_, hash)| hash).collect();
+    known.sort_unstable();
+    known
+}
+
+/// Takes opinions as what the texts should say.
+fn settle(texts: &mut [Text], opinions: Opinions) {
+    for (text, opinion) in texts.iter_mut().zip(opinions) {
+        text.label = top(&opinion) as u32;
+        text.target = opinion;
+    }
+}
+
+/// The geometric mean of two opinions, sharpened.
+fn mean(a: &[f32], b: &[f32]) -> Vec<f32> {
+    let logs: Vec<f32> =
+        a.iter().zip(b).map(|(a, b)| SHARPNESS * 0.5 * (a.max(1e-6).ln() + b.max(1e-6).ln())).collect();
+    probabilities(&logs)
+}
+
+fn probabilities(logits: &[f32]) -> Vec<f32> {
+    let largest = logits.iter().fold(f32::MIN, |largest, &logit| largest.max(logit));
+    let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+    let total: f32 = powers.iter().sum();
+    powers.into_iter().map(|power| power / total).collect()
+}
+
+/// In per cent.
+fn accuracy(opinions: &[Vec<f32>], texts: &[Text]) -> f64 {
+    let right = opinions.iter().zip(texts).filter(|(opinion, text)| top(opinion) == text.label as usize);
+    100.0 * right.count() as f64 / texts.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opinions_are_kept_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = |words: &[u32], target: &[f32]| Text {
+            hashes: words.to_vec(),
+            target: target.to_vec(),
+            ..Text::default()
+        };
+        let texts = Texts { train: vec![text(&[1, 2], &[])], valid: vec![text(&[3], &[])], test: Vec::new() };
+        let others = [text(&[4], &[0.25, 0.75]), text(&[5, 6], &[0.5, 0.5])];
+        let kept = Kept::new(&folder.path().join("deep"), &texts, &others, 2, Teacher::Both, 1);
+        assert_eq!(kept.read(2, 2), None);
+        kept.write(&others).expect("written");
+        assert_eq!(kept.read(2, 2), Some(vec![vec![0.25, 0.75], vec![0.5, 0.5]]));
+        let mut bytes = std::fs::read(&kept.path).expect("read");
+        bytes[5] ^= 1;
+        std::fs::write(&kept.path, bytes).expect("written");
+        assert_eq!(kept.read(2, 2), None);
+        for (teacher, seed) in [(Teacher::Ngrams, 1), (Teacher::Both, 2)] {
+            let other = Kept::new(&folder.path().join("deep"), &texts, &others, 2, teacher, seed);
+            assert_ne!(other.path, kept.path);
+        }
+    }
+
+    #[test]
+    fn two_opinions_make_one() {
+        let both = mean(&[0.9, 0.1], &[0.6, 0.4]);
+        assert!((both.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+        assert!(both[0] > 0.6 && both[0] < 0.9, "{both:?}");
+        let apart = mean(&[0.9, 0.1], &[0.1, 0.9]);
+        assert!((apart[0] - 0.5).abs() < 1e-6);
+    }
+}
