@@ -84,7 +84,7 @@ pub fn exp_negative(x: u32) -> u32 {
 /// The even end is the left one of the even segments and the right one of the odd segments, so
 /// neighbours share it. Both rises are rounded down, so the curve never falls where they meet. The
 /// first and the last segment do not rise.
-static SIGMOID: [i32; SEGMENTS] = {
+pub(crate) static SIGMOID: [i32; SEGMENTS] = {
     let mut table = [0; SEGMENTS];
     let mut at = 0;
     while at < SEGMENTS {

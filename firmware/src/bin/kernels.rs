@@ -1,4 +1,5 @@
-//! Compares the core's kernel of affine maps with the portable one, which defines the result.
+//! Compares the core's kernels, of affine maps and of a GRU's gates, with the portable ones, which
+//! define the results.
 //!
 //! Says `passed <maps>` or what differed, then `end`.
 #![cfg_attr(target_os = "none", no_std, no_main)]
@@ -28,16 +29,18 @@ fn main() -> ! {
 mod compare {
     use core::hint::black_box;
 
+    use shared::cell::gru;
     use shared::matvec::{Affine, SCALE_MAX, SUM_LIMIT, halves, lane, portable};
 
     const MOST_COLUMNS: usize = 328;
     const MOST_GROUPS: usize = 5;
     const MOST_HALVES: usize = 2048;
+    const MOST_UNITS: usize = 70;
 
     #[repr(align(16))]
     struct Aligned<T>(T);
 
-    /// Where the kernel and the definition part.
+    /// Where the kernel and the definition part; a GRU's gates have no columns.
     #[derive(Debug)]
     #[allow(dead_code, reason = "shown by Debug")]
     pub struct Difference {
@@ -98,7 +101,39 @@ mod compare {
                 }
             }
         }
+        for hidden in 1..=MOST_UNITS {
+            gates(hidden, &mut random)?;
+        }
         Ok(maps)
+    }
+
+    /// A GRU's gates.
+    fn gates(hidden: usize, random: &mut Random) -> Result<(), Difference> {
+        let mut sums = [0i32; 4 * MOST_UNITS];
+        let mut found = [0i16; MOST_UNITS];
+        // Of all magnitudes up to 2³⁰: sums of n are added once more.
+        sums.iter_mut().for_each(|sum| *sum = (random.next() as i32 >> 2) >> (random.next() % 24));
+        found.iter_mut().for_each(|unit| *unit = random.next() as i16);
+        let (mut again, mut expected) = (sums, found);
+        gru::update(hidden, &mut sums, found.get_mut(..hidden).unwrap_or(&mut []));
+        let (r, rest) = again.split_at_mut_checked(hidden).unwrap_or_default();
+        let (z, rest) = rest.split_at_mut_checked(hidden).unwrap_or_default();
+        let (n, state) = rest.split_at_mut_checked(hidden).unwrap_or_default();
+        gru::portable(r, z, n, state, expected.get_mut(..hidden).unwrap_or(&mut []));
+        for (row, (&found, &expected)) in found.iter().zip(&expected).enumerate() {
+            if found != expected {
+                let (found, expected) = (found.into(), expected.into());
+                return Err(Difference {
+                    columns: 0,
+                    groups: 0,
+                    pattern: Pattern::Random,
+                    row,
+                    found,
+                    expected,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn one(columns: usize, groups: usize, pattern: Pattern, random: &mut Random) -> Result<(), Difference> {

@@ -14,18 +14,26 @@
 use super::SUM_FRACTION;
 use crate::activation::Curve;
 use crate::fixed::{half_step, scale};
+use crate::matvec::gru;
 
 /// `units` \[H\] from `sums` \[4H\]: r, z, n of the input, n of the state; `sums` is overwritten.
 pub fn update(hidden: usize, sums: &mut [i32], units: &mut [i16]) {
-    let curve = const { Curve::new(SUM_FRACTION) };
     let (r, rest) = sums.split_at_mut_checked(hidden).unwrap_or_default();
     let (z, rest) = rest.split_at_mut_checked(hidden).unwrap_or_default();
     let (n, state) = rest.split_at_mut_checked(hidden).unwrap_or_default();
+    let done = gru(r, z, n, state, units);
+    let [r, z, n, state] = [r, z, n, state].map(|sums| sums.get_mut(done..).unwrap_or(&mut []));
+    portable(r, z, n, state, units.get_mut(done..).unwrap_or(&mut []));
+}
+
+/// The definition: `units` from the sums of r, z, n of the input, which is overwritten, and n of the state.
+pub fn portable(r: &[i32], z: &[i32], n: &mut [i32], state: &[i32], units: &mut [i16]) {
+    let curve = const { Curve::new(SUM_FRACTION) };
     // In two rounds, so that a core's registers hold all that each needs.
-    for ((n, &r), &state) in n.iter_mut().zip(&*r).zip(&*state) {
+    for ((n, &r), &state) in n.iter_mut().zip(r).zip(state) {
         *n += scale(state, curve.sigmoid(r) >> 16);
     }
-    for ((h, &z), &n) in units.iter_mut().zip(&*z).zip(&*n) {
+    for ((h, &z), &n) in units.iter_mut().zip(z).zip(&*n) {
         let z = curve.sigmoid(z) >> 16;
         let n = curve.tanh_of_half(n) + half_step(15);
         // Between n and h, since z is between 0 and 1: nothing overflows.

@@ -56,5 +56,7 @@ mod armv7m;
 mod dsp;
 #[cfg(kernel = "mve")]
 mod mve;
+#[cfg(kernel = "mve")]
+pub mod mve_gru;
 #[cfg(kernel = "riscv")]
 mod riscv;

@@ -55,6 +55,16 @@ pub const fn saturate9(value: i32) -> i32 {
     if value.wrapping_add(256).cast_unsigned() < 512 { value } else { (value >> 31) ^ 255 }
 }
 
+#[cfg(kernel = "mve")]
+pub(crate) use assembly::mve_gru::gru;
+
+/// No kernel of this core takes on units of a [GRU](crate::cell::gru).
+#[cfg(not(kernel = "mve"))]
+#[inline(always)]
+pub(crate) const fn gru(_: &[i32], _: &[i32], _: &[i32], _: &[i32], _: &mut [i16]) -> usize {
+    0
+}
+
 /// Rows come in groups of two pairs.
 pub const ROW_UNIT: usize = 4;
 

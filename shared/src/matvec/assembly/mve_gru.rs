@@ -1,0 +1,102 @@
+//! Helium: the gates of a GRU, four units in 41 instructions, loop included.
+//!
+//! [`Curve::sigmoid`](crate::activation::Curve::sigmoid) takes 8 of them: the segment, saturated to
+//! nine bits, gathers the table's entries; VMOVLB leaves the slopes.
+
+use crate::activation::SIGMOID;
+use crate::cell::SUM_FRACTION;
+
+const _: () = assert!(SUM_FRACTION == 18 && SIGMOID.len() == 512, "the code below knows both");
+
+unsafe extern "C" {
+    /// The update of `quads` times four units; `table` is the sigmoid's entry for segment 0.
+    fn telltale_gru(
+        r: *const i32,
+        z: *const i32,
+        n: *const i32,
+        state: *const i32,
+        units: *mut i16,
+        quads: usize,
+        table: *const i32,
+    );
+}
+
+/// Updates as many units as there are fours in all of them; tells how many.
+pub fn gru(r: &[i32], z: &[i32], n: &[i32], state: &[i32], units: &mut [i16]) -> usize {
+    let count = [r.len(), z.len(), n.len(), state.len()].into_iter().fold(units.len(), usize::min);
+    let quads = count / 4;
+    if quads > 0 {
+        // SAFETY: every slice has 4·quads entries; `units` is borrowed mutably, so it overlaps none of the
+        // others. The table has 256 entries on either side of its middle, and segments are saturated to
+        // −256 to 255. i32 are aligned to 4 bytes and i16 to 2, which is all that the loads ask for.
+        unsafe {
+            telltale_gru(
+                r.as_ptr(),
+                z.as_ptr(),
+                n.as_ptr(),
+                state.as_ptr(),
+                units.as_mut_ptr(),
+                quads,
+                SIGMOID.as_ptr().add(256),
+            );
+        }
+    }
+    4 * quads
+}
+
+// Vector registers from q4 on belong to the caller where floats do.
+core::arch::global_asm!(
+    ".cpu cortex-m55\n.syntax unified",
+    r#"
+    .macro telltale_sigmoid x, value, entry
+    vqshl.s32 \value, \x, #9
+    vshr.s32 \value, \value, #23        // segment
+    vldrw.u32 \entry, [r6, \value, uxtw #2]
+    vshl.i32 \x, \x, #17
+    vshr.s32 \x, \x, #16                // part
+    vmovlb.s16 \value, \entry           // slope
+    vmul.i32 \x, \x, \value
+    vadd.i32 \value, \entry, \x
+    .endm
+    .section .text.telltale_gru, "ax", %progbits
+    .global telltale_gru
+    .type telltale_gru, %function
+    .thumb_func
+telltale_gru:
+    push  {{r4-r7, lr}}
+    vpush {{d8-d11}}
+    ldrd  r4, r5, [sp, #52]             // units, quads
+    ldr   r6, [sp, #60]                 // table
+    mov   r7, #0
+    movt  r7, #0xFFFF
+    vdup.32 q4, r7
+    movw  r7, #0x4000
+    movt  r7, #0xC000                   // −2³⁰, from sigmoid to tanh, and half of 2¹⁵
+    dls   lr, r5
+1:
+    vldrw.u32 q0, [r0], #16
+    telltale_sigmoid q0, q1, q2
+    vand  q1, q1, q4                    // r in steps of 2⁻¹⁵, times 2¹⁶
+    vldrw.u32 q2, [r3], #16
+    vmulh.s32 q1, q1, q2
+    vldrw.u32 q0, [r2], #16
+    vadd.i32 q0, q0, q1
+    telltale_sigmoid q0, q1, q2
+    vadd.i32 q5, q1, r7                 // n in steps of 2⁻³⁰
+    vldrw.u32 q0, [r1], #16
+    telltale_sigmoid q0, q1, q2
+    vshr.s32 q1, q1, #16                // z in steps of 2⁻¹⁵
+    vldrh.s32 q0, [r4]
+    vshr.s32 q2, q5, #15
+    vsub.i32 q0, q0, q2
+    vmul.i32 q0, q0, q1
+    vadd.i32 q0, q0, q5
+    vshr.s32 q0, q0, #15
+    vstrh.32 q0, [r4], #8
+    le    lr, 1b
+    vpop  {{d8-d11}}
+    pop   {{r4-r7, pc}}
+    .size telltale_gru, . - telltale_gru
+    .purgem telltale_sigmoid
+"#
+);
