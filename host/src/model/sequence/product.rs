@@ -220,6 +220,7 @@ fn outer<S: Simd, const C: usize, const R: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pulp::WithSimd;
 
     struct Products<'a> {
         a: &'a [f32],
@@ -230,7 +231,7 @@ mod tests {
         shape: [usize; 3],
     }
 
-    impl pulp::WithSimd for Products<'_> {
+    impl WithSimd for Products<'_> {
         type Output = ();
 
         #[inline(always)]
@@ -267,6 +268,11 @@ mod tests {
                 d: &mut d,
                 shape,
             });
+            // Vectors of one number give the same products, to the bit.
+            let (mut narrow_c, mut narrow_d) = (vec![1.0; m * n], vec![1.0; m * n]);
+            Products { a: &a, turned: &turned, b: &b, c: &mut narrow_c, d: &mut narrow_d, shape }
+                .with_simd(pulp::Scalar);
+            assert!(c == narrow_c && d == narrow_d, "{shape:?}");
             for row in 0..m {
                 for column in 0..n {
                     let exact: f64 =

@@ -79,10 +79,11 @@ pub fn tanh<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pulp::WithSimd;
 
     struct Both<'a>(&'a [f32], &'a mut [f32], &'a mut [f32]);
 
-    impl pulp::WithSimd for Both<'_> {
+    impl WithSimd for Both<'_> {
         type Output = ();
 
         #[inline(always)]
@@ -100,6 +101,10 @@ mod tests {
         x.extend([-1e30, -200.0, -86.5, 86.5, 200.0, 1e30].repeat(LANES));
         let (mut s, mut t) = (vec![9.0; x.len()], vec![9.0; x.len()]);
         pulp::Arch::new().dispatch(Both(&x, &mut s, &mut t));
+        // Vectors of one number give the same numbers.
+        let (mut narrow_s, mut narrow_t) = (s.clone(), s.clone());
+        Both(&x, &mut narrow_s, &mut narrow_t).with_simd(pulp::Scalar);
+        assert!(s == narrow_s && t == narrow_t);
         for ((&x, s), t) in x.iter().zip(s).zip(t) {
             let exact = f64::from(x);
             assert!((f64::from(s) - 1.0 / (1.0 + (-exact).exp())).abs() < 3e-7, "sigmoid {x}");
