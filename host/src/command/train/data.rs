@@ -59,7 +59,7 @@ impl Data {
         let counts = Counts::of(labelled.chain(&unlabelled).map(|text| text.as_bytes()), text);
         let words = counts.total();
         ensure!(words > 0, "{}: the training texts contain no words", corpus.name);
-        let plan = Plan::new(args, words, corpus.train.len() + unlabelled.len())?;
+        let plan = Plan::new(args, words, corpus.train.len() + unlabelled.len(), corpus.labels.len())?;
         let frequent = counts.most_frequent(plan.vocab, plan.min_freq);
         let vocabulary = Built::new(&frequent)?;
         let mut texts = tokenise(&corpus, text);

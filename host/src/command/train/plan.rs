@@ -68,7 +68,7 @@ pub struct ShapeArgs {
     #[arg(long, value_name = "N")]
     pub min_freq: Option<u64>,
     /// The most n-grams in the wide part, which adds their weights to the network's scores; 0 for none
-    /// [default: 0]
+    /// [default: 10000 for two classes, 0 for more]
     #[arg(long, value_name = "N")]
     pub wide: Option<usize>,
     /// The most words of such an n-gram, 1 to 3 [default: 2]
@@ -77,7 +77,7 @@ pub struct ShapeArgs {
     /// Whether `!` and `?` are words [default: true]
     #[arg(long, value_name = "BOOL")]
     pub punctuation: Option<bool>,
-    /// Bits of an embedding weight on the chip, 4 or 8 [default: 8]
+    /// Bits of an embedding weight on the chip, 4 or 8 [default: 4 for two classes, 8 for more]
     #[arg(long, value_name = "BITS")]
     pub embed_bits: Option<u32>,
 }
@@ -167,8 +167,8 @@ const WORD_BUDGET: f64 = 48e6;
 const SHORT_TEXT: u64 = 48;
 
 impl Plan {
-    pub fn new(args: &Args, words: u64, texts: usize) -> Result<Self> {
-        let base = Self::defaults(args.preset, words, texts, args.seed);
+    pub fn new(args: &Args, words: u64, texts: usize, classes: usize) -> Result<Self> {
+        let base = Self::defaults(args.preset, words, texts, classes, args.seed);
         let (shape, training) = (&args.shape, &args.training);
         let o = base.options;
         let options = Options {
@@ -269,7 +269,7 @@ impl Plan {
         }
     }
 
-    fn defaults(preset: Option<Preset>, words: u64, texts: usize, seed: u64) -> Self {
+    fn defaults(preset: Option<Preset>, words: u64, texts: usize, classes: usize, seed: u64) -> Self {
         // After a sentence or two the last state still knows everything; long texts need a mean.
         let short = words < SHORT_TEXT * texts as u64;
         let epochs = (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize;
@@ -282,8 +282,9 @@ impl Plan {
             head_hidden: 0,
             vocab: 10_000,
             min_freq: 2,
-            bits: EmbeddingBits::Eight,
-            wide: 0,
+            // A column of weights says all about two classes; many classes are dear, and their texts short.
+            bits: if classes == 2 { EmbeddingBits::Four } else { EmbeddingBits::Eight },
+            wide: if classes == 2 { 10_000 } else { 0 },
             wide_order: 2,
             teacher: Teacher::Ngrams,
             options: Self::usual_options(epochs, seed),
@@ -327,6 +328,8 @@ impl Plan {
                 hidden: 256,
                 pooling: Pooling::Last,
                 head_hidden: 256,
+                bits: EmbeddingBits::Eight,
+                wide: 0,
                 options: tutorial(1e-4, 100, 0.0),
                 ..plain
             },
@@ -335,6 +338,8 @@ impl Plan {
                 embed: 128,
                 hidden: 256,
                 pooling: Pooling::Last,
+                bits: EmbeddingBits::Eight,
+                wide: 0,
                 options: tutorial(1e-4, 100, 0.5),
                 ..plain
             },
