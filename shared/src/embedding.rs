@@ -16,7 +16,7 @@
 
 use crate::blob::{Error, Part};
 use crate::fixed::round_shift;
-use crate::vector::{fill, pad};
+use crate::vector::{fill_row, pad};
 
 /// The embedding table, borrowed from the blob.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +85,7 @@ impl<'a> Embedding<'a> {
         let size = if self.narrow { self.width.div_ceil(2) } else { self.width };
         let row = self.rows.get(at * size..(at + 1) * size).unwrap_or(&[]);
         if !self.narrow {
-            return fill(x, row, scaled);
+            return fill_row(x, row, multiplier, self.shift);
         }
         // Of an odd width, the last byte's upper half ends up in the padding.
         for (pair, &byte) in x.as_chunks_mut::<2>().0.iter_mut().zip(row) {

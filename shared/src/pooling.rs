@@ -2,7 +2,8 @@
 
 use crate::blob::Pooling;
 use crate::fixed::{Mean, Unit, round_shift};
-use crate::vector::{fill, zip};
+use crate::matvec::average;
+use crate::vector::{fill, fill_means, fill_units, zip};
 
 /// From a mean's steps to a unit's.
 const DOWN: u32 = Mean::FRAC_NBITS - Unit::FRAC_NBITS;
@@ -36,6 +37,8 @@ fn mean(pool: &mut [i32], units: &[i16], words: u16) {
     let log = words.ilog2();
     let reciprocal = i32::from((((1 << (15 + log)) + words / 2) / words).min(32_767) as i16);
     let down = (log - 1) & 31;
+    let done = average(pool, units, reciprocal, down);
+    let (pool, units) = (pool.get_mut(done..).unwrap_or(&mut []), units.get(done..).unwrap_or(&[]));
     zip(pool, units, |mean, unit| {
         let difference = (i32::from(unit) << DOWN).wrapping_sub(*mean) >> 16;
         *mean += (difference * reciprocal) >> down;
@@ -68,9 +71,9 @@ impl<'s> Pooled<'s> {
     /// are rounded once.
     pub fn rescale(self, shift: u32, x: &mut [i16]) {
         match self {
-            Self::Units(units) => fill(x, units, |unit| round_shift(unit.into(), shift) as i16),
+            Self::Units(units) => fill_units(x, units, shift),
             Self::Maxima(pool) => fill(x, pool, |unit| round_shift(i32::from(unit as i16), shift) as i16),
-            Self::Means(pool) => fill(x, pool, |mean| round_shift(mean, DOWN + shift) as i16),
+            Self::Means(pool) => fill_means(x, pool, DOWN + shift),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Vectors on their way into a product and out of it: copied, rescaled, padded.
 
-use crate::matvec::{COLUMN_UNIT, padded};
+use crate::fixed::round_shift;
+use crate::matvec::{COLUMN_UNIT, padded, rescale_means, rescale_row, rescale_units};
 
 /// Calls `step` with each pair of entries, as many as the shorter vector has; four to a round, so
 /// that counting costs little.
@@ -23,6 +24,33 @@ pub fn zip<A, B: Copy>(to: &mut [A], from: &[B], step: impl Fn(&mut A, B)) {
 #[inline(always)]
 pub fn fill<T: Copy>(x: &mut [i16], from: &[T], map: impl Fn(T) -> i16) {
     zip(x, from, |x, value| *x = map(value));
+    pad(x, from.len());
+}
+
+/// Writes round(unit / 2^`shift`) to the start of `x` and zeros up to the padded width.
+pub fn fill_units(x: &mut [i16], units: &[i16], shift: u32) {
+    let done = rescale_units(x, units, shift);
+    rest(x, units, done, |unit| round_shift(unit.into(), shift) as i16);
+}
+
+/// Writes round(mean / 2^`shift`) to the start of `x` and zeros up to the padded width.
+pub fn fill_means(x: &mut [i16], means: &[i32], shift: u32) {
+    let done = rescale_means(x, means, shift);
+    rest(x, means, done, |mean| round_shift(mean, shift) as i16);
+}
+
+/// Writes round(byte · `multiplier` / 2^`shift`) of signed bytes to the start of `x` and zeros up to the
+/// padded width; the multiplier is 255 at most.
+pub fn fill_row(x: &mut [i16], row: &[u8], multiplier: i32, shift: u32) {
+    let done = rescale_row(x, row, multiplier, shift);
+    rest(x, row, done, |byte| round_shift(i32::from(byte as i8) * multiplier, shift) as i16);
+}
+
+/// As [`fill`], from entry `done` on.
+#[inline(always)]
+fn rest<T: Copy>(x: &mut [i16], from: &[T], done: usize, map: impl Fn(T) -> i16) {
+    let undone = x.get_mut(done..).unwrap_or(&mut []);
+    zip(undone, from.get(done..).unwrap_or(&[]), |x, value| *x = map(value));
     pad(x, from.len());
 }
 

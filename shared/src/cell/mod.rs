@@ -35,9 +35,9 @@ pub mod lstm;
 pub mod rnn;
 
 use crate::blob::{Error, Part};
-use crate::fixed::{round_shift, unit_limit};
+use crate::fixed::unit_limit;
 use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, halves, padded};
-use crate::vector::fill;
+use crate::vector::fill_units;
 
 /// Fractional bits of a gate's sums.
 pub const SUM_FRACTION: u32 = 18;
@@ -212,7 +212,7 @@ impl<'a> Layer<'a> {
     /// Prepares `x` for this layer, the second or a higher one, from the state of the one below.
     pub fn take_input(&self, below: &[i16], x: &mut [i16]) {
         let below = below.get(..self.inputs).unwrap_or(&[]);
-        fill(x, below, |unit| round_shift(unit.into(), self.input_shift) as i16);
+        fill_units(x, below, self.input_shift);
     }
 
     /// One word: `x` starts with the input, padded, and is used behind it; `y` is scratch; `units` is
@@ -221,7 +221,7 @@ impl<'a> Layer<'a> {
         let width = padded(self.inputs, COLUMN_UNIT);
         let hidden = units.get(..self.hidden).unwrap_or(&[]);
         let state = x.get_mut(width..).unwrap_or(&mut []);
-        fill(state, hidden, |unit| round_shift(unit.into(), self.state_shift) as i16);
+        fill_units(state, hidden, self.state_shift);
         self.both.apply(x, y);
         if let Some([of_input, of_state]) = &self.apart {
             of_input.apply(x, y.get_mut(2 * self.hidden..).unwrap_or(&mut []));

@@ -58,5 +58,7 @@ mod dsp;
 mod mve;
 #[cfg(kernel = "mve")]
 pub mod mve_gru;
+#[cfg(kernel = "mve")]
+pub mod mve_vector;
 #[cfg(kernel = "riscv")]
 mod riscv;

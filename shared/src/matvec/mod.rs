@@ -56,14 +56,14 @@ pub const fn saturate9(value: i32) -> i32 {
 }
 
 #[cfg(kernel = "mve")]
-pub(crate) use assembly::mve_gru::gru;
-
-/// No kernel of this core takes on units of a [GRU](crate::cell::gru).
+pub(crate) use assembly::{
+    mve_gru::gru,
+    mve_vector::{average, rescale_means, rescale_row, rescale_units},
+};
 #[cfg(not(kernel = "mve"))]
-#[inline(always)]
-pub(crate) const fn gru(_: &[i32], _: &[i32], _: &[i32], _: &[i32], _: &mut [i16]) -> usize {
-    0
-}
+mod none;
+#[cfg(not(kernel = "mve"))]
+pub(crate) use none::{average, gru, rescale_means, rescale_row, rescale_units};
 
 /// Rows come in groups of two pairs.
 pub const ROW_UNIT: usize = 4;
@@ -157,6 +157,7 @@ impl<'a> Affine<'a> {
     ///
     /// # Errors
     /// The first row that could overflow.
+    #[inline(never)]
     pub fn prove(&self, split: usize, limits: [u32; 2], most: u32) -> Result<(), usize> {
         for (number, group) in self.groups().enumerate() {
             for row in 0..ROW_UNIT {
@@ -220,6 +221,7 @@ pub const fn weight(lane: u16, row: usize) -> i32 {
 }
 
 /// The definition. Every other kernel gives the same integers.
+#[cfg_attr(target_os = "none", inline(never))]
 pub fn portable(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
     for (group, y) in map.groups().zip(y.chunks_mut(ROW_UNIT)) {
         let mut sums = [0i32; ROW_UNIT];
