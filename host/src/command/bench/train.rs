@@ -26,6 +26,9 @@ const CLASSES: usize = 2;
 const RATE: f32 = 1e-3;
 const DECAY: f32 = 0.01;
 
+/// Where Candle and rayon look for the number of threads.
+const THREADS: &str = "RAYON_NUM_THREADS";
+
 /// Batches before the measured ones.
 const WARM_UP: usize = 2;
 
@@ -118,6 +121,17 @@ pub fn run(args: &Args) -> Result<()> {
     ensure!(args.batches > 0, "--batches must be at least 1");
     ensure!(args.vocab > 0, "--vocab must be at least 1");
     let threads = args.threads.max(1);
+    // Candle's products take their number of threads from the environment, whatever pool they run in:
+    // a process that has another number starts over with the right one.
+    let wanted = threads.to_string();
+    if std::env::var(THREADS).ok().as_deref() != Some(&wanted[..]) {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut again = std::process::Command::new(program);
+        let status = again.args(std::env::args_os().skip(1)).env(THREADS, wanted).status();
+        let status = status.context("cannot start this program again")?;
+        ensure!(status.success(), "the measurement ended with {status}");
+        return Ok(());
+    }
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
     let report = pool.install(|| measure(args, threads))?;
