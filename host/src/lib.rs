@@ -40,6 +40,7 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Verb {
     Train(Box<command::train::Args>),
+    Frontier(Box<command::frontier::Args>),
     Eval(command::eval::Args),
     Run(command::run::Args),
     EarlyExit(command::early_exit::Args),
@@ -62,8 +63,10 @@ impl Cli {
     pub fn read() -> Self {
         let matches = Self::command().get_matches();
         let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        if let (Verb::Train(args), Some((_, own))) = (&mut cli.verb, matches.subcommand()) {
-            args.note_given(own);
+        match (&mut cli.verb, matches.subcommand()) {
+            (Verb::Train(args), Some((_, own))) => args.note_given(own),
+            (Verb::Frontier(args), Some((_, own))) => args.note_given(own),
+            _ => {}
         }
         cli
     }
@@ -75,6 +78,7 @@ impl Cli {
     pub fn run(&self) -> Result<()> {
         match &self.verb {
             Verb::Train(args) => command::train::run(args),
+            Verb::Frontier(args) => command::frontier::run(args),
             Verb::Eval(args) => command::eval::run(args),
             Verb::Run(args) => command::run::run(args),
             Verb::EarlyExit(args) => command::early_exit::run(args),

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod boards;
 pub mod early_exit;
 pub mod eval;
+pub mod frontier;
 pub mod inspect;
 pub mod qemu;
 pub mod run;

@@ -25,7 +25,7 @@ use crate::train::log::Log;
 use crate::train::{End, Outcome, Trainer};
 use data::{Data, Texts};
 use keeper::{Keeper, KeepingArgs};
-use plan::{Preset, ShapeArgs, TrainingArgs};
+pub use plan::{Preset, ShapeArgs, TrainingArgs};
 
 /// Trains a recurrent text classifier, quantises it and writes one file for the chip
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
@@ -71,11 +71,14 @@ pub struct Args {
     given: BTreeSet<String>,
 }
 
+/// Where networks are trained
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-enum DeviceChoice {
+pub enum DeviceChoice {
     /// cuda if it is there, otherwise cpu
     Auto,
+    /// This machine's processor
     Cpu,
+    /// An NVIDIA GPU
     Cuda,
 }
 

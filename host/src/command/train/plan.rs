@@ -33,6 +33,14 @@ pub enum Preset {
     RnnLayer,
 }
 
+impl std::fmt::Display for Preset {
+    /// As the command line names it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("hidden", |value| value.get_name()))
+    }
+}
+
 impl Preset {
     /// Whether it is one of the tutorial's models.
     pub const fn is_tutorial(self) -> bool {
@@ -40,6 +48,7 @@ impl Preset {
     }
 }
 
+/// The model's shape; what is not given comes from the preset.
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
 pub struct ShapeArgs {
@@ -82,6 +91,7 @@ pub struct ShapeArgs {
     pub embed_bits: Option<u32>,
 }
 
+/// How it is trained; what is not given comes from the preset.
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Training")]
 pub struct TrainingArgs {

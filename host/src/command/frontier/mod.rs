@@ -1,0 +1,118 @@
+//! `frontier`: accuracy per kilobyte, preset by preset.
+//!
+//! | in the folder `--out` | what it is |
+//! |---|---|
+//! | `<preset>-<seed>.bin`, `.json` | a model, and what `train` reported of it |
+//! | `<preset>-<seed>.flags` | what it was trained with, a JSON list |
+//! | `<preset>-<seed>.checkpoint` | the checkpoints of a run that has not ended |
+//! | `teacher` | the teacher's opinions on unlabelled texts, shared by all runs |
+//! | `frontier.md`, `.svg`, `.png` | the table and the picture |
+
+mod picture;
+mod runs;
+mod table;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args as ClapArgs};
+
+use super::train::{DeviceChoice, Preset, ShapeArgs, TrainingArgs};
+use crate::console::say;
+use crate::corpus::CorpusArgs;
+use runs::Runs;
+use table::Frontier;
+
+/// Trains every preset with every seed, and writes one table and one picture of accuracy against bytes
+///
+/// Runs that are already in the folder for the same flags are not repeated, and one that was stopped goes on
+/// from its checkpoint: call it again with the same flags.
+#[derive(ClapArgs, Clone, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    corpus: CorpusArgs,
+    /// Texts without labels that a teacher has opinions on, as for `train`
+    #[arg(long, value_name = "TEXTS")]
+    unlabelled: Option<PathBuf>,
+    /// The presets to train
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "nano,micro,small,base,large")]
+    presets: Vec<Preset>,
+    /// The seeds to train each with
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,2,3")]
+    seeds: Vec<u64>,
+    /// The folder for models, table and picture
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Results for machines; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Where to train: cuda needs a build with `--features cuda`
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+    #[command(flatten)]
+    shape: ShapeArgs,
+    #[command(flatten)]
+    training: TrainingArgs,
+    /// Flags for `train`, as they stand on the command line.
+    #[arg(skip)]
+    passed: Vec<OsString>,
+}
+
+/// Flags that are not `train`'s.
+const OWN: [&str; 4] = ["presets", "seeds", "out", "json"];
+
+impl Args {
+    /// Notes the flags that are passed on to `train`.
+    pub fn note_given(&mut self, matches: &ArgMatches) {
+        for id in matches.ids().map(clap::Id::as_str) {
+            let given = matches.value_source(id) == Some(ValueSource::CommandLine);
+            // Groups of flags have ids, too, but no values of their own.
+            let Ok(Some(values)) = matches.try_get_raw(id) else { continue };
+            if given && !OWN.contains(&id) && !id.starts_with(char::is_uppercase) {
+                for value in values {
+                    self.passed.push(format!("--{}", id.replace('_', "-")).into());
+                    self.passed.push(value.to_owned());
+                }
+            }
+        }
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If a run fails, which its own line explains, or a file cannot be written.
+/// [`Ending`](crate::ending::Ending) if the user stops it or a run diverges.
+pub fn run(args: &Args) -> Result<()> {
+    ensure!(!args.presets.is_empty() && !args.seeds.is_empty(), "--presets and --seeds: at least one each");
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("--out: cannot make the folder {}", args.out.display()))?;
+    for path in args.json.iter().filter(|path| *path != std::path::Path::new("-")) {
+        crate::files::check(path)?;
+    }
+    let to_stdout = args.json.as_deref().is_some_and(|path| path == std::path::Path::new("-"));
+    let runs = Runs::new(&args.out, args.passed.clone(), args.unlabelled.is_some(), to_stdout)?;
+    let mut frontier = Frontier::new(&args.corpus.data);
+    let count = args.presets.len() * args.seeds.len();
+    let all = args.presets.iter().flat_map(|&preset| args.seeds.iter().map(move |&seed| (preset, seed)));
+    for (number, (preset, seed)) in all.enumerate() {
+        let trained = runs.train(preset, seed, &format!("{}/{count}", number + 1))?;
+        frontier.add(preset, trained);
+    }
+    let points = frontier.points();
+    let text = table::markdown(&frontier, &points);
+    crate::files::write(&args.out.join("frontier.md"), text.as_bytes())?;
+    picture::write(&args.out, &frontier.corpus, &points)?;
+    if let Some(path) = &args.json {
+        super::write_json(path, &table::report(&frontier, &points))?;
+    }
+    if !to_stdout {
+        say!();
+        say!("{}", text.trim_end());
+        say!();
+        say!("wrote frontier.md, frontier.svg and frontier.png to {}", args.out.display());
+    }
+    Ok(())
+}
