@@ -20,7 +20,6 @@ use crate::quantise::{install, with_section};
 /// tells what it does to texts that took no part in the choice. The model written is the same with the
 /// rule in it: chip and PC follow it alike.
 #[derive(ClapArgs, Clone, Debug)]
-#[command(verbatim_doc_comment)]
 pub struct Args {
     /// The model, as `train --export` wrote it
     #[arg(long, value_name = "FILE")]

@@ -27,12 +27,14 @@ use crate::{cost, files};
 /// classes; the words looked up are in its vocabulary.
 ///
 /// stack: bytes, the peak of a whole session (opening the model, self-test, words with traces).
+///
 /// RAM: bytes of state and scratch that this network needs.
+///
 /// code: bytes of .text, vector table and start-up code of the `classifier` program, the model not included;
 /// it holds every cell, text, vocabulary, blob check, session and UART driver.
+///
 /// tables: bytes of .rodata and .data of the same program.
 #[derive(ClapArgs, Clone, Debug)]
-#[command(verbatim_doc_comment)]
 pub struct Args {
     /// The board; all of them if it is not given
     #[arg(long, value_name = "BOARD")]

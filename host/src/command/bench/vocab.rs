@@ -23,7 +23,6 @@ const RANDOM_WORDS: usize = 1_000_000;
 /// The vocabulary holds the most frequent words of the corpus' training split. Looked up are all other
 /// words of the corpus, each once, and a million random strings of 2 to 12 letters.
 #[derive(ClapArgs, Clone, Debug)]
-#[command(verbatim_doc_comment)]
 pub struct Args {
     #[command(flatten)]
     corpus: CorpusArgs,
