@@ -258,3 +258,38 @@ fn another_corpus_in_the_same_place_is_noticed() {
     let error = fail(&["train", "--resume", text(&checkpoints)]);
     assert!(error.contains("differs in") && error.contains("corpus"), "{error}");
 }
+
+/// `train --save` writes what `import` reads: the blob is the same.
+#[test]
+fn a_saved_model_imports_as_the_same_blob() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    let sets: [&[&str]; 3] = [
+        &["--cell", "lstm", "--layers", "2", "--hidden", "20"],
+        &["--head-hidden", "9", "--pooling", "max", "--embed-bits", "4"],
+        &["--preset", "rnn-cell", "--hidden", "24", "--embed", "12"],
+    ];
+    for flags in sets {
+        let (whole, own, saved) = (path("whole.bin"), path("own.bin"), path("saved"));
+        let run = [
+            "train",
+            "--epochs",
+            "1",
+            "--vocab",
+            "500",
+            "--wide",
+            "0",
+            "--export",
+            text(&whole),
+            "--save",
+            text(&saved),
+        ];
+        succeed(&[&run[..], flags].concat(), b"");
+        let [weights, vocab, config] =
+            ["model.safetensors", "vocab.txt", "config.json"].map(|name| saved.join(name));
+        let import =
+            ["import", "--weights", text(&weights), "--vocab", text(&vocab), "--config", text(&config)];
+        succeed(&[&import[..], &["--export", text(&own)]].concat(), b"");
+        assert!(fs::read(&whole).expect("written") == fs::read(&own).expect("written"), "{flags:?}");
+    }
+}

@@ -21,6 +21,7 @@ pub mod engine;
 pub mod files;
 pub mod model;
 pub mod ngrams;
+pub mod pytorch;
 pub mod quantise;
 pub mod toolchain;
 pub mod train;
@@ -41,6 +42,7 @@ pub struct Cli {
 enum Verb {
     Train(Box<command::train::Args>),
     Frontier(Box<command::frontier::Args>),
+    Import(command::import::Args),
     Eval(command::eval::Args),
     Run(command::run::Args),
     EarlyExit(command::early_exit::Args),
@@ -79,6 +81,7 @@ impl Cli {
         match &self.verb {
             Verb::Train(args) => command::train::run(args),
             Verb::Frontier(args) => command::frontier::run(args),
+            Verb::Import(args) => command::import::run(args),
             Verb::Eval(args) => command::eval::run(args),
             Verb::Run(args) => command::run::run(args),
             Verb::EarlyExit(args) => command::early_exit::run(args),

@@ -45,9 +45,14 @@ impl Counts {
     }
 
     /// The `most` most frequent words that occur `min_freq` times, as (hash, text), the most frequent first.
+    /// Words of which [`Word`] does not keep the whole text are left out, so that the texts tell the vocabulary.
     #[must_use]
     pub fn most_frequent(&self, most: usize, min_freq: u64) -> Vec<(u32, String)> {
-        let mut words: Vec<_> = self.words.iter().filter(|(_, (count, _))| *count >= min_freq).collect();
+        let mut words: Vec<_> = self
+            .words
+            .iter()
+            .filter(|(hash, (count, text))| *count >= min_freq && Word::hash_of(text.as_bytes()) == **hash)
+            .collect();
         words.sort_unstable_by(|(hash_a, (a, text_a)), (hash_b, (b, text_b))| {
             b.cmp(a).then_with(|| text_a.cmp(text_b)).then_with(|| hash_a.cmp(hash_b))
         });
@@ -118,6 +123,18 @@ impl Built {
     pub fn open(&self) -> Result<Vocabulary<'_>> {
         Ok(Vocabulary::open(&self.section)?)
     }
+}
+
+/// Words that [`sample`] takes.
+const SAMPLE: usize = 12;
+
+/// A short text for the chip's self-test: words spread over the ranks, and one that is unknown.
+#[must_use]
+pub fn sample(words: &[(u32, String)]) -> String {
+    let step = (words.len() / SAMPLE).max(1);
+    let mut sample: Vec<&str> = words.iter().step_by(step).take(SAMPLE).map(|(_, word)| &word[..]).collect();
+    sample.push("telltale");
+    sample.join(" ")
 }
 
 /// The hashes of a text's words.

@@ -5,6 +5,7 @@ pub mod boards;
 pub mod early_exit;
 pub mod eval;
 pub mod frontier;
+pub mod import;
 pub mod inspect;
 pub mod qemu;
 pub mod run;

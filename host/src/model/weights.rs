@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
 
 use super::config::{Cell, Config, Pooling};
 
@@ -15,7 +16,7 @@ pub struct Weights {
 }
 
 /// What the reference saw on the way, for calibration.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ranges {
     /// The largest |c| of any LSTM cell.
     pub cell: f32,

@@ -87,6 +87,32 @@ pub struct Options {
     pub seed: u64,
 }
 
+impl Default for Options {
+    /// One plain epoch: Adam at a constant 0.001, no dropout, no average, whole texts.
+    fn default() -> Self {
+        Self {
+            epochs: 1,
+            batch: 32,
+            rate: 0.001,
+            rule: Rule::Adam,
+            decay: 0.0,
+            schedule: Schedule::Constant,
+            clip: 1.0,
+            dropout_embed: 0.0,
+            dropout_head: 0.0,
+            dropout_words: 0.0,
+            smoothing: 0.0,
+            loss: Loss::Final,
+            bptt: None,
+            patience: 0,
+            max_len: 0,
+            keep: Keep::Tail,
+            average: 0.0,
+            seed: 1,
+        }
+    }
+}
+
 /// A tokenised text with its label.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Text {

@@ -6,26 +6,30 @@ use anyhow::Result;
 use shared::Model;
 use shared::blob::Metrics;
 
-use super::plan::Preset;
+use super::plan::{Plan, Preset};
 use super::report::{BlobReport, ModelReport, QuantisedReport, Report, metrics};
 use super::{Args, Data, Texts};
 use crate::aligned::AlignedBytes;
 use crate::engine::{Reading, classify_all};
-use crate::model::{Config, Network};
+use crate::model::weights::Ranges;
+use crate::model::{Config, Network, Weights};
 use crate::ngrams::Wide;
-use crate::quantise::{self, Description};
+use crate::pytorch;
+use crate::quantise::{self, Description, EmbeddingBits};
 use crate::train::batches::cut;
 use crate::train::{self, Epoch, Evaluation, Options, Text};
+use crate::vocabulary::sample;
 
 /// Training texts that calibrate the ranges of activations.
 const CALIBRATION_TEXTS: usize = 500;
 
-/// Words of the self-test that the chip reads at start.
-const SELF_TEST_WORDS: usize = 12;
-
 /// A finished model and what it achieves.
 pub struct Finished {
     pub blob: AlignedBytes,
+    /// For PyTorch.
+    pub weights: Weights,
+    /// For PyTorch.
+    pub description: pytorch::config::Description,
     valid: Evaluation,
     test: Option<Evaluation>,
     quantised: QuantisedReport,
@@ -84,7 +88,7 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
         digest: corpus.digest,
         seed: args.seed,
         examples: corpus.train.len(),
-        self_test: self_test(&data.frequent),
+        self_test: sample(&data.frequent),
         metrics: Metrics::default(),
     };
     let draft = quantise::write_blob(&description, vocabulary.section(), &sections)?;
@@ -101,16 +105,49 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
             + sections.wide.as_ref().map_or(0, Vec::len),
     };
     let (vocabulary, parameters) = (vocabulary.words.len(), weights.count());
-    Ok(Finished { blob, valid, test, quantised, vocabulary, parameters, sizes })
+    let description = for_pytorch(&description, &weights, ranges, plan, &whole);
+    Ok(Finished { blob, weights, description, valid, test, quantised, vocabulary, parameters, sizes })
 }
 
-/// Frequent words, spread over the ranks, and one that is unknown.
-fn self_test(frequent: &[(u32, String)]) -> String {
-    let step = (frequent.len() / SELF_TEST_WORDS).max(1);
-    let mut words: Vec<&str> =
-        frequent.iter().step_by(step).take(SELF_TEST_WORDS).map(|(_, word)| &word[..]).collect();
-    words.push("telltale");
-    words.join(" ")
+/// What `train --save` writes beside the parameters.
+fn for_pytorch(
+    description: &Description,
+    weights: &Weights,
+    ranges: Ranges,
+    plan: &Plan,
+    read: &Options,
+) -> pytorch::config::Description {
+    let config = &weights.config;
+    pytorch::config::Description {
+        labels: description.labels.clone(),
+        punctuation: description.text.punctuation,
+        unknown: Some(config.vocab - 1),
+        padding: None,
+        pooling: config.pooling,
+        max_len: read.max_len,
+        keep: read.keep,
+        padded: None,
+        nonlinearity: None,
+        activation: None,
+        bidirectional: None,
+        proj_size: None,
+        dropout: None,
+        cell: Some(config.cell),
+        layers: Some(config.layers),
+        embed: Some(config.embed),
+        hidden: Some(config.hidden),
+        head_hidden: Some(config.head_hidden),
+        telltale: Some(pytorch::config::Origin {
+            corpus: description.corpus.clone(),
+            digest: description.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            seed: description.seed,
+            examples: description.examples,
+            self_test: description.self_test.clone(),
+            embed_bits: if plan.bits == EmbeddingBits::Four { 4 } else { 8 },
+            ranges,
+            metrics: description.metrics,
+        }),
+    }
 }
 
 /// The integer engine on validation and test, beside the float model's labels.

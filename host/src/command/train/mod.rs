@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::corpus::CorpusArgs;
 use crate::ending::Ending;
 use crate::model::Network;
+use crate::pytorch;
 use crate::quantise;
 use crate::train::log::Log;
 use crate::train::{End, Outcome, Trainer};
@@ -44,6 +45,9 @@ pub struct Args {
     /// Where the quantised model goes
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
+    /// A folder for the float model as PyTorch loads it: model.safetensors, vocab.txt, config.json
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
     /// Results for machines; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -103,6 +107,7 @@ pub fn run(args: &Args) -> Result<()> {
         crate::files::check(path)?;
     }
     let data = Data::load(&args)?;
+    ensure!(args.save.is_none() || data.wide.is_none(), "--save: PyTorch has no wide part: add --wide 0");
     let network = Network::new(&data.config(), &device, args.seed)?;
     report::describe(&data, &network.config, &device);
     let training = Instant::now();
@@ -118,6 +123,9 @@ pub fn run(args: &Args) -> Result<()> {
     let finished = finish::finish(&args, &data, &network)?;
     if let Some(path) = &args.export {
         quantise::install(&finished.blob, path).or_else(|error| keeper.rescue(error, &finished.blob))?;
+    }
+    if let Some(folder) = &args.save {
+        pytorch::save::save(folder, &finished.weights, &data.vocabulary.words, &finished.description)?;
     }
     let report = finished.report(&network.config, trainer.history(), started.elapsed());
     report::conclude(&report, trained, &args);
