@@ -100,9 +100,6 @@ pub fn run(args: &Args) -> Result<()> {
         .with_context(|| args.vocab.display().to_string())?;
     let mapped =
         map::map(&state, words.lines, &description).with_context(|| args.weights.display().to_string())?;
-    for warning in &words.warnings {
-        eprintln!("warning: {warning}");
-    }
     let width = mapped.config.embed;
     let table = mapped.tensors.get("embed.weight").map_or(&[][..], Vec::as_slice);
     let (vocabulary, ordered) = words.build(table, width)?;
@@ -114,6 +111,9 @@ pub fn run(args: &Args) -> Result<()> {
 
     let reader = vocabulary.open()?;
     let corpus = args.data.as_ref().map(|data| read_corpus(args, data, &description)).transpose()?;
+    for warning in &words.warnings {
+        eprintln!("warning: {warning}");
+    }
     let texts: Option<Vec<Text>> = corpus.as_ref().map(|(texts, _)| {
         let text_of = |(of, label): &(String, u32)| {
             Text::new(
