@@ -1,6 +1,7 @@
 //! A vocabulary as text, and the order of the engine's rows.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use anyhow::{Context, Result, ensure};
 use shared::text::{Options, Word};
@@ -61,7 +62,8 @@ impl Words {
             lines: lines.len(),
             warnings: Vec::new(),
         };
-        let (mut taken, mut others): (HashMap<u32, usize>, Vec<(usize, &str, Word)>) = Default::default();
+        let mut taken: HashMap<u32, usize> = HashMap::new();
+        let mut others: Vec<(usize, &str, Word)> = Vec::new();
         let mut impossible = Vec::new();
         for (row, &line) in lines.iter().enumerate() {
             if Some(row) == unknown || Some(row) == padding {
@@ -91,13 +93,13 @@ impl Words {
         }
         let mut renamed = Vec::new();
         for (row, line, word) in others {
-            if taken.contains_key(&word.hash()) {
-                impossible
-                    .push(format!("`{line}` (read as `{}`, which has a row of its own)", word.as_str()));
-            } else {
-                taken.insert(word.hash(), row);
+            if let Entry::Vacant(slot) = taken.entry(word.hash()) {
+                slot.insert(row);
                 own.push(row, &word);
                 renamed.push(format!("`{line}` as `{}`", word.as_str()));
+            } else {
+                let own = word.as_str();
+                impossible.push(format!("`{line}` (read as `{own}`, which has a row of its own)"));
             }
         }
         own.warn("can never come from a text and get no row", &impossible);

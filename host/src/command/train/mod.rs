@@ -107,7 +107,7 @@ pub fn run(args: &Args) -> Result<()> {
         crate::files::check(path)?;
     }
     let data = Data::load(&args)?;
-    ensure!(args.save.is_none() || data.wide.is_none(), "--save: PyTorch has no wide part: add --wide 0");
+    ensure!(args.save.is_none() || data.wide.is_none(), "--save: PyTorch has no wide part: leave --wide out");
     let network = Network::new(&data.config(), &device, args.seed)?;
     report::describe(&data, &network.config, &device);
     let training = Instant::now();

@@ -221,8 +221,10 @@ impl Plan {
             "--vocab {vocab}: 1 to {} is possible",
             crate::vocabulary::MAX_WORDS
         );
-        let (wide, wide_order) =
-            (shape.wide.unwrap_or(base.wide), shape.wide_order.unwrap_or(base.wide_order));
+        let (wide, wide_order) = (
+            shape.wide.unwrap_or(if args.save.is_some() { 0 } else { base.wide }),
+            shape.wide_order.unwrap_or(base.wide_order),
+        );
         ensure!(
             wide <= crate::vocabulary::MAX_WORDS,
             "--wide {wide}: 0 to {} is possible",
