@@ -25,9 +25,27 @@ pub mod measure;
 pub use selected::chosen as board;
 pub use selected::{INPUT, POOL, SUMS, UNITS};
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {
-        core::hint::spin_loop();
-    }
+/// The panic handler of a program that cannot panic: it calls a function that does not exist, so a panic
+/// that can be reached keeps the program from being linked.
+#[macro_export]
+macro_rules! never_panics {
+    () => {
+        #[panic_handler]
+        fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+            $crate::drivers::missing::a_panic_can_be_reached()
+        }
+    };
+}
+
+/// The panic handler of a program that measures: it stops.
+#[macro_export]
+macro_rules! stops_on_panic {
+    () => {
+        #[panic_handler]
+        fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+            loop {
+                core::hint::spin_loop();
+            }
+        }
+    };
 }

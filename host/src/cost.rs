@@ -86,7 +86,7 @@ impl Work {
             0 => head.classes() * wide(head.inputs()),
             hidden => hidden * wide(head.inputs()) + head.classes() * wide(hidden),
         };
-        let last = model.manifest().pooling == shared::blob::Pooling::Last;
+        let last = model.outline().pooling == shared::blob::Pooling::Last;
         Self {
             macs: (layers + head) as f64,
             embed: model.embedding().width() as f64,

@@ -131,6 +131,16 @@ pub fn build_float_bench(board: &Board) -> Result<PathBuf> {
     Recipe { board, target, bin: "bench_float", features: "float-reference", model: None }.build()
 }
 
+/// Builds the classifier with a panic in it, which must fail: programs whose panics can be reached are not
+/// linked.
+///
+/// # Errors
+/// As [`build`], always.
+pub fn build_panicking(board: &Board) -> Result<PathBuf> {
+    let features = "deliberate-panic";
+    Recipe { board, target: &board.target, bin: "classifier", features, model: None }.build()
+}
+
 impl Recipe<'_> {
     fn build(self) -> Result<PathBuf> {
         let Self { board, target, bin, features, model } = self;
@@ -139,6 +149,7 @@ impl Recipe<'_> {
         // A program with a model in it, and one compiled in another way, is another program.
         let kind = match (model, features) {
             (None, "") => "target/firmware",
+            (None, "deliberate-panic") => "target/firmware-panicking",
             (None, _) => "target/firmware-float",
             (Some(_), _) => "target/firmware-with-model",
         };
@@ -150,7 +161,7 @@ impl Recipe<'_> {
             .args(["--profile", "firmware", "--target", target, "--target-dir"])
             .arg(&folder)
             .env("BOARD", board.name);
-        if !features.is_empty() {
+        if features == "float-reference" {
             // What it is compared with is written by hand: the compiler shall do its best, not its smallest.
             command.args(["--config", "profile.firmware.opt-level=3"]);
         }

@@ -98,7 +98,7 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
     ) -> Result<Self, Error> {
         memory.state.fit(model)?;
         Scratch::<INPUT, SUMS>::check(model)?;
-        let tokeniser = Tokeniser::new(model.manifest().text);
+        let tokeniser = Tokeniser::new(model.outline().text);
         Ok(Self { model, memory, tokeniser, tracing: false, exit: Exit::new(model.early_exit()) })
     }
 
@@ -143,13 +143,16 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
     /// # Errors
     /// [`Error::SelfTest`] with the lower halves of the hashes.
     pub fn self_test(&mut self) -> Result<(), Error> {
-        let test = self.model.manifest().self_test;
+        let test = self.model.outline();
         let (before, rule) = (self.tracing, self.exit.rule);
         self.tracing = true;
         self.set_early_exit(None);
         let mut last = 0;
-        self.feed(test.text.as_bytes(), &mut |_, opinion| last = opinion.trace.unwrap_or(0));
-        self.finish(&mut |_, opinion| last = opinion.trace.unwrap_or(0));
+        let mut keep = |_: &Word, opinion: Opinion| last = opinion.trace.unwrap_or(0);
+        // The session's type, so that one copy of the code serves both.
+        let tell: &mut dyn FnMut(&Word, Opinion) = &mut keep;
+        self.feed(test.self_test, tell);
+        self.finish(tell);
         self.tracing = before;
         self.set_early_exit(rule);
         match u64::from_le_bytes(test.trace) {

@@ -112,8 +112,8 @@ impl<'a> Network<'a> {
     /// # Errors
     /// [`Error::Missing`] if the blob has no such section, [`Error::Content`] if it has another size.
     pub fn open(model: &Model<'a>, blob: &'a [u8]) -> Result<Self, Error> {
-        let section = model.manifest().sections.iter().find(|section| section.kind == KIND);
-        let mut part = Part::new(section_bytes(blob, section.ok_or(Error::Missing(NAME))?)?, NAME);
+        let section = model.outline().sections().find(|section| section.kind == KIND);
+        let mut part = Part::new(section_bytes(blob, &section.ok_or(Error::Missing(NAME))?)?, NAME);
         let width = model.embedding().width();
         let embedding = numbers(&mut part, model.embedding().count() * width)?;
         let mut layers = Vec::new();
@@ -137,7 +137,7 @@ impl<'a> Network<'a> {
         };
         let output = affine(head.classes(), columns)?;
         part.end()?;
-        Ok(Self { width, embedding, layers, pooling: model.manifest().pooling, head_hidden, output })
+        Ok(Self { width, embedding, layers, pooling: model.outline().pooling, head_hidden, output })
     }
 
     /// Checks that the network's steps fit the memory.

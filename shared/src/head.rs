@@ -119,7 +119,7 @@ impl<'a> Head<'a> {
         if let Some(hidden) = &self.hidden {
             hidden.map.apply(x, y);
             let sums = y.get(..hidden.units).unwrap_or(&[]);
-            fill(x, sums, |sum| round_shift(sum, SUM_DOWN).clamp(0, hidden.limit) as i16);
+            fill(x, sums, |sum| round_shift(sum, SUM_DOWN).min(hidden.limit).max(0) as i16);
         }
         self.output.apply(x, y);
         let scores = y.get_mut(..self.classes).unwrap_or(&mut []);

@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use crate::blob::{self, Error, Kind, Manifest, Pooling, section_bytes};
+use crate::blob::{self, Error, Kind, Outline, Pooling, section_bytes};
 use crate::cell::Layer;
 use crate::early_exit::Rule;
 use crate::embedding::Embedding;
@@ -18,9 +18,8 @@ pub const MAX_LAYERS: usize = 4;
 /// A model borrowed from a blob that has been checked in full.
 #[derive(Clone, Debug)]
 pub struct Model<'a> {
-    manifest: Manifest<'a>,
-    digest: u32,
-    bytes: usize,
+    blob: &'a [u8],
+    outline: Outline<'a>,
     vocabulary: Vocabulary<'a>,
     embedding: Embedding<'a>,
     layers: Vec<Layer<'a>, MAX_LAYERS>,
@@ -35,12 +34,12 @@ impl<'a> Model<'a> {
     /// # Errors
     /// [`Error`] with what was found and what was expected.
     pub fn open(blob: &'a [u8]) -> Result<Self, Error> {
-        let manifest = blob::open(blob)?;
+        let outline = blob::open(blob)?;
         let (mut vocabulary, mut embedding, mut head) = (None, None, None);
         let (mut wide, mut early_exit) = (None, None);
         let mut layers = Vec::new();
-        for section in &manifest.sections {
-            let bytes = section_bytes(blob, section)?;
+        for section in outline.sections() {
+            let bytes = section_bytes(blob, &section)?;
             match section.kind {
                 kind if kind == Kind::Vocabulary as u8 => vocabulary = Some(Vocabulary::open(bytes)?),
                 kind if kind == Kind::Embedding as u8 => embedding = Some(Embedding::open(bytes)?),
@@ -61,15 +60,14 @@ impl<'a> Model<'a> {
             }
         }
         let model = Self {
-            digest: blob::digest(blob),
-            bytes: blob.len(),
+            blob,
+            outline,
             vocabulary: vocabulary.ok_or(Error::Missing("vocabulary"))?,
             embedding: embedding.ok_or(Error::Missing("embedding"))?,
             head: head.ok_or(Error::Missing("head"))?,
             layers,
             early_exit,
             wide,
-            manifest,
         };
         model.check_shapes()?;
         Ok(model)
@@ -94,7 +92,7 @@ impl<'a> Model<'a> {
         if self.head.inputs() != width {
             return Err(Error::Content("head", self.head.inputs() as u32, width as u32));
         }
-        let labels = self.manifest.labels.split('\n').count();
+        let labels = self.labels().count();
         if labels != self.head.classes() {
             return Err(Error::Content("head", self.head.classes() as u32, labels as u32));
         }
@@ -107,22 +105,31 @@ impl<'a> Model<'a> {
         Ok(())
     }
 
-    /// Labels, options, provenance, self-test.
+    /// Options, pooling, self-test.
     #[must_use]
-    pub const fn manifest(&self) -> &Manifest<'a> {
-        &self.manifest
+    pub const fn outline(&self) -> &Outline<'a> {
+        &self.outline
+    }
+
+    /// All that the manifest says.
+    ///
+    /// # Errors
+    /// None of a model that has been opened.
+    #[cfg(feature = "std")]
+    pub fn manifest(&self) -> Result<blob::Manifest<'a>, Error> {
+        blob::manifest(self.blob)
     }
 
     /// The CRC-32 by which the model is known.
     #[must_use]
-    pub const fn digest(&self) -> u32 {
-        self.digest
+    pub fn digest(&self) -> u32 {
+        blob::digest(self.blob)
     }
 
     /// The blob's length in bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
-        self.bytes
+        self.blob.len()
     }
 
     /// The vocabulary.
@@ -163,8 +170,20 @@ impl<'a> Model<'a> {
 
     /// The label of a class.
     #[must_use]
-    pub fn label(&self, class: usize) -> &'a str {
-        self.manifest.labels.split('\n').nth(class).unwrap_or("")
+    pub fn label(&self, class: usize) -> &'a [u8] {
+        self.labels().nth(class).unwrap_or(&[])
+    }
+
+    /// The labels of all classes, in order, in UTF-8.
+    pub fn labels(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.outline.labels.split(|&byte| byte == b'\n')
+    }
+
+    /// The labels of all classes, in order.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn label_texts(&self) -> std::vec::Vec<&'a str> {
+        self.labels().map(|label| core::str::from_utf8(label).unwrap_or("")).collect()
     }
 
     /// Multiply-accumulates a word costs in the layers, and in the head.
@@ -192,7 +211,7 @@ impl<'a> Model<'a> {
     }
 
     const fn pool_size(&self) -> usize {
-        match self.manifest.pooling {
+        match self.outline.pooling {
             Pooling::Last => 0,
             Pooling::Mean | Pooling::Max => self.head.inputs(),
         }
@@ -244,7 +263,7 @@ impl<'a> Model<'a> {
             rest = above;
         }
         state.words = state.words.saturating_add(1);
-        pooling::take(self.manifest.pooling, &mut state.pool, self.top(&state.units), state.words);
+        pooling::take(self.outline.pooling, &mut state.pool, self.top(&state.units), state.words);
     }
 
     /// The hidden state of the last layer.
@@ -259,7 +278,7 @@ impl<'a> Model<'a> {
         &self,
         state: &'s State<UNITS, POOL>,
     ) -> Pooled<'s> {
-        match self.manifest.pooling {
+        match self.outline.pooling {
             Pooling::Last => Pooled::Units(self.top(&state.units)),
             Pooling::Max => Pooled::Maxima(state.pooled()),
             Pooling::Mean => Pooled::Means(state.pooled()),

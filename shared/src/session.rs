@@ -111,7 +111,7 @@ where
                 HELLO => greet(line, reader.classifier.model(), footprint)?,
                 END => {
                     reader.end(line)?;
-                    line.write_all(&[END, b'\n'])?;
+                    send(line, &[END, b'\n'])?;
                     line.flush()?;
                 }
                 byte => reader.push(byte, line)?,
@@ -129,7 +129,7 @@ fn refuse<L: Read + Write>(line: &mut L, error: Error, footprint: &Footprint) ->
             if matches!(byte, HELLO | END) {
                 introduce(line, footprint)?;
                 say_error(line, error)?;
-                line.write_all(if byte == END { &[b'\n', END, b'\n'] } else { b"\n" })?;
+                send(line, if byte == END { &[b'\n', END, b'\n'] } else { b"\n" })?;
                 line.flush()?;
             }
         }
@@ -215,60 +215,70 @@ fn say_word<W: Write>(
     opinion: Opinion,
 ) -> Result<(), W::Error> {
     say_number(out, index)?;
-    out.write_all(b"\t")?;
-    out.write_all(word.as_bytes())?;
-    out.write_all(b"\t")?;
+    send(out, b"\t")?;
+    send(out, word.as_bytes())?;
+    send(out, b"\t")?;
     if opinion.trace.is_some() {
         say_number(out, opinion.id)?;
-        out.write_all(b"\t")?;
+        send(out, b"\t")?;
     }
-    out.write_all(model.label(opinion.class).as_bytes())?;
-    out.write_all(b"\t")?;
-    out.write_all(if opinion.probability >= 10_000 { b"1." } else { b"0." })?;
-    out.write_all(&digits::<4>(opinion.probability % 10_000, 10))?;
+    send(out, model.label(opinion.class))?;
+    send(out, b"\t")?;
+    send(out, if opinion.probability >= 10_000 { b"1." } else { b"0." })?;
+    send(out, &digits::<4>(opinion.probability % 10_000, 10))?;
     if let Some(trace) = opinion.trace {
-        out.write_all(b"\t")?;
+        send(out, b"\t")?;
         say_hex(out, (trace >> 32) as u32)?;
         say_hex(out, trace as u32)?;
     }
-    out.write_all(b"\n")
+    send(out, b"\n")
+}
+
+/// Writes all bytes; a line that takes none of them loses them.
+#[inline(never)]
+fn send<W: Write>(out: &mut W, mut bytes: &[u8]) -> Result<(), W::Error> {
+    while !bytes.is_empty() {
+        let count = out.write(bytes)?;
+        bytes = if count > 0 { bytes.get(count..).unwrap_or(&[]) } else { &[] };
+    }
+    Ok(())
 }
 
 fn introduce<W: Write>(out: &mut W, footprint: &Footprint) -> Result<(), W::Error> {
-    out.write_all(b"telltale ")?;
-    out.write_all(env!("CARGO_PKG_VERSION").as_bytes())?;
-    out.write_all(b" on ")?;
-    out.write_all(footprint.board.as_bytes())?;
-    out.write_all(b": ")
+    send(out, b"telltale ")?;
+    send(out, env!("CARGO_PKG_VERSION").as_bytes())?;
+    send(out, b" on ")?;
+    send(out, footprint.board.as_bytes())?;
+    send(out, b": ")
 }
 
 fn greet<W: Write>(out: &mut W, model: &Model<'_>, footprint: &Footprint) -> Result<(), W::Error> {
     introduce(out, footprint)?;
-    out.write_all(b"model ")?;
+    send(out, b"model ")?;
     say_hex(out, model.digest())?;
-    out.write_all(b", ")?;
+    send(out, b", ")?;
     say_number(out, model.head().classes() as u32)?;
-    out.write_all(b" classes, ")?;
+    send(out, b" classes, ")?;
     say_number(out, model.vocabulary().len())?;
-    out.write_all(b" words, flash ")?;
+    send(out, b" words, flash ")?;
     say_number(out, footprint.flash)?;
-    out.write_all(b" + ")?;
+    send(out, b" + ")?;
     say_number(out, model.bytes() as u32)?;
-    out.write_all(b" bytes, ram ")?;
+    send(out, b" bytes, ram ")?;
     say_number(out, footprint.ram)?;
-    out.write_all(b" bytes, self-test ok\n")?;
+    send(out, b" bytes, self-test ok\n")?;
     out.flush()
 }
 
 fn say_error<W: Write>(out: &mut W, error: Error) -> Result<(), W::Error> {
-    out.write_all(error.what().as_bytes())?;
-    out.write_all(error.kind().as_bytes())?;
+    send(out, error.what().as_bytes())?;
+    send(out, error.kind().as_bytes())?;
     if let Some(found) = error.found() {
-        out.write_all(b": found ")?;
+        send(out, b": found ")?;
         say_number(out, found)?;
     }
     if let Some(expected) = error.expected() {
-        out.write_all(b", expected ")?;
+        send(out, b", expected ")?;
         say_number(out, expected)?;
     }
     Ok(())
@@ -288,9 +298,9 @@ fn digits<const N: usize>(mut number: u32, base: u32) -> [u8; N] {
 fn say_number<W: Write>(out: &mut W, number: u32) -> Result<(), W::Error> {
     let text = digits::<10>(number, 10);
     let zeros = text.iter().take_while(|&&digit| digit == b'0').count().min(9);
-    out.write_all(text.get(zeros..).unwrap_or(&[]))
+    send(out, text.get(zeros..).unwrap_or(&[]))
 }
 
 fn say_hex<W: Write>(out: &mut W, number: u32) -> Result<(), W::Error> {
-    out.write_all(&digits::<8>(number, 16))
+    send(out, &digits::<8>(number, 16))
 }

@@ -25,6 +25,7 @@
 #[rustfmt::skip]
 mod unicode;
 
+#[cfg(feature = "std")]
 use serde::{Deserialize, Serialize};
 
 /// The version of the Unicode Character Database that the tokeniser follows.
@@ -37,7 +38,8 @@ pub const TAG_LIMIT: u8 = 255;
 pub const WORD_BYTES: usize = 32;
 
 /// Choices of the tokeniser that travel in the blob.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
 pub struct Options {
     /// Whether each `!` and each `?` is a word.
     pub punctuation: bool,
@@ -373,6 +375,14 @@ impl Decoder {
     }
 }
 
+/// Whether bytes are UTF-8 throughout.
+#[must_use]
+pub fn is_utf8(bytes: &[u8]) -> bool {
+    let mut decoder = Decoder::new();
+    let good = |&byte: &u8| matches!(decoder.push(byte), Decoded::Pending | Decoded::Character(_));
+    bytes.iter().all(good) && decoder.missing == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -510,6 +520,7 @@ mod tests {
             }
             let expected: String = bytes.utf8_chunks().map(|chunk| chunk.valid().to_owned()).collect();
             prop_assert_eq!(valid, expected + " ");
+            prop_assert_eq!(is_utf8(&bytes), core::str::from_utf8(&bytes).is_ok());
         }
     }
 }

@@ -103,9 +103,13 @@ impl<'a> Vocabulary<'a> {
         part.align()?;
         part.end()?;
         let mut before = 0;
-        for (run, &rank) in array.chunks(RANK_RUN / 32).zip(ranks) {
-            part.expect(u32::from(rank) == before, rank.into(), before)?;
-            before += run.iter().map(|word| word.count_ones()).sum::<u32>();
+        let mut ranks_left = ranks.iter();
+        for (at, word) in array.iter().enumerate() {
+            if at.is_multiple_of(RANK_RUN / 32) {
+                let rank = ranks_left.next().map_or(0, |&rank| u32::from(rank));
+                part.expect(rank == before, rank, before)?;
+            }
+            before += word.count_ones();
         }
         part.expect(before == words, before, words)?;
         Ok(Self { words, fingerprint_bits, levels, ranks, bits: array, fingerprints })

@@ -3,6 +3,7 @@
 pub mod cmsdk_uart;
 pub mod counter;
 pub mod linker;
+pub mod missing;
 pub mod nrf51_uart;
 pub mod ns16550;
 mod registers;

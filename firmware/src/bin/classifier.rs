@@ -3,12 +3,17 @@
 #![forbid(unsafe_code)]
 
 #[cfg(target_os = "none")]
+firmware::never_panics!();
+
+#[cfg(target_os = "none")]
 #[firmware::entry]
 fn main() -> ! {
     use firmware::{board, drivers};
 
     let mut uart = board::uart();
     let footprint = drivers::footprint(board::NAME);
+    #[cfg(feature = "deliberate-panic")]
+    assert!(footprint.flash > 0, "this build must not be linked");
     let memory = drivers::memory();
     loop {
         // A UART never ends and never fails, so neither does this.

@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Texts and their classes in the model's order.
 fn texts<'c>(model: &Model<'_>, corpus: &Corpus, examples: &'c [Example]) -> Result<Vec<(&'c str, usize)>> {
-    let labels: Vec<&str> = model.manifest().labels.split('\n').collect();
+    let labels = model.label_texts();
     let classes: Vec<Option<usize>> =
         corpus.labels.iter().map(|label| labels.iter().position(|own| own == label)).collect();
     let class = |example: &Example| {

@@ -98,10 +98,10 @@ fn examples(args: &Args) -> Result<Vec<(String, String)>> {
 }
 
 fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
-    let labels: Vec<String> = model.manifest().labels.split('\n').map(str::to_owned).collect();
+    let labels: Vec<String> = model.label_texts().into_iter().map(str::to_owned).collect();
     let examples = examples(args)?;
     let started = Instant::now();
-    let options = model.manifest().text;
+    let options = model.outline().text;
     let mut texts = Vec::new();
     for (text, label) in &examples {
         let Some(label) = labels.iter().position(|own| own == label) else {

@@ -113,7 +113,7 @@ fn part_name(kind: u8) -> &'static str {
 }
 
 fn report(model: &Model<'_>) -> Result<Report> {
-    let manifest = model.manifest();
+    let manifest = model.manifest()?;
     let provenance = &manifest.provenance;
     let share = |units: Option<u16>| units.map(|units| f64::from(units) / 10_000.0);
     let needs = model.needs();

@@ -205,6 +205,37 @@ fn a_resealed_blob_never_panics() {
     assert!(accepted > 1000, "{accepted}");
 }
 
+/// What the chip's reader takes, postcard takes, too, and both see the same.
+#[test]
+fn the_outline_is_that_of_the_manifest() {
+    let shape = Config { embed: 4, hidden: 4, ..config(Cell::Gru, 2, Pooling::Max, 3) };
+    let good = blob(&random_weights(&shape, 1), EmbeddingBits::Eight);
+    let length = u32::from_le_bytes(good[20..24].try_into().expect("four bytes"));
+    let mut random = Pcg64::seed_from_u64(6);
+    let (mut accepted, mut refused) = (0, 0);
+    for round in 0..20_000 {
+        let mut bytes = good.to_vec();
+        if round > 0 {
+            let at = 32 + random.random_range(0..length as usize);
+            bytes[at] = random.random();
+        }
+        shared::blob::seal(&mut bytes, length);
+        let bytes = AlignedBytes::new(&bytes);
+        let Ok(outline) = shared::blob::open(&bytes) else {
+            refused += 1;
+            continue;
+        };
+        accepted += 1;
+        let manifest = shared::blob::manifest(&bytes).expect("postcard reads it");
+        assert_eq!((outline.labels, outline.text), (manifest.labels.as_bytes(), manifest.text));
+        assert_eq!(outline.pooling, manifest.pooling);
+        assert_eq!(outline.self_test, manifest.self_test.text.as_bytes());
+        assert_eq!(outline.trace, manifest.self_test.trace);
+        assert!(outline.sections().eq(manifest.sections.iter().copied()));
+    }
+    assert!(accepted > 1000 && refused > 1000, "{accepted} {refused}");
+}
+
 #[test]
 fn a_newer_version_says_so() {
     let good = blob(&random_weights(&config(Cell::Rnn, 1, Pooling::Last, 0), 1), EmbeddingBits::Eight);

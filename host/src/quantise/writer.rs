@@ -86,9 +86,7 @@ fn self_test_trace(model: &Model<'_>) -> Result<u64> {
     let mut classifier = Classifier::new(model, &mut memory)?;
     classifier.set_tracing(true);
     let mut last = 0;
-    classifier.feed(model.manifest().self_test.text.as_bytes(), &mut |_, opinion| {
-        last = opinion.trace.unwrap_or(0)
-    });
+    classifier.feed(model.outline().self_test, &mut |_, opinion| last = opinion.trace.unwrap_or(0));
     classifier.finish(&mut |_, opinion| last = opinion.trace.unwrap_or(0));
     Ok(last)
 }
@@ -137,7 +135,8 @@ fn assemble(
 /// # Errors
 /// If the blob is unsound, or the engine refuses what was written.
 pub fn with_section(blob: &[u8], kind: Kind, bytes: &[u8]) -> Result<AlignedBytes> {
-    let mut manifest = blob::open(blob)?;
+    blob::open(blob)?;
+    let mut manifest = blob::manifest(blob)?;
     let sections = std::mem::take(&mut manifest.sections);
     let mut parts = Vec::new();
     for section in sections.iter().filter(|section| section.kind != kind as u8) {

@@ -1,13 +1,11 @@
 //! The manifest: what postcard encodes between the header and the sections.
 
-use heapless::Vec;
+#[cfg(feature = "std")]
 use serde::{Deserialize, Serialize};
 
-/// The most sections a blob may have.
-pub const MAX_SECTIONS: usize = 16;
-
 /// How hidden states become one vector per text; all of it streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
 pub enum Pooling {
     /// The last word's state.
     Last,
@@ -36,7 +34,8 @@ pub enum Kind {
 }
 
 /// An entry of the section table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
 pub struct Section {
     /// One of [`Kind`], or a kind of a later writer.
     pub kind: u8,
@@ -49,6 +48,7 @@ pub struct Section {
 }
 
 /// Accuracies in units of 10⁻⁴; `None` where the corpus had no such split.
+#[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Float model, validation split.
@@ -64,6 +64,7 @@ pub struct Metrics {
 }
 
 /// Where a model comes from.
+#[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance<'a> {
     /// The writer and its version.
@@ -81,6 +82,7 @@ pub struct Provenance<'a> {
 }
 
 /// A short text and the trace hash that must follow its last word.
+#[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelfTest<'a> {
     /// The words.
@@ -90,6 +92,7 @@ pub struct SelfTest<'a> {
 }
 
 /// Everything but the numbers of the network.
+#[cfg(feature = "std")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest<'a> {
     /// The class labels, in order, separated by line feeds.
@@ -104,5 +107,5 @@ pub struct Manifest<'a> {
     /// What the chip checks at start.
     pub self_test: SelfTest<'a>,
     /// Where the sections are.
-    pub sections: Vec<Section, MAX_SECTIONS>,
+    pub sections: heapless::Vec<Section, { super::MAX_SECTIONS }>,
 }

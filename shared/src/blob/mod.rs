@@ -12,11 +12,14 @@
 //! | 16 | 4 | CRC-32 of bytes 20 to L (ISO-HDLC: reflected 0x04C11DB7, as in zlib) | `.. .. .. ..` |
 //! | 20 | 4 | length M of the manifest in bytes | `9C 00 00 00` (156) |
 //! | 24 | 8 | 0 | `00 00 00 00 00 00 00 00` |
-//! | 32 | M | the manifest, a [`Manifest`] in postcard 1.x | see below |
+//! | 32 | M | the manifest, a `Manifest` in postcard 1.x | see below |
 //! | … | … | the sections, each on a multiple of 16, zero bytes between them | |
 //!
+//! A chip reads of the manifest what it needs, [`Outline`]; the PC reads and writes all of it, which
+//! takes the feature `std`.
+//!
 //! The manifest is the concatenation of its fields, in postcard's encoding: strings and byte
-//! strings with a varint length in front, integers as varints, enums and `Option` as one byte,
+//! strings with a varint length in front, integers as varints of their shortest form, enums and `Option` as one byte,
 //! the trace of the self-test as eight plain bytes.
 //!
 //! | field | example | bytes |
@@ -48,10 +51,14 @@
 
 mod error;
 mod manifest;
+mod outline;
 mod part;
 
 pub use error::Error;
-pub use manifest::{Kind, MAX_SECTIONS, Manifest, Metrics, Pooling, Provenance, Section, SelfTest};
+pub use manifest::{Kind, Pooling, Section};
+#[cfg(feature = "std")]
+pub use manifest::{Manifest, Metrics, Provenance, SelfTest};
+pub use outline::{MAX_SECTIONS, Outline};
 pub use part::Part;
 
 /// The first bytes of a blob.
@@ -124,7 +131,7 @@ pub fn digest(blob: &[u8]) -> u32 {
 ///
 /// # Errors
 /// What is wrong, see [`Error`].
-pub fn open(blob: &[u8]) -> Result<Manifest<'_>, Error> {
+pub fn open(blob: &[u8]) -> Result<Outline<'_>, Error> {
     let length = header(blob)?;
     if length as usize != blob.len() {
         return Err(Error::Length(length, blob.len() as u32));
@@ -141,21 +148,27 @@ pub fn open(blob: &[u8]) -> Result<Manifest<'_>, Error> {
     if blob.get(field::RESERVED).is_none_or(|bytes| bytes.iter().any(|&byte| byte != 0)) {
         return Err(Error::Manifest);
     }
-    let manifest_length = u32_at(blob, field::MANIFEST) as usize;
-    let bytes =
-        blob.get(HEADER_BYTES..).and_then(|rest| rest.get(..manifest_length)).ok_or(Error::Manifest)?;
-    let (manifest, rest): (Manifest<'_>, _) =
-        postcard::take_from_bytes(bytes).map_err(|_| Error::Manifest)?;
-    if !rest.is_empty() {
-        return Err(Error::Manifest);
-    }
-    for section in &manifest.sections {
-        section_bytes(blob, section)?;
+    let outline = manifest_bytes(blob).and_then(Outline::read).ok_or(Error::Manifest)?;
+    for section in outline.sections() {
+        section_bytes(blob, &section)?;
         if section.required && !(1..=6).contains(&section.kind) {
             return Err(Error::UnknownSection(section.kind.into()));
         }
     }
-    Ok(manifest)
+    Ok(outline)
+}
+
+fn manifest_bytes(blob: &[u8]) -> Option<&[u8]> {
+    blob.get(HEADER_BYTES..)?.get(..u32_at(blob, field::MANIFEST) as usize)
+}
+
+/// The whole manifest of a blob.
+///
+/// # Errors
+/// [`Error::Manifest`] if it is unreadable, which [`open`] excludes.
+#[cfg(feature = "std")]
+pub fn manifest(blob: &[u8]) -> Result<Manifest<'_>, Error> {
+    manifest_bytes(blob).and_then(|bytes| postcard::from_bytes(bytes).ok()).ok_or(Error::Manifest)
 }
 
 /// The bytes of a section.
