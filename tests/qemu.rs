@@ -44,7 +44,7 @@ fn a_model_too_large_for_a_board_says_what_is_missing() {
         panic!("the region cannot hold it");
     };
     assert!(error.to_string().contains("the model's region of microbit"), "{error}");
-    train(&model, &["--cell", "rnn", "--hidden", "400", "--embed", "2"]);
+    train(&model, &["--cell", "rnn", "--hidden", "400", "--embed", "2", "--pooling", "mean", "--wide", "0"]);
     let mut emulator = Emulator::boot(&board, &program, Some(&model)).expect("boots");
     let hello = emulator.line().expect("says hello");
     assert!(hello.contains("exceeds what was compiled in: found 400, expected 256"), "{hello}");
