@@ -41,6 +41,7 @@ pub struct Cli {
 #[derive(Subcommand, Debug)]
 enum Verb {
     Train(Box<command::train::Args>),
+    Fit(Box<command::fit::Args>),
     Frontier(Box<command::frontier::Args>),
     Import(command::import::Args),
     Eval(command::eval::Args),
@@ -67,6 +68,7 @@ impl Cli {
         let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         match (&mut cli.verb, matches.subcommand()) {
             (Verb::Train(args), Some((_, own))) => args.note_given(own),
+            (Verb::Fit(args), Some((_, own))) => args.note_given(own),
             (Verb::Frontier(args), Some((_, own))) => args.note_given(own),
             _ => {}
         }
@@ -80,6 +82,7 @@ impl Cli {
     pub fn run(&self) -> Result<()> {
         match &self.verb {
             Verb::Train(args) => command::train::run(args),
+            Verb::Fit(args) => command::fit::run(args),
             Verb::Frontier(args) => command::frontier::run(args),
             Verb::Import(args) => command::import::run(args),
             Verb::Eval(args) => command::eval::run(args),

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod boards;
 pub mod early_exit;
 pub mod eval;
+pub mod fit;
 pub mod frontier;
 pub mod import;
 pub mod inspect;

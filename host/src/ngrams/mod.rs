@@ -8,7 +8,7 @@ mod teacher;
 mod wide;
 
 pub use teacher::Teacher;
-pub use wide::{Selection, Wide};
+pub use wide::{Selection, Wide, eligible};
 
 use rayon::prelude::*;
 use shared::wide::{Chain, grams};

@@ -50,7 +50,27 @@ pub struct Wide {
     weights: Vec<f32>,
 }
 
+/// Texts of `count` in which an n-gram must occur to be chosen.
+fn least(count: usize) -> usize {
+    LEAST_TEXTS.min(count.div_ceil(20))
+}
+
+/// The n-grams of up to `order` words that [`Wide::fit`] would choose from, as keys, ascending.
+#[must_use]
+pub fn eligible(texts: &[Vec<u32>], order: usize) -> Vec<u32> {
+    let keys: Vec<Vec<u32>> = texts.par_iter().map(|words| keys_of(words, order)).collect();
+    counted(&keys, least(keys.len())).into_iter().map(|(key, _)| key).collect()
+}
+
 impl Wide {
+    /// A part of these n-grams, `known` ascending, that has learnt nothing: for its size.
+    #[must_use]
+    pub fn untrained(known: Vec<u32>, classes: usize, order: usize) -> Self {
+        let columns = columns(classes);
+        let weights = vec![1.0; known.len() * columns];
+        Self { order, columns, known, weights }
+    }
+
     /// Selects and fits.
     ///
     /// # Errors
@@ -59,7 +79,7 @@ impl Wide {
         let columns = columns(classes);
         let texts: Vec<Vec<u32>> =
             lessons.par_iter().map(|lesson| keys_of(lesson.words, selection.order)).collect();
-        let counted = counted(&texts, LEAST_TEXTS.min(lessons.len().div_ceil(20)));
+        let counted = counted(&texts, least(texts.len()));
         ensure!(!counted.is_empty(), "no n-gram occurs in {LEAST_TEXTS} texts: set --wide 0");
         let all: Vec<u32> = counted.iter().map(|(key, _)| *key).collect();
         let fit = |known: &[u32], rate| {

@@ -37,12 +37,21 @@ pub struct Data {
     pub texts: Texts,
 }
 
-impl Data {
-    /// Reads everything that a run starts from.
+/// The texts as read, and their words counted.
+pub struct Source {
+    pub corpus: Corpus,
+    pub unlabelled: Vec<String>,
+    pub text: TextOptions,
+    /// Over the texts to learn from, labelled or not.
+    pub counts: Counts,
+}
+
+impl Source {
+    /// Reads the corpus and the unlabelled texts.
     ///
     /// # Errors
-    /// Says what was wrong with a corpus or a flag.
-    pub fn load(args: &Args) -> Result<Self> {
+    /// Says what was wrong with them.
+    pub fn read(args: &Args) -> Result<Self> {
         let corpus = corpus::load(&args.corpus, args.seed)?;
         ensure!(
             !corpus.valid.is_empty(),
@@ -57,8 +66,19 @@ impl Data {
         };
         let labelled = corpus.train.iter().map(|example| &example.text);
         let counts = Counts::of(labelled.chain(&unlabelled).map(|text| text.as_bytes()), text);
+        ensure!(counts.total() > 0, "{}: the training texts contain no words", corpus.name);
+        Ok(Self { corpus, unlabelled, text, counts })
+    }
+}
+
+impl Data {
+    /// Reads everything that a run starts from.
+    ///
+    /// # Errors
+    /// Says what was wrong with a corpus or a flag.
+    pub fn load(args: &Args) -> Result<Self> {
+        let Source { corpus, unlabelled, text, counts } = Source::read(args)?;
         let words = counts.total();
-        ensure!(words > 0, "{}: the training texts contain no words", corpus.name);
         let plan = Plan::new(args, words, corpus.train.len() + unlabelled.len(), corpus.labels.len())?;
         let frequent = counts.most_frequent(plan.vocab, plan.min_freq);
         let vocabulary = Built::new(&frequent)?;

@@ -1,6 +1,7 @@
 //! `train`: labelled text in, a model for a microcontroller out.
 
 mod data;
+mod draft;
 mod finish;
 mod keeper;
 mod plan;
@@ -25,7 +26,9 @@ use crate::quantise;
 use crate::train::log::Log;
 use crate::train::{End, Outcome, Trainer};
 use data::{Data, Texts};
+pub use draft::{Drafts, Size};
 use keeper::{Keeper, KeepingArgs};
+use plan::Plan;
 pub use plan::{Preset, ShapeArgs, TrainingArgs};
 
 /// Trains a recurrent text classifier, quantises it and writes one file for the chip
@@ -87,6 +90,26 @@ pub enum DeviceChoice {
 }
 
 impl Args {
+    /// Whether one of the presets, or a checkpoint, is asked for.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.preset.is_some() || self.keeping.resume.is_some()
+    }
+
+    /// The same run with a preset, its words and n-grams being `share` of the preset's unless a flag says
+    /// how many they are.
+    #[must_use]
+    pub fn sized(&self, size: Size) -> Self {
+        let mut args = Self { preset: Some(size.preset), ..self.clone() };
+        if size.share < 1.0 {
+            let (vocab, wide) = Plan::entries(size.preset);
+            let part = |count: usize| Some((count as f64 * size.share).round() as usize);
+            args.shape.vocab = args.shape.vocab.or_else(|| part(vocab));
+            args.shape.wide = args.shape.wide.or_else(|| part(wide));
+        }
+        args
+    }
+
     /// Notes which flags stand on the command line.
     pub fn note_given(&mut self, matches: &ArgMatches) {
         let given = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);

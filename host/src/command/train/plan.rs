@@ -281,6 +281,12 @@ impl Plan {
         }
     }
 
+    /// The most words and n-grams of a preset.
+    pub fn entries(preset: Preset) -> (usize, usize) {
+        let plan = Self::defaults(Some(preset), 0, 0, 2, 0);
+        (plan.vocab, plan.wide)
+    }
+
     fn defaults(preset: Option<Preset>, words: u64, texts: usize, classes: usize, seed: u64) -> Self {
         // After a sentence or two the last state still knows everything; long texts need a mean.
         let short = words < SHORT_TEXT * texts as u64;

@@ -1,0 +1,101 @@
+//! Models that have learnt nothing yet: as large and as slow as the ones that training would give.
+
+use anyhow::Result;
+use candle_core::Device;
+use rayon::prelude::*;
+use shared::blob::Metrics;
+
+use super::Args;
+use super::data::Source;
+use super::plan::{Plan, Preset};
+use crate::aligned::AlignedBytes;
+use crate::model::{Config, Network};
+use crate::ngrams::{self, Wide};
+use crate::quantise::{self, Description};
+use crate::vocabulary::{Built, hashes_of, sample};
+
+/// A preset, and the share of its words and n-grams.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Size {
+    /// What the rest of the defaults comes from.
+    pub preset: Preset,
+    /// Above 0, at most 1.
+    pub share: f64,
+}
+
+/// What drafts on a corpus are made from.
+pub struct Drafts {
+    source: Source,
+    /// The hashes of the words of all texts to learn from.
+    texts: Vec<Vec<u32>>,
+    /// The n-grams to choose from, by their most words.
+    eligible: Option<(usize, Vec<u32>)>,
+}
+
+impl Drafts {
+    /// Reads the corpus.
+    ///
+    /// # Errors
+    /// Says what was wrong with it.
+    pub fn new(args: &Args) -> Result<Self> {
+        let source = Source::read(args)?;
+        let texts: Vec<&str> = source
+            .corpus
+            .train
+            .iter()
+            .map(|example| &example.text[..])
+            .chain(source.unlabelled.iter().map(String::as_str))
+            .collect();
+        let texts = texts.par_iter().map(|text| hashes_of(text.as_bytes(), source.text)).collect();
+        Ok(Self { source, texts, eligible: None })
+    }
+
+    /// The blob that training with `args` would give, but for what is learnt: its size is off by some bytes.
+    ///
+    /// # Errors
+    /// If a flag is wrong.
+    pub fn draft(&mut self, args: &Args) -> Result<AlignedBytes> {
+        let classes = self.source.corpus.labels.len();
+        let plan = Plan::new(args, self.source.counts.total(), self.texts.len(), classes)?;
+        let frequent = self.source.counts.most_frequent(plan.vocab, plan.min_freq);
+        let vocabulary = Built::new(&frequent)?;
+        let config = Config {
+            cell: plan.cell,
+            layers: plan.layers,
+            embed: plan.embed,
+            hidden: plan.hidden,
+            vocab: vocabulary.words.len() + 1,
+            pooling: plan.pooling,
+            head_hidden: plan.head_hidden,
+            classes,
+        };
+        let weights = Network::new(&config, &Device::Cpu, args.seed)?.weights()?;
+        let ranges = quantise::calibrate(&weights, std::iter::empty());
+        let mut sections = quantise::quantise(&weights, &ranges, plan.bits)?;
+        if plan.wide > 0 {
+            let mut known = self.eligible(plan.wide_order).to_vec();
+            known.truncate(plan.wide);
+            sections.wide = Some(Wide::untrained(known, classes, plan.wide_order).section()?);
+        }
+        let corpus = &self.source.corpus;
+        let description = Description {
+            labels: corpus.labels.clone(),
+            text: self.source.text,
+            pooling: plan.pooling,
+            corpus: corpus.name.clone(),
+            digest: corpus.digest,
+            seed: args.seed,
+            examples: corpus.train.len(),
+            self_test: sample(&frequent),
+            metrics: Metrics::default(),
+        };
+        quantise::write_blob(&description, vocabulary.section(), &sections)
+    }
+
+    fn eligible(&mut self, order: usize) -> &[u32] {
+        if self.eligible.as_ref().is_none_or(|(own, _)| *own != order) {
+            self.eligible = Some((order, ngrams::eligible(&self.texts, order)));
+        }
+        self.eligible.as_ref().map_or(&[], |(_, known)| known)
+    }
+}
