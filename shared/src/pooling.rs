@@ -38,6 +38,9 @@ fn mean(pool: &mut [i32], units: &[i16], words: u16) {
     let reciprocal = i32::from((((1 << (15 + log)) + words / 2) / words).min(32_767) as i16);
     let down = (log - 1) & 31;
     let done = average(pool, units, reciprocal, down);
+    if done > 0 && done == pool.len() {
+        return;
+    }
     let (pool, units) = (pool.get_mut(done..).unwrap_or(&mut []), units.get(done..).unwrap_or(&[]));
     zip(pool, units, |mean, unit| {
         let difference = (i32::from(unit) << DOWN).wrapping_sub(*mean) >> 16;

@@ -49,6 +49,9 @@ pub fn fill_row(x: &mut [i16], row: &[u8], multiplier: i32, shift: u32) {
 /// As [`fill`], from entry `done` on.
 #[inline(always)]
 fn rest<T: Copy>(x: &mut [i16], from: &[T], done: usize, map: impl Fn(T) -> i16) {
+    if done > 0 && done == from.len() {
+        return pad(x, done);
+    }
     let undone = x.get_mut(done..).unwrap_or(&mut []);
     zip(undone, from.get(done..).unwrap_or(&[]), |x, value| *x = map(value));
     pad(x, from.len());

@@ -22,6 +22,9 @@ pub fn update(hidden: usize, sums: &mut [i32], units: &mut [i16]) {
     let (z, rest) = rest.split_at_mut_checked(hidden).unwrap_or_default();
     let (n, state) = rest.split_at_mut_checked(hidden).unwrap_or_default();
     let done = gru(r, z, n, state, units);
+    if done > 0 && done == hidden {
+        return;
+    }
     let [r, z, n, state] = [r, z, n, state].map(|sums| sums.get_mut(done..).unwrap_or(&mut []));
     portable(r, z, n, state, units.get_mut(done..).unwrap_or(&mut []));
 }

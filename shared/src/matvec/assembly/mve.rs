@@ -3,7 +3,7 @@
 //! Two groups go together, one of each half of the map: eight columns of eight rows take 17
 //! instructions, one load of x, and for each pair a load of lanes, VMLADAVA, VMOVLB, which leaves the low
 //! bytes with their signs, and VMLADAVA. The first eight start the sums; the others are a chain that is
-//! entered so that it ends with the last one. The end of two groups takes 26. Of an odd count of groups,
+//! entered so that it ends with the last one. The end of two groups takes 25. Of an odd count of groups,
 //! the one in the middle is done twice. Of the vector registers, only those are touched that a caller
 //! does not expect back.
 
@@ -31,11 +31,8 @@ kernel!(
     telltale_pair \start, r8, r10, r5
     telltale_pair \start, r12, lr, r5
     .endm
-    .macro telltale_group both, low, next_both, next_low, from, to
-    sub   \both, \both, \low            // 256·high
-    sub   \next_both, \next_both, \next_low
-    stm   \to, {{\both, \low, \next_both, \next_low}}
-    vldrw.u32 q0, [\to]
+    .macro telltale_group sums, from, to
+    vldrw.u32 q0, [sp, #\sums]          // 256·high, low, …
     vldrh.u32 q1, [\from, #16]
     vldrw.u32 q2, [\from], #24
     vshl.s32 q0, q0, q3                 // ⌊high / 256⌋, ⌊low / 256⌋, …
@@ -52,7 +49,7 @@ kernel!(
 telltale_apply:
     push  {{r4-r11, lr}}
     ldr   r4, [sp, #36]             // groups
-    sub   sp, #12                   // [sp] end of the first half's y, x, entry into the chain
+    sub   sp, #44                   // 8 sums; at 32 the end of the first half's y, x, entry into the chain
     add   r11, r1, r3, lsl #1       // the end of x
     lsl   r5, r3, #2
     add   r5, r5, #24               // bytes of a group
@@ -69,8 +66,8 @@ telltale_apply:
     lsr   r8, r4, #1                // where the second half starts
     sub   r4, r4, r8                // groups of the first half
     add   r4, r2, r4, lsl #4
-    strd  r4, r1, [sp]
-    str   r6, [sp, #8]
+    strd  r4, r1, [sp, #32]
+    str   r6, [sp, #40]
     mov   r3, r0
     mul   r5, r5, r8
     add   r5, r5, r3
@@ -80,7 +77,7 @@ telltale_apply:
     vldrw.u32 q3, [r8]
 1:
     telltale_eight 1
-    ldr   pc, [sp, #8]
+    ldr   pc, [sp, #40]
     .p2align 2
 2:
     .rept telltale_chain
@@ -89,12 +86,17 @@ telltale_apply:
 3:
     cmp   r1, r11
     bne   2b
-    telltale_group r0, r2, r4, r6, r3, r7
-    telltale_group r8, r10, r12, lr, r5, r9
-    ldm   sp, {{r0, r1}}
+    sub   r0, r0, r2                // 256·high
+    sub   r4, r4, r6
+    sub   r8, r8, r10
+    sub   r12, r12, lr
+    stm   sp, {{r0, r2, r4, r6, r8, r10, r12, lr}}
+    telltale_group 0, r3, r7
+    telltale_group 16, r5, r9
+    ldrd  r0, r1, [sp, #32]
     cmp   r7, r0
     bne   1b
-    add   sp, #12
+    add   sp, #44
     pop   {{r4-r11, pc}}
     .p2align 2
 4:
