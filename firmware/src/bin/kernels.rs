@@ -1,5 +1,5 @@
-//! Compares the core's kernels, of affine maps and of a GRU's gates, with the portable ones, which
-//! define the results.
+//! Compares the core's kernels, of affine maps, of a GRU's gates and of vectors rescaled and averaged,
+//! with the portable ones or the formulas that define the results.
 //!
 //! Says `passed <maps>` or what differed, then `end`.
 #![cfg_attr(target_os = "none", no_std, no_main)]
@@ -29,8 +29,11 @@ fn main() -> ! {
 mod compare {
     use core::hint::black_box;
 
+    use shared::blob::Pooling;
     use shared::cell::gru;
+    use shared::fixed::round_shift;
     use shared::matvec::{Affine, SCALE_MAX, SUM_LIMIT, halves, lane, portable};
+    use shared::pooling::{Pooled, take};
 
     const MOST_COLUMNS: usize = 328;
     const MOST_GROUPS: usize = 5;
@@ -40,7 +43,7 @@ mod compare {
     #[repr(align(16))]
     struct Aligned<T>(T);
 
-    /// Where the kernel and the definition part; a GRU's gates have no columns.
+    /// Where the kernel and the definition part; a GRU's gates and vectors have no columns.
     #[derive(Debug)]
     #[allow(dead_code, reason = "shown by Debug")]
     pub struct Difference {
@@ -103,6 +106,7 @@ mod compare {
         }
         for hidden in 1..=MOST_UNITS {
             gates(hidden, &mut random)?;
+            vectors(hidden, &mut random)?;
         }
         Ok(maps)
     }
@@ -131,6 +135,48 @@ mod compare {
                     found,
                     expected,
                 });
+            }
+        }
+        Ok(())
+    }
+
+    /// A vector of units rescaled, one of means rescaled, and one taken into its mean.
+    fn vectors(count: usize, random: &mut Random) -> Result<(), Difference> {
+        let mut units = [0i16; MOST_UNITS];
+        let mut means = [0i32; MOST_UNITS];
+        units.iter_mut().for_each(|unit| *unit = random.next() as i16);
+        means.iter_mut().for_each(|mean| *mean = random.next() as i32 >> 1);
+        let (of_units, of_means) = (units.get(..count).unwrap_or(&[]), means.get(..count).unwrap_or(&[]));
+        let shift = random.next() % 15;
+        let mut x = [7i16; MOST_UNITS + 8];
+        Pooled::Units(of_units).rescale(shift, &mut x);
+        let expected = of_units.iter().map(|&unit| round_shift(unit.into(), shift));
+        same(x.iter().map(|&x| x.into()), padded_with_zeros(expected, count))?;
+        Pooled::Means(of_means).rescale(shift, &mut x);
+        let expected = of_means.iter().map(|&mean| round_shift(mean, 15 + shift));
+        same(x.iter().map(|&x| x.into()), padded_with_zeros(expected, count))?;
+        let words = 2 + random.next() as u16 % 1000;
+        let log = words.ilog2();
+        let reciprocal = (((1i32 << (15 + log)) + i32::from(words / 2)) / i32::from(words)).min(32_767);
+        let mut found = means;
+        take(Pooling::Mean, found.get_mut(..count).unwrap_or(&mut []), &units, words);
+        let expected = of_means.iter().zip(&units).map(|(&mean, &unit)| {
+            let difference = (i32::from(unit) << 15).wrapping_sub(mean) >> 16;
+            mean + ((difference * reciprocal) >> (log - 1))
+        });
+        same(found.iter().copied(), expected.chain(means.iter().skip(count).copied()))
+    }
+
+    /// Zeros up to a multiple of 8 behind `count` entries.
+    fn padded_with_zeros(entries: impl Iterator<Item = i32>, count: usize) -> impl Iterator<Item = i32> {
+        entries.chain(core::iter::repeat_n(0, count.next_multiple_of(8) - count))
+    }
+
+    fn same(found: impl Iterator<Item = i32>, expected: impl Iterator<Item = i32>) -> Result<(), Difference> {
+        for (row, (found, expected)) in found.zip(expected).enumerate() {
+            if found != expected {
+                let pattern = Pattern::Random;
+                return Err(Difference { columns: 0, groups: 0, pattern, row, found, expected });
             }
         }
         Ok(())
