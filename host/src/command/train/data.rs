@@ -9,6 +9,7 @@ use shared::text::Options as TextOptions;
 use super::Args;
 use super::plan::{Plan, Preset};
 use super::teach;
+use crate::console::say;
 use crate::corpus::{self, Corpus, Example};
 use crate::model::Config;
 use crate::ngrams::{Lesson, Selection, Wide};
@@ -146,7 +147,7 @@ fn widen(texts: &[Text], plan: &Plan, classes: usize) -> Result<Wide> {
     let targets = targets(texts, classes, WIDE_SMOOTHING);
     let selection = Selection { most: plan.wide, order: plan.wide_order, seed: plan.options.seed };
     let wide = Wide::fit(&lessons(texts, &targets), classes, &selection)?;
-    println!("wide part: {} n-grams, {}", wide.len(), human(started.elapsed()));
+    say!("wide part: {} n-grams, {}", wide.len(), human(started.elapsed()));
     Ok(wide)
 }
 

@@ -13,6 +13,7 @@ use shared::text::Options as TextOptions;
 
 use super::data::{Texts, lessons, targets};
 use super::plan::Plan;
+use crate::console::say;
 use crate::model::{Cell, Config, Network, Pooling};
 use crate::ngrams::Teacher as Ngrams;
 use crate::train::log::{Log, human};
@@ -65,7 +66,7 @@ pub fn with_opinions(
     };
     let kept = Kept::new(folder, texts, &others, classes, teacher, seed);
     if let Some(opinions) = kept.read(others.len(), classes) {
-        println!("teacher: {} opinions, as kept in {}", opinions.len(), kept.path.display());
+        say!("teacher: {} opinions, as kept in {}", opinions.len(), kept.path.display());
         settle(&mut others, opinions);
     } else {
         ask(texts, &mut others, classes, teacher, seed)?;
@@ -83,7 +84,7 @@ fn ask(texts: &Texts, others: &mut [Text], classes: usize, teacher: Teacher, see
     let opinions: Opinions = others.par_iter().map(opinion).collect();
     settle(others, opinions);
     let on_valid: Opinions = texts.valid.par_iter().map(opinion).collect();
-    println!(
+    say!(
         "teacher: {} n-grams of {} texts, opinions on {} more, validation accuracy {:.2} %, {}",
         ngrams.len(),
         texts.train.len(),
@@ -95,7 +96,7 @@ fn ask(texts: &Texts, others: &mut [Text], classes: usize, teacher: Teacher, see
         let started = Instant::now();
         let (own, own_valid) = recurrent(texts, others, classes, seed)?;
         let both_valid: Opinions = on_valid.iter().zip(&own_valid).map(|(a, b)| mean(a, b)).collect();
-        println!(
+        say!(
             "recurrent teacher: validation accuracy {:.2} %, both {:.2} %, {}",
             accuracy(&own_valid, &texts.valid),
             accuracy(&both_valid, &texts.valid),
