@@ -105,7 +105,7 @@ fn folders_that_cannot_be_written_are_told_before_the_training() {
 }
 
 /// Weights that double with each step leave the numbers of f32 after some forty epochs.
-const EXPLOSIVE: [&str; 12] = [
+const EXPLOSIVE: [&str; 14] = [
     "--batch",
     "2000",
     "--schedule",
@@ -118,6 +118,8 @@ const EXPLOSIVE: [&str; 12] = [
     "0",
     "--vocab",
     "400",
+    "--wide",
+    "0",
 ];
 
 #[test]
