@@ -6,6 +6,9 @@
 #![forbid(unsafe_code)]
 
 #[cfg(target_os = "none")]
+firmware::stops_on_panic!();
+
+#[cfg(target_os = "none")]
 #[firmware::entry]
 fn main() -> ! {
     use embedded_io::Write;
