@@ -27,7 +27,8 @@
 //! let mut memory = Memory::<64, 64, 128, 256>::new(); // a GRU layer of 64 inputs and 64 units
 //! let mut classifier = Classifier::new(&model, &mut memory)?;
 //! classifier.feed(b"not a bad film ", &mut |word, opinion| {
-//!     println!("{}: {} {}", word.as_str(), model.label(opinion.class), opinion.probability);
+//!     let label = String::from_utf8_lossy(model.label(opinion.class));
+//!     println!("{}: {label} {}", word.as_str(), opinion.probability);
 //! });
 //! # Ok(())
 //! # }
