@@ -6,8 +6,12 @@ use std::io::Write;
 /// Writes a line to standard output. A reader that has gone or a full disk must not end a run that
 /// trains for hours: such lines are lost.
 pub fn line(text: Arguments<'_>) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_fmt(text).and_then(|()| out.write_all(b"\n"));
+    part(format_args!("{text}\n"));
+}
+
+/// As [`line`], but the line goes on.
+pub fn part(text: Arguments<'_>) {
+    let _ = std::io::stdout().lock().write_fmt(text);
 }
 
 /// [`line`] with `println`'s arguments.
@@ -16,3 +20,9 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::console::line(format_args!($($text)*)) };
 }
 pub(crate) use say;
+
+/// [`part`] with `print`'s arguments.
+macro_rules! put {
+    ($($text:tt)*) => { $crate::console::part(format_args!($($text)*)) };
+}
+pub(crate) use put;

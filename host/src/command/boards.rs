@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use crate::board;
+use crate::console::say;
 
 /// Lists the boards: core, clock, flash, RAM and the room for a model
 #[derive(ClapArgs, Clone, Debug)]
@@ -45,12 +46,17 @@ pub fn run(args: &Args) -> Result<()> {
         });
         return super::write_json(path, &rows.collect::<Vec<_>>());
     }
-    println!(
+    say!(
         "{:<12} {:<11} {:>8} {:>10} {:>9} {:>10}  remark",
-        "board", "core", "clock", "flash", "RAM", "for model"
+        "board",
+        "core",
+        "clock",
+        "flash",
+        "RAM",
+        "for model"
     );
     for board in boards {
-        println!(
+        say!(
             "{:<12} {:<11} {:>4} MHz {:>7} kB {:>6} kB {:>7} kB  {}",
             board.name,
             board.core,

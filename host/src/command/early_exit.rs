@@ -9,6 +9,7 @@ use shared::Model;
 use shared::blob::Kind;
 
 use crate::aligned::AlignedBytes;
+use crate::console::say;
 use crate::corpus::{self, Corpus, CorpusArgs, Example};
 use crate::early_exit::{Effect, answers, calibrate, effect};
 use crate::quantise::{install, with_section};
@@ -106,10 +107,10 @@ fn texts<'c>(model: &Model<'_>, corpus: &Corpus, examples: &'c [Example]) -> Res
 }
 
 fn print(report: &Report) {
-    println!("{:>11} {:>6} {:>9} {:>10} {:>9}", "probability", "words", "skipped", "agreement", "accuracy");
+    say!("{:>11} {:>6} {:>9} {:>10} {:>9}", "probability", "words", "skipped", "agreement", "accuracy");
     let percent = |share: f64| format!("{:.2} %", share * 100.0);
     for effect in &report.candidates {
-        println!(
+        say!(
             "{:>11.4} {:>6} {:>9} {:>10} {:>9}",
             effect.probability,
             effect.words,
@@ -118,10 +119,10 @@ fn print(report: &Report) {
             percent(effect.accuracy)
         );
     }
-    println!("\nchosen: {:.4} for {} words in a row", report.valid.probability, report.valid.words);
+    say!("\nchosen: {:.4} for {} words in a row", report.valid.probability, report.valid.words);
     for (split, effect) in [("validation", Some(&report.valid)), ("test", report.test.as_ref())] {
         let Some(effect) = effect else { continue };
-        println!(
+        say!(
             "{split}: {} of the words are not read; {} of {} texts keep their answer; accuracy {}, of the full \
              reading {}",
             percent(effect.skipped),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use shared::Model;
 use shared::early_exit::Rule;
 
+use crate::console::{put, say};
 use crate::corpus::{self, CorpusArgs};
 use crate::early_exit::{Effect, answers, effect};
 use crate::engine::{Reading, classify_all, with_model};
@@ -160,16 +161,16 @@ fn rule(args: &Args) -> Result<Option<Rule>> {
 }
 
 fn print(report: &Report) {
-    println!(
+    say!(
         "{} texts, {} words in {:.2} s ({:.0} words/s)",
         report.examples,
         report.words,
         report.seconds,
         report.words as f64 / report.seconds
     );
-    println!("accuracy {:.2} %, loss {:.4}", report.accuracy * 100.0, report.loss);
+    say!("accuracy {:.2} %, loss {:.4}", report.accuracy * 100.0, report.loss);
     if let Some(exit) = &report.early_exit {
-        println!(
+        say!(
             "early exit at {:.4} for {} words: {:.2} % of the words are not read, {:.2} % of the texts keep their \
              answer, accuracy {:.2} %",
             exit.probability,
@@ -181,13 +182,13 @@ fn print(report: &Report) {
     }
     if report.labels.len() <= 12 {
         let width = report.labels.iter().map(String::len).max().unwrap_or(0).max(7);
-        print!("\n{:>width$}", "");
-        report.labels.iter().for_each(|label| print!(" {label:>width$}"));
-        println!("  ← the engine's");
+        put!("\n{:>width$}", "");
+        report.labels.iter().for_each(|label| put!(" {label:>width$}"));
+        say!("  ← the engine's");
         for (label, row) in report.labels.iter().zip(&report.confusion) {
-            print!("{label:>width$}");
-            row.iter().for_each(|count| print!(" {count:>width$}"));
-            println!();
+            put!("{label:>width$}");
+            row.iter().for_each(|count| put!(" {count:>width$}"));
+            say!();
         }
     }
 }

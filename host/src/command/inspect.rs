@@ -10,6 +10,7 @@ use shared::blob::Kind;
 use shared::classifier::pooling_name;
 
 use crate::board;
+use crate::console::{put, say};
 use crate::cost;
 use crate::engine::with_model;
 
@@ -180,42 +181,43 @@ fn fit(model: &Model<'_>, board: &board::Board) -> BoardReport {
 fn print(report: &Report) {
     let percent =
         |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.2} %", share * 100.0));
-    println!("model {}, {} bytes, by {}", report.digest, report.bytes, report.writer);
-    println!("labels: {}", report.labels.join(", "));
-    println!("words: {}{}", report.words, if report.punctuation { ", `!` and `?` among them" } else { "" });
-    print!("network: embedding {} (i{})", report.embed, report.embed_bits);
-    report.layers.iter().for_each(|layer| print!(" → {} {}", layer.cell, layer.hidden));
-    print!(" → {}", report.pooling);
+    say!("model {}, {} bytes, by {}", report.digest, report.bytes, report.writer);
+    say!("labels: {}", report.labels.join(", "));
+    say!("words: {}{}", report.words, if report.punctuation { ", `!` and `?` among them" } else { "" });
+    put!("network: embedding {} (i{})", report.embed, report.embed_bits);
+    report.layers.iter().for_each(|layer| put!(" → {} {}", layer.cell, layer.hidden));
+    put!(" → {}", report.pooling);
     if report.head_hidden > 0 {
-        print!(" → relu {}", report.head_hidden);
+        put!(" → relu {}", report.head_hidden);
     }
-    println!(" → {}", report.labels.len());
-    println!("per word: {} multiply-accumulates", report.macs_per_word);
+    say!(" → {}", report.labels.len());
+    say!("per word: {} multiply-accumulates", report.macs_per_word);
     if let Some(exit) = &report.early_exit {
-        println!(
+        say!(
             "early exit: once a class has had {:.4} or more for {} words in a row",
-            exit.probability, exit.words
+            exit.probability,
+            exit.words
         );
     }
-    println!("RAM: {} bytes of state, {} bytes of scratch", report.state_bytes, report.scratch_bytes);
-    println!("trained on {} ({} texts), seed {}", report.corpus, report.examples, report.seed);
-    println!("corpus SHA-256: {}", report.corpus_sha256);
-    println!(
+    say!("RAM: {} bytes of state, {} bytes of scratch", report.state_bytes, report.scratch_bytes);
+    say!("trained on {} ({} texts), seed {}", report.corpus, report.examples, report.seed);
+    say!("corpus SHA-256: {}", report.corpus_sha256);
+    say!(
         "quantised accuracy: validation {}, test {}; agreement with float {}",
         percent(report.quantised_valid_accuracy),
         percent(report.quantised_test_accuracy),
         percent(report.agreement)
     );
-    println!("\n{:<28} {:>9}", "part", "bytes");
+    say!("\n{:<28} {:>9}", "part", "bytes");
     for part in &report.parts {
-        println!("{:<28} {:>9}", part.part, part.bytes);
+        say!("{:<28} {:>9}", part.part, part.bytes);
     }
-    println!();
-    println!("{:<12} {:>12} {:>7} {:>9}  fits", "board", "instr./word", "MHz", "words/s");
+    say!();
+    say!("{:<12} {:>12} {:>7} {:>9}  fits", "board", "instr./word", "MHz", "words/s");
     for board in &report.boards {
         let number =
             |number: Option<f64>| number.map_or_else(|| "–".to_owned(), |number| format!("{number:.0}"));
-        println!(
+        say!(
             "{:<12} {:>12} {:>7} {:>9}  {}",
             board.board,
             number(board.instructions_per_word),
@@ -224,7 +226,7 @@ fn print(report: &Report) {
             if board.fits { "yes" } else { &board.reason }
         );
     }
-    println!(
+    say!(
         "Instructions are estimated by a linear model of multiply-accumulates, units, embedding, pooling and \
          classes, fitted to `bench device` figures. Words per second assume one instruction per clock: \
          instructions are not cycles, and a core with wait states or slower loads reads fewer."

@@ -16,6 +16,7 @@ use super::synthetic::{Shape, blob, blob_with_floats};
 use crate::aligned::AlignedBytes;
 use crate::board::{self, Board};
 use crate::command::write_json;
+use crate::console::{put, say};
 use crate::model::Pooling;
 use crate::toolchain::{Emulator, build, build_float_bench};
 use crate::{cost, files};
@@ -172,7 +173,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn print_header(float: bool) {
-    print!(
+    put!(
         "{:<12} {:<11} {:>8} {:>12} {:>8} {:>8} {:>9} {:>9} {:>8} {:>7} {:>6} {:>6} {:>6} {:>7}",
         "board",
         "core",
@@ -189,7 +190,7 @@ fn print_header(float: bool) {
         "code",
         "tables"
     );
-    println!(
+    say!(
         "{}",
         if float { format!(" {:>12} {:>8} {:>7}", "float/word", "per MAC", "times") } else { String::new() }
     );
@@ -199,12 +200,12 @@ fn print_row(row: &Row) {
     let cost = match &row.outcome {
         Outcome::Measured(cost) => cost,
         Outcome::Failed { error } => {
-            println!("{:<12} {:<11} {error}", row.board, row.core);
+            say!("{:<12} {:<11} {error}", row.board, row.core);
             return;
         }
     };
     let phases = &cost.phases;
-    print!(
+    put!(
         "{:<12} {:<11} {:>8} {:>12.0} {:>8.3} {:>8.0} {:>9.0} {:>9.0} {:>8.0} {:>7.0} {:>6} {:>6} {:>6} {:>7}",
         row.board,
         row.core,
@@ -222,9 +223,9 @@ fn print_row(row: &Row) {
         cost.table_bytes
     );
     match &cost.float {
-        None => println!(),
-        Some(Outcome::Failed { error }) => println!(" {error}"),
-        Some(Outcome::Measured(float)) => println!(
+        None => say!(),
+        Some(Outcome::Failed { error }) => say!(" {error}"),
+        Some(Outcome::Measured(float)) => say!(
             " {:>12.0} {:>8.2} {:>7.1} {}",
             float.instructions_per_word,
             float.instructions_per_mac,

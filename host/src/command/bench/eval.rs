@@ -10,6 +10,7 @@ use shared::Model;
 
 use super::synthetic::{Shape, blob};
 use crate::command::write_json;
+use crate::console::say;
 use crate::engine::{Reading, classify_all};
 use crate::model::Pooling;
 
@@ -62,8 +63,8 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(path) = &args.json {
         return write_json(path, &report);
     }
-    println!("{} {} → {}:", args.shape.cell, args.shape.embed, args.shape.hidden);
-    println!("1 thread:  {:.0} words/s", report.one_thread_words_per_second);
-    println!("{threads} threads: {:.0} words/s", report.all_threads_words_per_second);
+    say!("{} {} → {}:", args.shape.cell, args.shape.embed, args.shape.hidden);
+    say!("1 thread:  {:.0} words/s", report.one_thread_words_per_second);
+    say!("{threads} threads: {:.0} words/s", report.all_threads_words_per_second);
     Ok(())
 }

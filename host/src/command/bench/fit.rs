@@ -8,6 +8,7 @@ use super::device::Bench;
 use super::synthetic::{Shape, blob_of};
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
+use crate::console::say;
 use crate::cost::{Coefficients, Work, obstacle};
 use crate::files;
 use crate::model::{Cell, Pooling};
@@ -62,13 +63,18 @@ pub fn fit(bench: &Bench, board: &Board) -> Result<Fit> {
 /// Prints a board's fit.
 pub fn print(fit: &Fit) {
     let own = &fit.coefficients;
-    println!(
+    say!(
         "{:<12} {:.3} a MAC, {:.1} a number of the embedding, {:.1} a pooled unit, {:.0} a class, {:.0} a word",
-        fit.board, own.per_mac, own.per_embed, own.per_pooled, own.per_class, own.constant
+        fit.board,
+        own.per_mac,
+        own.per_embed,
+        own.per_pooled,
+        own.per_class,
+        own.constant
     );
     let units: Vec<String> =
         own.per_unit.iter().map(|(cell, number)| format!("{number:.0} a unit of {cell}")).collect();
-    println!(
+    say!(
         "{:<12} {}; off by {:.1} % at most over {} networks",
         "",
         units.join(", "),

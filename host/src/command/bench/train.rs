@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::synthetic::Shape;
 use crate::command::write_json;
+use crate::console::say;
 use crate::model::{Batch, Cell, Config, Gradients, Network, Pass, Pooling};
 use crate::train::optimiser::{Optimiser, Rule};
 use crate::train::{SHARDS, Wanted, cross_entropy, wanted};
@@ -139,20 +140,23 @@ pub fn run(args: &Args) -> Result<()> {
         return write_json(path, &report);
     }
     let Shape { cell, layers, embed, hidden } = report.shape;
-    println!(
+    say!(
         "{cell} ×{layers}, {embed} → {hidden}, {} texts of {} words, {threads} thread{}; milliseconds a batch:",
         args.batch,
         args.words,
         if threads == 1 { "" } else { "s" }
     );
-    println!("{:<8} {:>10} {:>10} {:>10} {:>10}", "", "forward", "backward", "update", "total");
+    say!("{:<8} {:>10} {:>10} {:>10} {:>10}", "", "forward", "backward", "update", "total");
     for (name, times) in [("candle", report.candle), ("fused", report.fused)] {
-        println!(
+        say!(
             "{name:<8} {:>10.2} {:>10.2} {:>10.2} {:>10.2}",
-            times.forward_ms, times.backward_ms, times.update_ms, times.total_ms
+            times.forward_ms,
+            times.backward_ms,
+            times.update_ms,
+            times.total_ms
         );
     }
-    println!("ratio {:.2}, {:.0} words/s", report.ratio, report.words_per_second);
+    say!("ratio {:.2}, {:.0} words/s", report.ratio, report.words_per_second);
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use shared::text::{Options, Word};
 use shared::vocab::Vocabulary;
 
 use crate::command::write_json;
+use crate::console::say;
 use crate::corpus::{self, CorpusArgs};
 use crate::vocabulary::{Built, Counts, words_of};
 
@@ -122,9 +123,12 @@ fn strangers(
 }
 
 fn print(report: &Report) {
-    println!(
+    say!(
         "{} words in {} bytes ({:.3} a word), fingerprints of {} bits",
-        report.words, report.bytes, report.bytes_per_word, report.fingerprint_bits
+        report.words,
+        report.bytes,
+        report.bytes_per_word,
+        report.fingerprint_bits
     );
     for (what, strangers) in [("other words of the corpus", report.unseen), ("random strings", report.random)]
     {
@@ -132,7 +136,7 @@ fn print(report: &Report) {
             0 => "none".to_owned(),
             hits => format!("1 in {:.0}", strangers.words as f64 / hits as f64),
         };
-        println!("{what}: {} of {} pass for known ones ({one_in})", strangers.false_hits, strangers.words);
+        say!("{what}: {} of {} pass for known ones ({one_in})", strangers.false_hits, strangers.words);
     }
 }
 
