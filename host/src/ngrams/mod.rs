@@ -7,6 +7,7 @@ mod linear;
 mod teacher;
 mod wide;
 
+pub use linear::probabilities;
 pub use teacher::Teacher;
 pub use wide::{Selection, Wide, eligible};
 

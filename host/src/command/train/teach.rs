@@ -15,7 +15,7 @@ use super::data::{Texts, lessons, targets};
 use super::plan::Plan;
 use crate::console::say;
 use crate::model::{Cell, Config, Network, Pooling};
-use crate::ngrams::Teacher as Ngrams;
+use crate::ngrams::{Teacher as Ngrams, probabilities};
 use crate::train::log::{Log, human};
 use crate::train::{self, Options, Text, Trainer, top};
 use crate::vocabulary::hashes_of;
@@ -192,7 +192,11 @@ fn recurrent(texts: &Texts, others: &[Text], classes: usize, seed: u64) -> Resul
     let whole = Options { max_len: 0, ..options };
     let opinions = |texts: &[Text]| -> Result<Opinions> {
         let logits = train::final_logits(&network, texts, &whole)?;
-        Ok(logits.into_iter().map(|logits| probabilities(&logits)).collect())
+        let shares = |mut logits: Vec<f32>| {
+            probabilities(&mut logits);
+            logits
+        };
+        Ok(logits.into_iter().map(shares).collect())
     };
     Ok((opinions(&others)?, opinions(&valid)?))
 }
@@ -222,16 +226,10 @@ fn settle(texts: &mut [Text], opinions: Opinions) {
 
 /// The geometric mean of two opinions, sharpened.
 fn mean(a: &[f32], b: &[f32]) -> Vec<f32> {
-    let logs: Vec<f32> =
+    let mut logs: Vec<f32> =
         a.iter().zip(b).map(|(a, b)| SHARPNESS * 0.5 * (a.max(1e-6).ln() + b.max(1e-6).ln())).collect();
-    probabilities(&logs)
-}
-
-fn probabilities(logits: &[f32]) -> Vec<f32> {
-    let largest = logits.iter().fold(f32::MIN, |largest, &logit| largest.max(logit));
-    let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
-    let total: f32 = powers.iter().sum();
-    powers.into_iter().map(|power| power / total).collect()
+    probabilities(&mut logs);
+    logs
 }
 
 /// In per cent.
