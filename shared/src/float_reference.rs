@@ -16,7 +16,8 @@
 //! |---|---|
 //! | V·E | embedding |
 //! | G·H, G·H | for each layer: biases of input and of state, |
-//! | G·H·E, G·H·H | W and U, row by row |
+//! | G·H·E, G·H·H | W and U, row by row, |
+//! | 2 | and of a FastGRNN, whose biases are b_z and b_h, ζ and ν |
 //! | N, N·H | if the head has a hidden layer: its biases and weights |
 //! | C, C·H or C·N | biases and weights of the scores |
 #![allow(clippy::float_arithmetic)]
@@ -65,6 +66,8 @@ struct Layer<'a> {
     hidden: usize,
     input: Affine<'a>,
     state: Affine<'a>,
+    /// FastGRNN: ζ and ν.
+    mix: [f32; 2],
 }
 
 /// A network's f32 parameters, borrowed from the blob.
@@ -123,8 +126,12 @@ impl<'a> Network<'a> {
             let (of_input, of_state) = (numbers(&mut part, rows)?, numbers(&mut part, rows)?);
             let input = Affine { bias: of_input, weights: numbers(&mut part, rows * inputs)? };
             let state = Affine { bias: of_state, weights: numbers(&mut part, rows * hidden)? };
+            let mix = match cell {
+                Cell::Fastgrnn => numbers(&mut part, 2)?.first_chunk().copied().unwrap_or_default(),
+                _ => [0.0; 2],
+            };
             layers
-                .push(Layer { cell, hidden, input, state })
+                .push(Layer { cell, hidden, input, state, mix })
                 .map_err(|_| Error::Content(NAME, MAX_LAYERS as u32 + 1, MAX_LAYERS as u32))?;
         }
         let head = model.head();
@@ -230,6 +237,15 @@ impl Layer<'_> {
         let mut block = || blocks.next().unwrap_or(&[]);
         match self.cell {
             Cell::Rnn => h.iter_mut().zip(block()).for_each(|(h, &sum)| *h = tanh(sum)),
+            Cell::Fastgrnn => {
+                let [zeta, nu] = self.mix;
+                let biases = self.input.bias.iter().zip(self.state.bias);
+                // Both biases are in the sums: each side takes the other's out.
+                for ((h, &sum), (of_gate, of_candidate)) in h.iter_mut().zip(block()).zip(biases) {
+                    let z = sigmoid(sum - of_candidate);
+                    *h = (zeta * (1.0 - z) + nu) * tanh(sum - of_gate) + z * *h;
+                }
+            }
             Cell::Gru => {
                 let (r, z, input, state) = (block(), block(), block(), block());
                 for ((((h, &r), &z), &input), &state) in h.iter_mut().zip(r).zip(z).zip(input).zip(state) {

@@ -7,6 +7,7 @@
 //! | [`rnn`] | 1 | | H | h |
 //! | [`gru`] | 3 | r, z, n | 4H: r, z, n of the input, n of the state | h |
 //! | [`lstm`] | 4 | i, f, g, o | 4H | h, c |
+//! | [`fastgrnn`] | 1 | | H | h |
 //!
 //! `x` comes scaled from the [embedding](crate::embedding), or as round(h / 2^`input shift`) from the
 //! layer below; the layer's own state enters as round(h / 2^`state shift`). Both lie side by side, each
@@ -19,17 +20,21 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 1 | cell: 1 rnn, 2 gru, 3 lstm |
+//! | 1 | cell: 1 rnn, 2 gru, 3 lstm, 4 fastgrnn |
 //! | 1 | 0 |
 //! | 1 | input shift, 0 to 14; 0 for the first layer |
 //! | 1 | state shift, 0 to 14 |
 //! | 2 | E, u16 |
 //! | 2 | H, u16 |
 //! | 1 | lstm: c is in steps of 2^(this − 15), 0 to 4; otherwise 0 |
-//! | 7 | 0 |
+//! | 3 | 0 |
+//! | 2 | fastgrnn: ζ in steps of 2⁻¹⁵, u16; otherwise 0 |
+//! | 2 | fastgrnn: ν in steps of 2⁻¹⁵, u16, ζ + ν at most 32,767; otherwise 0 |
 //! | … | [affine map](crate::matvec) of \[W U\], G·H rows (GRU: the 2H of r and z), padded to 16 |
 //! | … | GRU: maps of W_n and of U_n, H rows each, each padded to 16 |
+//! | 4H | fastgrnn: each unit's 2(b_z − b_h) in steps of sums, i32 below 2³⁰, padded to 16 |
 
+pub mod fastgrnn;
 pub mod gru;
 pub mod lstm;
 pub mod rnn;
@@ -38,6 +43,7 @@ use crate::blob::{Error, Part};
 use crate::fixed::unit_limit;
 use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, halves, padded};
 use crate::vector::fill_units;
+use fastgrnn::Mix;
 
 /// Fractional bits of a gate's sums.
 pub const SUM_FRACTION: u32 = 18;
@@ -52,6 +58,8 @@ pub enum Cell {
     Gru = 2,
     /// Long short-term memory.
     Lstm = 3,
+    /// One map for gate and candidate.
+    Fastgrnn = 4,
 }
 
 impl Cell {
@@ -60,6 +68,7 @@ impl Cell {
             1 => Some(Self::Rnn),
             2 => Some(Self::Gru),
             3 => Some(Self::Lstm),
+            4 => Some(Self::Fastgrnn),
             _ => None,
         }
     }
@@ -68,7 +77,7 @@ impl Cell {
     #[must_use]
     pub const fn gates(self) -> usize {
         match self {
-            Self::Rnn => 1,
+            Self::Rnn | Self::Fastgrnn => 1,
             Self::Gru => 3,
             Self::Lstm => 4,
         }
@@ -78,7 +87,7 @@ impl Cell {
     #[must_use]
     pub const fn sums(self) -> usize {
         match self {
-            Self::Rnn => 1,
+            Self::Rnn | Self::Fastgrnn => 1,
             Self::Gru | Self::Lstm => 4,
         }
     }
@@ -87,7 +96,7 @@ impl Cell {
     #[must_use]
     pub const fn states(self) -> usize {
         match self {
-            Self::Rnn | Self::Gru => 1,
+            Self::Rnn | Self::Gru | Self::Fastgrnn => 1,
             Self::Lstm => 2,
         }
     }
@@ -99,6 +108,7 @@ impl Cell {
             Self::Rnn => "rnn",
             Self::Gru => "gru",
             Self::Lstm => "lstm",
+            Self::Fastgrnn => "fastgrnn",
         }
     }
 }
@@ -116,6 +126,8 @@ pub struct Layer<'a> {
     both: Affine<'a>,
     /// GRU: what input and state give to n.
     apart: Option<[Affine<'a>; 2]>,
+    /// FastGRNN: what it has beside the map.
+    mix: Mix<'a>,
 }
 
 impl<'a> Layer<'a> {
@@ -131,9 +143,10 @@ impl<'a> Layer<'a> {
         let [code, zero, input_shift, state_shift] = part.bytes4()?;
         let [inputs, hidden] = part.u16_pair()?;
         let [cell_format, zeros @ ..] = part.bytes4()?;
-        let reserved = part.u32()?;
-        part.expect(zero == 0 && zeros == [0; 3] && reserved == 0, reserved, 0)?;
-        let cell = Cell::from_code(code).ok_or(Error::Content(NAME, code.into(), Cell::Lstm as u32))?;
+        let [zeta, nu] = part.u16_pair()?;
+        let cell = Cell::from_code(code).ok_or(Error::Content(NAME, code.into(), Cell::Fastgrnn as u32))?;
+        let mixes = cell == Cell::Fastgrnn;
+        part.expect(zero == 0 && zeros == [0; 3] && (mixes || zeta + nu == 0), (zeta + nu) as u32, 0)?;
         part.expect((1..=1024).contains(&inputs), inputs as u32, 1024)?;
         part.expect((1..=1024).contains(&hidden), hidden as u32, 1024)?;
         part.expect(input_shift <= 14 && state_shift <= 14, input_shift.max(state_shift).into(), 14)?;
@@ -145,8 +158,8 @@ impl<'a> Layer<'a> {
             let map = part.words(halves(rows, columns))?;
             part.align16()?;
             let map = Affine::new(columns, map).ok_or(Error::Content(NAME, rows as u32, columns as u32))?;
-            // Sums that enter the GRU's n are added once more.
-            let most = if first == 0 { 1 << 31 } else { 1 << 30 };
+            // Sums that enter the GRU's n are added once more, and so are FastGRNN's.
+            let most = if first == 0 && !mixes { 1 << 31 } else { fastgrnn::LIMIT };
             match map.prove(split, limits, most) {
                 Ok(()) => Ok(map),
                 Err(row) => Err(Error::Overflow(NAME, (first + row) as u32)),
@@ -158,6 +171,9 @@ impl<'a> Layer<'a> {
             false => None,
             true => Some([map(2 * hidden, hidden, width, width)?, map(3 * hidden, hidden, depth, 0)?]),
         };
+        let offsets = part.words(if mixes { hidden } else { 0 })?;
+        part.align16()?;
+        let mix = Mix::new(zeta, nu, offsets).ok_or(Error::Content(NAME, (zeta + nu) as u32, 32_767))?;
         part.end()?;
         Ok(Self {
             cell,
@@ -168,6 +184,7 @@ impl<'a> Layer<'a> {
             cell_format: cell_format.into(),
             both,
             apart,
+            mix,
         })
     }
 
@@ -232,6 +249,7 @@ impl<'a> Layer<'a> {
             Cell::Rnn => rnn::update(y, units),
             Cell::Gru => gru::update(self.hidden, y, units),
             Cell::Lstm => lstm::update(self.hidden, self.cell_format, y, units),
+            Cell::Fastgrnn => fastgrnn::update(self.mix, y, units),
         }
     }
 }
