@@ -36,7 +36,7 @@ fn every_board_gives_the_lines_of_the_pc() {
     let boards = board::all().expect("boards");
     let programs: Vec<_> =
         boards.iter().map(|board| build(board, "classifier", None).expect("builds")).collect();
-    for cell in ["rnn", "gru", "lstm"] {
+    for cell in ["rnn", "gru", "lstm", "fastgrnn"] {
         for layers in ["1", "2"] {
             let name = format!("{cell}-{layers}");
             let model = folder.path().join(&name);

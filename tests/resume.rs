@@ -264,8 +264,9 @@ fn another_corpus_in_the_same_place_is_noticed() {
 fn a_saved_model_imports_as_the_same_blob() {
     let folder = folder();
     let path = |name: &str| folder.path().join(name);
-    let sets: [&[&str]; 3] = [
+    let sets: [&[&str]; 4] = [
         &["--cell", "lstm", "--layers", "2", "--hidden", "20"],
+        &["--cell", "fastgrnn", "--layers", "2", "--hidden", "20"],
         &["--head-hidden", "9", "--pooling", "max", "--embed-bits", "4"],
         &["--preset", "rnn-cell", "--hidden", "24", "--embed", "12"],
     ];

@@ -60,7 +60,7 @@ pub struct Capacity {
     pub pool: u64,
     /// i16 of activations: a layer's input and its units, each rounded up to 8.
     pub input: u64,
-    /// i32 of sums: 4 per unit of a GRU or LSTM layer, 1 of an RNN, rounded up to 4.
+    /// i32 of sums: 4 per unit of a GRU or LSTM layer, 1 of an RNN or FastGRNN, rounded up to 4.
     pub sums: u64,
 }
 

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// Recurrent cells; equations and gate order are PyTorch's.
+/// Recurrent cells; equations and gate order are PyTorch's, which has no FastGRNN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Cell {
@@ -14,6 +14,8 @@ pub enum Cell {
     Gru,
     /// Long short-term memory.
     Lstm,
+    /// One map for gate and candidate (Kusupati et al., 2018).
+    Fastgrnn,
 }
 
 impl Cell {
@@ -24,6 +26,7 @@ impl Cell {
             Self::Rnn => shared::cell::Cell::Rnn,
             Self::Gru => shared::cell::Cell::Gru,
             Self::Lstm => shared::cell::Cell::Lstm,
+            Self::Fastgrnn => shared::cell::Cell::Fastgrnn,
         }
     }
 
@@ -31,6 +34,24 @@ impl Cell {
     #[must_use]
     pub const fn gates(self) -> usize {
         self.engine().gates()
+    }
+
+    /// The names of a layer's two biases \[GH\]: those beside W and beside U; b_z and b_h of a FastGRNN.
+    #[must_use]
+    pub const fn biases(self) -> [&'static str; 2] {
+        match self {
+            Self::Rnn | Self::Gru | Self::Lstm => ["bias_ih", "bias_hh"],
+            Self::Fastgrnn => ["bias_gate", "bias_update"],
+        }
+    }
+
+    /// The names of what else a layer has, one number each, of which the sigmoid counts: ζ and ν.
+    #[must_use]
+    pub const fn factors(self) -> &'static [&'static str] {
+        match self {
+            Self::Rnn | Self::Gru | Self::Lstm => &[],
+            Self::Fastgrnn => &["zeta", "nu"],
+        }
     }
 }
 
@@ -105,7 +126,8 @@ impl Config {
         if layer == 0 { self.embed } else { self.hidden }
     }
 
-    /// Names and shapes of all parameters, as PyTorch's `state_dict` would have them.
+    /// Names and shapes of all parameters, as PyTorch's `state_dict` would have them; a FastGRNN's biases, ζ and ν
+    /// have names of our own.
     #[must_use]
     pub fn parameters(&self) -> Vec<(String, Vec<usize>)> {
         let rows = self.cell.gates() * self.hidden;
@@ -113,8 +135,12 @@ impl Config {
         for layer in 0..self.layers {
             list.push((format!("rnn.weight_ih_l{layer}"), vec![rows, self.inputs(layer)]));
             list.push((format!("rnn.weight_hh_l{layer}"), vec![rows, self.hidden]));
-            list.push((format!("rnn.bias_ih_l{layer}"), vec![rows]));
-            list.push((format!("rnn.bias_hh_l{layer}"), vec![rows]));
+            for what in self.cell.biases() {
+                list.push((format!("rnn.{what}_l{layer}"), vec![rows]));
+            }
+            for what in self.cell.factors() {
+                list.push((format!("rnn.{what}_l{layer}"), vec![1]));
+            }
         }
         let mut linear = |name: &str, outputs: usize, inputs: usize| {
             list.push((format!("{name}.weight"), vec![outputs, inputs]));

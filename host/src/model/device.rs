@@ -19,6 +19,7 @@ use super::sequence::{pool, tensor};
 /// One layer on the way: its input's products on the tape, its states off it.
 struct Layer {
     gi: Tensor,
+    mix: Option<tensor::Mix>,
     pass: tensor::Pass,
     /// The states of the layer below as a variable, for all layers but the first.
     input: Option<Var>,
@@ -133,9 +134,17 @@ fn body(network: &Network, batch: &Batch, pass: &Pass, seeds: Seeds) -> Result<B
         let input = layers.last().map(|layer| Var::from_tensor(&layer.pass.h)).transpose()?;
         let below = input.as_ref().map_or(&x, |input| input.as_tensor());
         let get = |what: &str| var(&format!("rnn.{what}_l{at}"));
-        let gi = below.matmul(&get("weight_ih")?.t()?)?.broadcast_add(get("bias_ih")?)?;
-        let pass = tensor::forward(config.cell, &batch.plan, &gi, get("weight_hh")?, get("bias_hh")?)?;
-        layers.push(Layer { gi, pass, input });
+        let [first, second] = config.cell.biases();
+        let gi = below.matmul(&get("weight_ih")?.t()?)?;
+        let mix = match network.mix(at)? {
+            Some(factors) => Some(tensor::Mix { bias: get(first)?.clone(), factors }),
+            None => None,
+        };
+        // A FastGRNN's map is without a bias.
+        let gi = if mix.is_some() { gi } else { gi.broadcast_add(get(first)?)? };
+        let (weight_hh, bias) = (get("weight_hh")?, get(second)?);
+        let pass = tensor::forward(config.cell, &batch.plan, &gi, weight_hh, bias, mix.as_ref())?;
+        layers.push(Layer { gi, mix, pass, input });
     }
     let h = &layers.last().context("there is no layer")?.pass.h;
     let pooled = match (config.pooling, pass.every_word) {
@@ -224,10 +233,20 @@ impl Network {
                 }
             };
             for (at, layer) in body.layers.iter().enumerate().rev() {
-                let tensor::Gradients { input, weight_hh, bias_hh } =
+                let tensor::Gradients { input, weight_hh, bias_hh, mix } =
                     layer.pass.backward(&batch.plan, pass.bptt, &dh)?;
                 own.push((format!("rnn.weight_hh_l{at}"), weight_hh));
-                own.push((format!("rnn.bias_hh_l{at}"), bias_hh));
+                let [first, second] = self.config.cell.biases();
+                own.push((format!("rnn.{second}_l{at}"), bias_hh));
+                if let (Some(d), Some(tensor::Mix { factors, .. })) = (mix, &layer.mix) {
+                    own.push((format!("rnn.{first}_l{at}"), d.bias));
+                    // Through the sigmoid.
+                    let slope = (factors * factors.affine(-1.0, 1.0)?)?.detach();
+                    let d = (d.factors * slope)?;
+                    for (index, what) in self.config.cell.factors().iter().enumerate() {
+                        own.push((format!("rnn.{what}_l{at}"), d.narrow(0, index, 1)?));
+                    }
+                }
                 let mut store = (&layer.gi * input)?.sum_all()?.backward()?;
                 take(&mut store);
                 if let Some(input) = &layer.input {

@@ -14,6 +14,9 @@ use super::sequence::plan::Plan;
 use super::sequence::{self, Tensors};
 use super::weights::Weights;
 
+/// What a FastGRNN's layers start with: the sigmoids of ζ and ν are 0.73 and 0.018, and z keeps 0.73 of the state.
+const STARTS: [(&str, f32); 3] = [("rnn.zeta_", 1.0), ("rnn.nu_", -4.0), ("rnn.bias_gate_", 1.0)];
+
 /// The spread of freshly drawn embedding rows.
 const EMBEDDING_RANGE: f32 = 0.2;
 
@@ -83,7 +86,7 @@ impl Seeds {
 
 impl Network {
     /// Fresh parameters: uniform within ±1/√H for layers, ±1/√inputs for linear maps (PyTorch's
-    /// choices), ±0.2 for embeddings.
+    /// choices), ±0.2 for embeddings; ζ, ν and the gates' biases of a FastGRNN start as in its authors' own code.
     ///
     /// # Errors
     /// If the shape is out of range or the device has no memory for it.
@@ -95,6 +98,10 @@ impl Network {
         for (name, shape) in config.parameters() {
             if let ([_, columns], true) = (&shape[..], name.starts_with("fc")) {
                 inputs = *columns;
+            }
+            if let Some(&(_, start)) = STARTS.iter().find(|(prefix, _)| name.starts_with(prefix)) {
+                tensors.insert(name, vec![start; shape.iter().product()]);
+                continue;
             }
             let range = match &name[..3] {
                 "emb" => EMBEDDING_RANGE,
@@ -192,16 +199,30 @@ impl Network {
         self.linear("fc2", &self.linear("fc1", &pooled)?.relu()?)
     }
 
+    /// ζ and ν \[2\] of a FastGRNN's layer.
+    pub(super) fn mix(&self, layer: usize) -> Result<Option<Tensor>> {
+        let factors = self.config.cell.factors();
+        let raw = factors.iter().map(|what| self.var(&format!("rnn.{what}_l{layer}")));
+        let raw = raw.collect::<Result<Vec<_>>>()?;
+        if raw.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(candle_nn::ops::sigmoid(&Tensor::cat(&raw, 0)?)?))
+    }
+
     fn layer(&self, layer: usize, x: &Tensor, batch: &Batch, pass: &Pass) -> Result<Tensor> {
         if batch.ids.is_empty() {
             return Ok(Tensor::zeros((0, self.config.hidden), DType::F32, &self.device)?);
         }
         let var = |what: &str| self.var(&format!("rnn.{what}_l{layer}"));
+        let mix = self.mix(layer)?;
+        let [bias_ih, bias_hh] = self.config.cell.biases();
         let tensors = Tensors {
             weight_ih: var("weight_ih")?,
             weight_hh: var("weight_hh")?,
-            bias_ih: var("bias_ih")?,
-            bias_hh: var("bias_hh")?,
+            bias_ih: var(bias_ih)?,
+            bias_hh: var(bias_hh)?,
+            mix: mix.as_ref(),
         };
         Ok(sequence::layer(self.config.cell, &batch.plan, pass.bptt, x, &tensors)?)
     }
@@ -217,7 +238,7 @@ mod tests {
     #[test]
     fn the_forward_pass_is_the_step() {
         let texts: [&[u32]; 5] = [&[1, 2, 3, 4], &[], &[5], &[6, 7, 8, 9, 1, 2], &[0, 0]];
-        for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm] {
+        for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm, Cell::Fastgrnn] {
             for (layers, pooling, head_hidden) in
                 [(1, Pooling::Last, 0), (2, Pooling::Mean, 7), (3, Pooling::Max, 0)]
             {

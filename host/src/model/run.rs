@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 use candle_core::{Storage, Var};
 use rand_pcg::Pcg64;
 
+use super::config::Config;
 use super::dropout::drop;
 use super::gradients::{Gradient, Gradients, Rows};
 use super::linear::Linear;
@@ -19,6 +20,7 @@ use super::sequence::buffer::Buffer;
 use super::sequence::layer::{self, Parameters};
 use super::sequence::pool::Pool;
 use super::sequence::simd::padded;
+use super::weights::sigmoid;
 
 /// The numbers of variables on the CPU, locked for reading.
 struct View<'n>(BTreeMap<&'n str, (Lock<'n>, usize, usize)>);
@@ -47,15 +49,21 @@ impl<'n> View<'n> {
         Ok(Linear { inputs, outputs: bias.len(), weight: self.get(&format!("{name}.weight"))?, bias })
     }
 
-    fn layer(&self, layer: usize, inputs: usize, width: usize) -> Result<Parameters<'_>> {
+    fn layer(&self, config: &Config, layer: usize) -> Result<Parameters<'_>> {
         let get = |what: &str| self.get(&format!("rnn.{what}_l{layer}"));
+        let [bias_ih, bias_hh] = config.cell.biases();
+        let mut mix = [0.0; 2];
+        for (factor, what) in mix.iter_mut().zip(config.cell.factors()) {
+            *factor = get(what)?.first().map_or(0.0, |&raw| sigmoid(raw));
+        }
         Ok(Parameters {
-            inputs,
-            width,
+            inputs: config.inputs(layer),
+            width: config.hidden,
             weight_ih: get("weight_ih")?,
             weight_hh: get("weight_hh")?,
-            bias_ih: get("bias_ih")?,
-            bias_hh: get("bias_hh")?,
+            bias_ih: get(bias_ih)?,
+            bias_hh: get(bias_hh)?,
+            mix,
         })
     }
 }
@@ -107,7 +115,7 @@ impl Network {
 
         let mut layers: Vec<Layer> = Vec::new();
         for at in 0..config.layers {
-            let parameters = view.layer(at, config.inputs(at), config.hidden)?;
+            let parameters = view.layer(config, at)?;
             let mut h = Buffer::new(rows * wide);
             let mut kept = Buffer::new(rows * wide * layer::kept(config.cell));
             let input = layers.last().map_or(&x, |layer| &layer.h);
@@ -190,7 +198,7 @@ impl Run<'_> {
         for at in (0..config.layers).rev() {
             let Some(Layer { h, kept }) = self.layers.pop() else { bail!("a layer is missing") };
             let input = self.layers.last().map_or(&self.x, |layer| &layer.h);
-            let parameters = view.layer(at, config.inputs(at), config.hidden)?;
+            let parameters = view.layer(config, at)?;
             let mut dx = Buffer::new(input.len());
             let own = layer::backward(
                 config.cell,
@@ -203,13 +211,17 @@ impl Run<'_> {
                 &dh,
                 &mut dx,
             );
-            for (what, gradient) in [
-                ("weight_ih", own.weight_ih),
-                ("weight_hh", own.weight_hh),
-                ("bias_ih", own.bias_ih),
-                ("bias_hh", own.bias_hh),
-            ] {
+            let [bias_ih, bias_hh] = config.cell.biases();
+            let mut insert = |what: &str, gradient: Vec<f32>| {
                 gradients.insert(format!("rnn.{what}_l{at}"), Gradient::Dense(gradient));
+            };
+            insert("weight_ih", own.weight_ih);
+            insert("weight_hh", own.weight_hh);
+            insert(bias_ih, own.bias_ih);
+            insert(bias_hh, own.bias_hh);
+            for ((what, factor), d) in config.cell.factors().iter().zip(parameters.mix).zip(own.mix) {
+                // Through the sigmoid.
+                insert(what, vec![d * factor * (1.0 - factor)]);
             }
             dh = dx;
         }

@@ -11,7 +11,7 @@ use super::network::{Batch, Network, Pass, Seeds};
 use super::sequence::{Tensors, graph, pool};
 use super::{Cell, Config, Pooling};
 
-const CELLS: [Cell; 3] = [Cell::Rnn, Cell::Gru, Cell::Lstm];
+const CELLS: [Cell; 4] = [Cell::Rnn, Cell::Gru, Cell::Lstm, Cell::Fastgrnn];
 
 fn config(cell: Cell, layers: usize, pooling: Pooling, head_hidden: usize) -> Config {
     Config { cell, layers, embed: 6, hidden: 9, vocab: 20, pooling, head_hidden, classes: 3 }
@@ -39,11 +39,17 @@ fn reference(network: &Network, batch: &Batch, pass: &Pass) -> Tensor {
     let mut x = dropped(&x, pass.dropout_embed, seeds.embed).expect("drops");
     for layer in 0..config.layers {
         let get = |what: &str| var(format!("rnn.{what}_l{layer}"));
+        let [bias_ih, bias_hh] = config.cell.biases();
+        let factors: Vec<_> = config.cell.factors().iter().map(|what| get(what)).collect();
+        let mix = (!factors.is_empty()).then(|| {
+            Tensor::cat(&factors, 0).and_then(|raw| candle_nn::ops::sigmoid(&raw)).expect("two numbers")
+        });
         let own = Tensors {
             weight_ih: get("weight_ih"),
             weight_hh: get("weight_hh"),
-            bias_ih: get("bias_ih"),
-            bias_hh: get("bias_hh"),
+            bias_ih: get(bias_ih),
+            bias_hh: get(bias_hh),
+            mix: mix.as_ref(),
         };
         x = graph::layer(config.cell, &batch.plan, pass.bptt, &x, &own).expect("runs");
     }

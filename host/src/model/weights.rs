@@ -20,6 +20,9 @@ pub struct Weights {
 pub struct Ranges {
     /// The largest |c| of any LSTM cell.
     pub cell: f32,
+    /// The largest |h| of any layer.
+    #[serde(default)]
+    pub state: f32,
     /// The largest output of the head's hidden layer.
     pub head_hidden: f32,
 }
@@ -60,10 +63,21 @@ impl Weights {
         self.tensors.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// A parameter of a layer: `what` is `weight_ih`, `weight_hh`, `bias_ih` or `bias_hh`.
+    /// A parameter of a layer: `what` is `weight_ih`, `weight_hh`, or one of the cell's
+    /// [biases](Cell::biases) and [factors](Cell::factors).
     #[must_use]
     pub fn layer(&self, what: &str, layer: usize) -> &[f32] {
         self.get(&format!("rnn.{what}_l{layer}"))
+    }
+
+    /// ζ and ν of a FastGRNN's layer, zeros of others.
+    #[must_use]
+    pub fn mix(&self, layer: usize) -> [f32; 2] {
+        let mut mix = [0.0; 2];
+        for (factor, what) in mix.iter_mut().zip(self.config.cell.factors()) {
+            *factor = self.layer(what, layer).first().map_or(0.0, |&raw| sigmoid(raw));
+        }
+        mix
     }
 
     /// The parameters by name.
@@ -94,11 +108,16 @@ impl Weights {
             let sums = |weights: &str, bias: &str, x: &[f32]| {
                 affine(self.layer(weights, layer), self.layer(bias, layer), x)
             };
-            let input = sums("weight_ih", "bias_ih", &x);
-            let own = sums("weight_hh", "bias_hh", &state.hidden[layer]);
-            cell(self.config.cell, &input, &own, &mut state.hidden[layer], &mut state.cells[layer]);
-            let largest = state.cells[layer].iter().fold(0.0f32, |largest, c| largest.max(c.abs()));
-            ranges.cell = ranges.cell.max(largest);
+            let biases = self.config.cell.biases();
+            let input = sums("weight_ih", biases[0], &x);
+            let own = sums("weight_hh", biases[1], &state.hidden[layer]);
+            let sums = Sums { input: &input, own: &own, biases: biases.map(|what| self.layer(what, layer)) };
+            let (h, c) = (&mut state.hidden[layer], &mut state.cells[layer]);
+            cell(self.config.cell, &sums, self.mix(layer), h, c);
+            let largest =
+                |values: &[f32]| values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+            ranges.cell = ranges.cell.max(largest(&state.cells[layer]));
+            ranges.state = ranges.state.max(largest(&state.hidden[layer]));
             x.clone_from(&state.hidden[layer]);
         }
         state.words += 1.0;
@@ -131,13 +150,22 @@ fn affine(weights: &[f32], bias: &[f32], x: &[f32]) -> Vec<f32> {
     weights.chunks_exact(x.len()).zip(bias).map(|(row, bias)| bias + dot(row)).collect()
 }
 
-fn sigmoid(x: f32) -> f32 {
+/// The logistic function.
+pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// One layer's update from the input's and the state's products, both with their biases.
-fn cell(cell: Cell, input: &[f32], own: &[f32], h: &mut [f32], c: &mut [f32]) {
+/// The input's and the state's products, both with their biases, and these alone.
+struct Sums<'s> {
+    input: &'s [f32],
+    own: &'s [f32],
+    biases: [&'s [f32]; 2],
+}
+
+/// One layer's update; ζ and ν are those of a FastGRNN.
+fn cell(cell: Cell, sums: &Sums<'_>, [zeta, nu]: [f32; 2], h: &mut [f32], c: &mut [f32]) {
     let width = h.len();
+    let &Sums { input, own, biases: [of_gate, of_candidate] } = sums;
     for unit in 0..width {
         let both = |gate: usize| input[gate * width + unit] + own[gate * width + unit];
         match cell {
@@ -150,6 +178,11 @@ fn cell(cell: Cell, input: &[f32], own: &[f32], h: &mut [f32], c: &mut [f32]) {
             Cell::Lstm => {
                 c[unit] = sigmoid(both(1)) * c[unit] + sigmoid(both(0)) * both(2).tanh();
                 h[unit] = sigmoid(both(3)) * c[unit].tanh();
+            }
+            Cell::Fastgrnn => {
+                let z = sigmoid(both(0) - of_candidate[unit]);
+                let n = (both(0) - of_gate[unit]).tanh();
+                h[unit] = (zeta * (1.0 - z) + nu) * n + z * h[unit];
             }
         }
     }

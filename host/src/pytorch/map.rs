@@ -8,6 +8,9 @@
 //!   there are words, otherwise `nn.Linear`
 //!
 //! Rows of `weight_hh` per unit tell the cell: 1 rnn, 3 gru, 4 lstm. Biases that are missing are zeros.
+//!
+//! PyTorch has no FastGRNN. Layers under the names that `train --save` gives them are read: `weight_ih` and
+//! `weight_hh` as above, `bias_gate` and `bias_update` instead of biases, `zeta` and `nu`, none of them missing.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +40,12 @@ struct Layer<'s> {
     weight_hh: Option<&'s Tensor>,
     bias_ih: Option<&'s Tensor>,
     bias_hh: Option<&'s Tensor>,
+    /// `bias_gate`, `bias_update`, `zeta` and `nu`.
+    fast: [Option<&'s Tensor>; 4],
 }
+
+/// What a FastGRNN has beside its weights.
+const FAST: [&str; 4] = ["bias_gate", "bias_update", "zeta", "nu"];
 
 /// Maps a state dict whose vocabulary has `words` lines.
 ///
@@ -52,6 +60,7 @@ pub fn map(state: &[Tensor], words: usize, description: &Description) -> Result<
     };
     let [rows, hidden] = first.shape[..] else { bail!(misfit(first, "two dimensions are expected")) };
     let cell = match rows.checked_div(hidden).filter(|gates| gates * hidden == rows) {
+        Some(1) if layers.iter().any(|layer| layer.fast.iter().any(Option::is_some)) => Cell::Fastgrnn,
         Some(1) => Cell::Rnn,
         Some(3) => Cell::Gru,
         Some(4) => Cell::Lstm,
@@ -96,6 +105,7 @@ fn recurrent(state: &[Tensor]) -> Result<(Vec<Layer<'_>>, Vec<&Tensor>)> {
         }
         let known = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
             .into_iter()
+            .chain(FAST)
             .find_map(|what| Some((what, own.strip_prefix(what)?)));
         let number = match known {
             Some((_, "")) => Some(0),
@@ -115,7 +125,11 @@ fn recurrent(state: &[Tensor]) -> Result<(Vec<Layer<'_>>, Vec<&Tensor>)> {
             "weight_ih" => &mut layers[at].weight_ih,
             "weight_hh" => &mut layers[at].weight_hh,
             "bias_ih" => &mut layers[at].bias_ih,
-            _ => &mut layers[at].bias_hh,
+            "bias_hh" => &mut layers[at].bias_hh,
+            what => {
+                let place = FAST.iter().position(|name| *name == what).unwrap_or(0);
+                &mut layers[at].fast[place]
+            }
         };
         *slot = Some(tensor);
     }
@@ -158,6 +172,23 @@ impl Mapped {
                 ));
             }
             self.put(&format!("rnn.{what}_l{number}"), tensor);
+        }
+        if cell == Cell::Fastgrnn {
+            if let Some(tensor) = layer.bias_ih.or(layer.bias_hh) {
+                bail!(misfit(tensor, "it is of another cell than bias_gate, bias_update, zeta and nu"));
+            }
+            for (what, found) in FAST.into_iter().zip(layer.fast) {
+                let tensor = found.with_context(|| format!("{} is missing", named(what)))?;
+                let shape = [if what.starts_with("bias") { rows } else { 1 }];
+                if tensor.shape != shape {
+                    bail!(misfit(tensor, &format!("{shape:?} is expected")));
+                }
+                self.put(&format!("rnn.{what}_l{number}"), tensor);
+            }
+            return Ok(hidden);
+        }
+        if let Some(tensor) = layer.fast.iter().flatten().next() {
+            bail!(misfit(tensor, &format!("it is of a fastgrnn, and the layers are {cell}")));
         }
         for (what, bias) in [("bias_ih", layer.bias_ih), ("bias_hh", layer.bias_hh)] {
             let name = format!("rnn.{what}_l{number}");

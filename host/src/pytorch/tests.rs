@@ -10,7 +10,7 @@ use super::map::{Mapped, map};
 use super::state::{Tensor, read};
 use super::words::Words;
 use crate::model::weights::Ranges;
-use crate::model::{Cell, Config, Weights};
+use crate::model::{Cell, Config, Pooling, Weights};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/pytorch/fixtures").join(name)
@@ -259,4 +259,37 @@ fn saved_models_have_the_names_and_shapes_of_pytorch() {
     assert_eq!(file.len(), 11);
     let text = std::fs::read_to_string(folder.path().join(super::VOCABULARY)).expect("written");
     assert_eq!(text.lines().last(), Some("<unk>"));
+}
+
+/// A FastGRNN has names of our own; each of them is needed and fits no other cell.
+#[test]
+fn a_fastgrnn_is_read_under_its_own_names() {
+    let config = Config {
+        cell: Cell::Fastgrnn,
+        layers: 2,
+        embed: 5,
+        hidden: 6,
+        vocab: 11,
+        pooling: Pooling::Last,
+        head_hidden: 0,
+        classes: 2,
+    };
+    let state: Vec<Tensor> = config.parameters().iter().map(|(name, shape)| zeros(name, shape)).collect();
+    let mapped = map(&state, 11, &description(2)).expect("fits");
+    assert_eq!((&mapped.config, mapped.tensors.len()), (&config, state.len()));
+    let refused = |change: &dyn Fn(&mut Vec<Tensor>)| {
+        let mut state = state.clone();
+        change(&mut state);
+        format!("{:#}", map(&state, 11, &description(2)).expect_err("must not fit"))
+    };
+    let at = |name: &str| state.iter().position(|tensor| tensor.name == name).expect("is there");
+    let nu = at("rnn.nu_l1");
+    assert!(refused(&|state| drop(state.remove(nu))).contains("nu of layer 1 is missing"));
+    assert!(refused(&|state| state[nu] = zeros("rnn.nu_l1", &[6])).contains("[1] is expected"));
+    assert!(refused(&|state| state.push(zeros("rnn.bias_hh_l0", &[6]))).contains("of another cell"));
+    let gru = Config { cell: Cell::Gru, ..config };
+    let mut state: Vec<Tensor> = gru.parameters().iter().map(|(name, shape)| zeros(name, shape)).collect();
+    state.push(zeros("rnn.zeta_l0", &[1]));
+    let error = map(&state, 11, &description(2)).expect_err("must not fit").to_string();
+    assert!(error.contains("it is of a fastgrnn, and the layers are gru"), "{error}");
 }

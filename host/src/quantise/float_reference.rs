@@ -12,9 +12,11 @@ pub fn float_reference(weights: &Weights) -> (u8, Vec<u8>) {
     let mut write = |numbers: &[f32]| numbers.iter().for_each(|number| to.bytes(&number.to_le_bytes()));
     write(weights.get("embed.weight"));
     for layer in 0..weights.config.layers {
-        for what in ["bias_ih", "bias_hh", "weight_ih", "weight_hh"] {
+        let [first, second] = weights.config.cell.biases();
+        for what in [first, second, "weight_ih", "weight_hh"] {
             write(weights.layer(what, layer));
         }
+        write(&weights.mix(layer)[..weights.config.cell.factors().len()]);
     }
     let head: &[&str] = if weights.config.head_hidden == 0 { &["fc"] } else { &["fc1", "fc2"] };
     for map in head {
@@ -43,7 +45,7 @@ mod tests {
     /// Every cell, pooling and head, one and two layers: the three implementations agree after every word.
     #[test]
     fn the_float_step_agrees_with_the_integer_engine() {
-        for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm] {
+        for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm, Cell::Fastgrnn] {
             for (layers, pooling, head_hidden) in
                 [(1, Pooling::Last, 0), (2, Pooling::Mean, 0), (1, Pooling::Max, 9), (2, Pooling::Last, 5)]
             {

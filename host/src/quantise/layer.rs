@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use shared::cell::SUM_FRACTION;
 
+use super::fastgrnn;
 use super::scale::{Columns, Inputs, Map, Noise, SHIFTS};
 use crate::bytes::Bytes;
 use crate::model::config::Cell;
@@ -12,6 +13,8 @@ use crate::model::weights::{Ranges, Weights};
 const CELL_MARGIN: f32 = 1.5;
 
 /// Quantises layer `layer`, whose input has, for each shift, the given form.
+///
+/// States are divided by `divisor`: 1 but for a FastGRNN.
 ///
 /// Returns the section and the input's shift: among all pairs of shifts of input and state whose sums
 /// stay in range, those with the least expected noise.
@@ -23,6 +26,7 @@ pub fn quantise(
     layer: usize,
     input: impl Fn(u32) -> Inputs,
     ranges: &Ranges,
+    divisor: f32,
 ) -> Result<(Vec<u8>, u32)> {
     let config = &weights.config;
     let (inputs, hidden) = (config.inputs(layer), config.hidden);
@@ -56,7 +60,8 @@ pub fn quantise(
             let input = Columns { weights: of_input, width: inputs, inputs: input(input_shift) };
             let state = Columns { weights: of_state, width: hidden, inputs: Inputs::of_units(state_shift) };
             let together = [input.rows(0, both), state.rows(0, both)];
-            let mut maps = vec![Map::new(&together, &bias[..both], units(0), 1 << 31)?];
+            let most = if config.cell == Cell::Fastgrnn { fastgrnn::LIMIT } else { 1 << 31 };
+            let mut maps = vec![Map::new(&together, &bias[..both], units(0), most)?];
             if both < rows {
                 maps.push(Map::new(&[input.rows(both, rows)], &bias[both..rows], units(both), 1 << 30)?);
                 maps.push(Map::new(&[state.rows(both, rows)], &bias[rows..], units(rows), 1 << 30)?);
@@ -66,34 +71,39 @@ pub fn quantise(
         .with_context(|| format!("layer {layer}: its weights are too large for the fixed-point formats"))?;
     let cell_format = match config.cell {
         Cell::Lstm => (ranges.cell * CELL_MARGIN).max(1.0).log2().ceil().min(4.0) as u8,
-        Cell::Rnn | Cell::Gru => 0,
+        Cell::Rnn | Cell::Gru | Cell::Fastgrnn => 0,
     };
     let own_shift = if layer == 0 { 0 } else { input_shift as u8 };
     let mut to = Bytes::default();
     to.bytes(&[config.cell.engine() as u8, 0, own_shift, state_shift as u8]);
     to.u16(inputs as u16);
     to.u16(hidden as u16);
-    to.bytes(&[cell_format, 0, 0, 0, 0, 0, 0, 0]);
+    to.bytes(&[cell_format, 0, 0, 0]);
+    fastgrnn::mix(weights, layer, divisor).into_iter().for_each(|factor| to.u16(factor));
     maps.iter().for_each(|map| map.write(&mut to));
+    if config.cell == Cell::Fastgrnn {
+        fastgrnn::write_offsets(weights, layer, &mut to)?;
+    }
     Ok((to.into_vec(), input_shift))
 }
 
 /// How many bits a sum has beyond a gate's, because it enters tanh or, in GRU, is multiplied by r before.
 const fn enlarged(cell: Cell, hidden: usize, sum: usize) -> u32 {
     match (cell, sum / hidden) {
-        (Cell::Rnn, _) | (Cell::Gru, 2) | (Cell::Lstm, 2) => 1,
+        (Cell::Rnn | Cell::Fastgrnn, _) | (Cell::Gru, 2) | (Cell::Lstm, 2) => 1,
         (Cell::Gru, 3) => 2,
         _ => 0,
     }
 }
 
-/// The biases of the engine's sums: input's and state's together, but for GRU's n.
+/// The biases of the engine's sums: input's and state's together, but for GRU's n; a FastGRNN's sums have b_h.
 fn sums_of_biases(weights: &Weights, layer: usize) -> Vec<f64> {
     let hidden = weights.config.hidden;
-    let input = weights.layer("bias_ih", layer).iter().map(|&bias| f64::from(bias));
-    let state = weights.layer("bias_hh", layer).iter().map(|&bias| f64::from(bias));
+    let of = |what: &str| weights.layer(what, layer).iter().map(|&bias| f64::from(bias));
+    let [input, state] = weights.config.cell.biases().map(of);
     match weights.config.cell {
         Cell::Rnn | Cell::Lstm => input.zip(state).map(|(input, state)| input + state).collect(),
+        Cell::Fastgrnn => state.collect(),
         Cell::Gru => {
             let both = input.clone().zip(state.clone()).map(|(input, state)| input + state).take(2 * hidden);
             both.chain(input.skip(2 * hidden)).chain(state.skip(2 * hidden)).collect()

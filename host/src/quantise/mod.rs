@@ -2,10 +2,11 @@
 //!
 //! Weights become i8 with one scale a row, chosen so that the row's largest weight is 127 or a little
 //! less. Activations become i16 in the steps that give the least noise among those for which the
-//! proofs of `shared` hold. What depends on the data (LSTM cells, the head's hidden layer) is
+//! proofs of `shared` hold. What depends on the data (LSTM cells, FastGRNN's states, the head's hidden layer) is
 //! calibrated on training text.
 
 mod embedding;
+mod fastgrnn;
 mod float_reference;
 mod head;
 mod layer;
@@ -50,7 +51,7 @@ pub struct Sections {
 #[must_use]
 pub fn calibrate<'t>(weights: &Weights, texts: impl Iterator<Item = &'t [u32]>) -> Ranges {
     let mut ranges = Ranges::default();
-    if weights.config.cell != Cell::Lstm && weights.config.head_hidden == 0 {
+    if !matches!(weights.config.cell, Cell::Lstm | Cell::Fastgrnn) && weights.config.head_hidden == 0 {
         return ranges;
     }
     for ids in texts {
@@ -68,12 +69,14 @@ pub fn calibrate<'t>(weights: &Weights, texts: impl Iterator<Item = &'t [u32]>) 
 /// # Errors
 /// If a weight is too large for the fixed-point formats; the error names the part.
 pub fn quantise(weights: &Weights, ranges: &Ranges, bits: EmbeddingBits) -> Result<Sections> {
+    let divisor = fastgrnn::divisor(weights, ranges);
+    let weights = &*fastgrnn::divided(weights, divisor)?;
     let format = embedding::Format::of(weights, bits);
-    let (first, shift) = layer::quantise(weights, 0, |shift| format.inputs(shift), ranges)?;
+    let (first, shift) = layer::quantise(weights, 0, |shift| format.inputs(shift), ranges, divisor)?;
     let embedding = embedding::quantise(weights, format, shift);
     let mut layers = vec![first];
     for layer in 1..weights.config.layers {
-        layers.push(layer::quantise(weights, layer, scale::Inputs::of_units, ranges)?.0);
+        layers.push(layer::quantise(weights, layer, scale::Inputs::of_units, ranges, divisor)?.0);
     }
     Ok(Sections {
         embedding,

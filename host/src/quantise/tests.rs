@@ -64,10 +64,22 @@ pub fn blob_with(weights: &Weights, optional: Vec<(u8, Vec<u8>)>) -> AlignedByte
     blob_of(weights, EmbeddingBits::Eight, optional)
 }
 
-fn blob_of(weights: &Weights, bits: EmbeddingBits, optional: Vec<(u8, Vec<u8>)>) -> AlignedBytes {
+fn ranges(weights: &Weights) -> Ranges {
     let calibration = texts(7, 30, 60);
-    let ranges = calibrate(weights, calibration.iter().map(Vec::as_slice));
-    let mut sections = quantise(weights, &ranges, bits).expect("quantises");
+    calibrate(weights, calibration.iter().map(Vec::as_slice))
+}
+
+fn blob_of(weights: &Weights, bits: EmbeddingBits, optional: Vec<(u8, Vec<u8>)>) -> AlignedBytes {
+    blob_within(weights, &ranges(weights), bits, optional)
+}
+
+fn blob_within(
+    weights: &Weights,
+    ranges: &Ranges,
+    bits: EmbeddingBits,
+    optional: Vec<(u8, Vec<u8>)>,
+) -> AlignedBytes {
+    let mut sections = quantise(weights, ranges, bits).expect("quantises");
     sections.optional = optional;
     let description = Description {
         labels: vec!["a".into(), "b".into(), "c".into()],
@@ -89,13 +101,14 @@ fn distances(weights: &Weights, blob: &[u8], texts: &[Vec<u32>]) -> (f32, f32) {
     let mut state = HostState::new(&model).expect("fits");
     let mut scratch = Box::new(HostScratch::new());
     let (mut units, mut logits) = (0.0f32, 0.0f32);
+    let divisor = fastgrnn::divisor(weights, &ranges(weights));
     for ids in texts {
         let mut reference = weights.start();
         let mut ranges = Ranges::default();
         state.reset();
         for step in 0..=ids.len() {
             let pooled = model.pooled(&state).units().zip(&reference.pooled);
-            units = pooled.map(|(a, b)| (f32::from(a) / 32_768.0 - b).abs()).fold(units, f32::max);
+            units = pooled.map(|(a, b)| (f32::from(a) / 32_768.0 - b / divisor).abs()).fold(units, f32::max);
             let expected = weights.logits(&reference, &mut ranges);
             let scores = model.scores(&state, &mut scratch).iter().zip(&expected);
             logits = scores.map(|(&a, b)| (a as f32 / 4096.0 - b).abs()).fold(logits, f32::max);
@@ -110,7 +123,7 @@ fn distances(weights: &Weights, blob: &[u8], texts: &[Vec<u32>]) -> (f32, f32) {
 
 #[test]
 fn the_engine_follows_the_reference() {
-    for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm] {
+    for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm, Cell::Fastgrnn] {
         for layers in [1, 2, 4] {
             for (pooling, head_hidden) in
                 [(Pooling::Last, 0), (Pooling::Mean, 0), (Pooling::Max, 0), (Pooling::Mean, 9)]
@@ -273,4 +286,33 @@ fn a_saved_state_goes_on_alike() {
         model.step(id, &mut other, &mut scratch);
     }
     assert_eq!(other, state);
+}
+
+/// States beyond ±1: divided, they are in range, and scores follow the reference; divided by too little, they
+/// saturate.
+#[test]
+fn states_of_a_fastgrnn_are_brought_into_range() {
+    let shape = config(Cell::Fastgrnn, 2, Pooling::Last, 0);
+    let mut tensors = random_weights(&shape, 3).into_tensors();
+    for (name, values) in &mut tensors {
+        match name.split_once("_l") {
+            Some(("rnn.nu", _)) => values.fill(0.0),
+            Some(("rnn.bias_gate", _)) => values.fill(3.0),
+            _ => {}
+        }
+    }
+    let weights = Weights::new(shape, tensors).expect("all there");
+    let own = ranges(&weights);
+    let divisor = fastgrnn::divisor(&weights, &own);
+    assert!(own.state > 3.0 && divisor > own.state, "{own:?} {divisor}");
+    let [zeta, nu] = weights.mix(1);
+    let [in_steps, nu_in_steps] =
+        fastgrnn::mix(&weights, 1, divisor).map(|steps| f32::from(steps) / 32_768.0);
+    assert!((in_steps * divisor - zeta).abs() < 1e-3 && (nu_in_steps * divisor - nu).abs() < 1e-3);
+    let (units, logits) = distances(&weights, &blob(&weights, EmbeddingBits::Eight), &texts(11, 12, 80));
+    assert!(units < UNIT_TOLERANCE && logits < divisor * LOGIT_TOLERANCE, "{units} {logits}");
+    // As if calibration had seen next to nothing.
+    let narrow = blob_within(&weights, &Ranges { state: 0.1, ..own }, EmbeddingBits::Eight, Vec::new());
+    let (_, saturated) = distances(&weights, &narrow, &texts(11, 12, 80));
+    assert!(saturated > 5.0 * logits, "{saturated} {logits}");
 }

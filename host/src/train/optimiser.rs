@@ -126,8 +126,9 @@ impl Optimiser {
             let (Some(gradient), Some(moments)) = (gradients.get(name), self.moments.get(name)) else {
                 continue;
             };
-            // Biases are not decayed.
-            let decay = if name.contains("bias") { 0.0 } else { self.decay };
+            // Neither biases nor factors are decayed.
+            let spared = ["bias", ".zeta_", ".nu_"].iter().any(|part| name.contains(part));
+            let decay = if spared { 0.0 } else { self.decay };
             let (added, shrink) = match self.rule {
                 Rule::Adam => (decay, 1.0),
                 Rule::AdamW => (0.0, 1.0 - rate * decay),

@@ -15,7 +15,7 @@ use crate::model::{Cell, Pooling};
 use crate::toolchain::{build, workspace};
 
 /// The networks to measure: cell, layers, embedding, units, pooling, classes. They vary each term by itself.
-const NETWORKS: [(Cell, usize, usize, usize, Pooling, usize); 13] = [
+const NETWORKS: [(Cell, usize, usize, usize, Pooling, usize); 16] = [
     (Cell::Gru, 1, 16, 24, Pooling::Mean, 2),
     (Cell::Gru, 1, 32, 64, Pooling::Mean, 2),
     (Cell::Gru, 1, 32, 64, Pooling::Last, 2),
@@ -29,6 +29,9 @@ const NETWORKS: [(Cell, usize, usize, usize, Pooling, usize); 13] = [
     (Cell::Rnn, 1, 96, 64, Pooling::Mean, 2),
     (Cell::Rnn, 1, 64, 128, Pooling::Mean, 8),
     (Cell::Rnn, 2, 32, 64, Pooling::Last, 2),
+    (Cell::Fastgrnn, 1, 16, 24, Pooling::Mean, 2),
+    (Cell::Fastgrnn, 1, 32, 64, Pooling::Mean, 2),
+    (Cell::Fastgrnn, 1, 64, 128, Pooling::Last, 5),
 ];
 
 /// The coefficients of a board and how well they fit.

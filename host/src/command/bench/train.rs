@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::ops::sigmoid;
 use candle_nn::rnn::{GRUState, RNN};
 use candle_nn::{
     AdamW, Embedding, GRU, GRUConfig, LSTM, LSTMConfig, Linear, Module, Optimizer, ParamsAdamW, VarBuilder,
@@ -40,7 +41,7 @@ const SAME_LOSS: f64 = 1e-4;
 ///
 /// Both start from the same weights and read the same words: embedding, recurrent layers, the last
 /// state, a linear head, cross-entropy, AdamW. Candle's side is made of candle_nn's Embedding, GRU or
-/// LSTM, Linear and AdamW; it has no plain RNN, so that one is written step by step as its GRU is.
+/// LSTM, Linear and AdamW; it has no plain RNN and no FastGRNN, so these are written step by step as its GRU is.
 /// Batches alternate between the two; figures are medians.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
@@ -291,6 +292,7 @@ enum Layer {
     Gru(GRU),
     Lstm(LSTM),
     Rnn(Elman),
+    Fastgrnn(FastGrnn),
 }
 
 impl Theirs {
@@ -306,7 +308,8 @@ impl Theirs {
         let mut layers = Vec::new();
         for layer in 0..config.layers {
             let mut own = HashMap::new();
-            for what in ["weight_ih", "weight_hh", "bias_ih", "bias_hh"] {
+            let biases = config.cell.biases();
+            for what in ["weight_ih", "weight_hh"].iter().chain(&biases).chain(config.cell.factors()) {
                 own.insert(format!("{what}_l0"), var(&format!("rnn.{what}_l{layer}"))?);
             }
             let builder = VarBuilder::from_tensors(own, DType::F32, &Device::Cpu);
@@ -315,6 +318,7 @@ impl Theirs {
                 Cell::Gru => Layer::Gru(GRU::new(inputs, width, GRUConfig::default(), builder)?),
                 Cell::Lstm => Layer::Lstm(LSTM::new(inputs, width, LSTMConfig::default(), builder)?),
                 Cell::Rnn => Layer::Rnn(Elman::new(inputs, width, &builder)?),
+                Cell::Fastgrnn => Layer::Fastgrnn(FastGrnn::new(inputs, width, &builder)?),
             });
         }
         let params = ParamsAdamW { lr: RATE.into(), weight_decay: DECAY.into(), ..ParamsAdamW::default() };
@@ -357,6 +361,7 @@ impl Layer {
             Self::Gru(layer) => layer.seq(x)?.into_iter().map(|state| state.h).collect(),
             Self::Lstm(layer) => layer.seq(x)?.into_iter().map(|state| state.h).collect(),
             Self::Rnn(layer) => layer.seq(x)?.into_iter().map(|state| state.h).collect(),
+            Self::Fastgrnn(layer) => layer.seq(x)?.into_iter().map(|state| state.h).collect(),
         })
     }
 }
@@ -400,6 +405,52 @@ impl RNN for Elman {
     }
 }
 
+/// A FastGRNN in the manner of `candle_nn::GRU`.
+struct FastGrnn {
+    w_ih: Tensor,
+    w_hh: Tensor,
+    of_gate: Tensor,
+    of_update: Tensor,
+    zeta: Tensor,
+    nu: Tensor,
+    width: usize,
+}
+
+impl FastGrnn {
+    fn new(inputs: usize, width: usize, builder: &VarBuilder<'_>) -> candle_core::Result<Self> {
+        Ok(Self {
+            w_ih: builder.get((width, inputs), "weight_ih_l0")?,
+            w_hh: builder.get((width, width), "weight_hh_l0")?,
+            of_gate: builder.get(width, "bias_gate_l0")?,
+            of_update: builder.get(width, "bias_update_l0")?,
+            zeta: builder.get(1, "zeta_l0")?,
+            nu: builder.get(1, "nu_l0")?,
+            width,
+        })
+    }
+}
+
+impl RNN for FastGrnn {
+    type State = GRUState;
+
+    fn zero_state(&self, texts: usize) -> candle_core::Result<GRUState> {
+        Ok(GRUState { h: Tensor::zeros((texts, self.width), DType::F32, &Device::Cpu)? })
+    }
+
+    fn step(&self, input: &Tensor, state: &GRUState) -> candle_core::Result<GRUState> {
+        let sum = (input.matmul(&self.w_ih.t()?)? + state.h.matmul(&self.w_hh.t()?)?)?;
+        let z = sigmoid(&sum.broadcast_add(&self.of_gate)?)?;
+        let n = sum.broadcast_add(&self.of_update)?.tanh()?;
+        let share = z.affine(-1.0, 1.0)?.broadcast_mul(&sigmoid(&self.zeta)?)?;
+        let share = share.broadcast_add(&sigmoid(&self.nu)?)?;
+        Ok(GRUState { h: ((share * n)? + (z * &state.h)?)? })
+    }
+
+    fn states_to_tensor(&self, states: &[GRUState]) -> candle_core::Result<Tensor> {
+        Tensor::stack(&states.iter().map(|state| state.h.clone()).collect::<Vec<_>>(), 1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -407,7 +458,7 @@ mod tests {
     /// Candle's side and ours lose the same on every batch, so they do the same work.
     #[test]
     fn both_sides_train_the_same_network() {
-        for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm] {
+        for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm, Cell::Fastgrnn] {
             let shape = Shape { cell, layers: 2, embed: 5, hidden: 7 };
             let args = Args { shape, batch: 5, words: 6, vocab: 30, threads: 1, batches: 1, json: None };
             let config = Config {

@@ -21,22 +21,12 @@ pub fn layer(
     x: &Tensor,
     parameters: &Tensors<'_>,
 ) -> Result<Tensor> {
-    let gi = x.matmul(&parameters.weight_ih.t()?)?.broadcast_add(parameters.bias_ih)?;
-    sequence(cell, plan, bptt, &gi, parameters.weight_hh, parameters.bias_hh)
-}
-
-/// gi \[N×GH\], U \[GH×H\], b \[GH\] → h \[N×H\], step by step.
-///
-/// # Errors
-/// If the shapes do not fit each other.
-pub fn sequence(
-    cell: Cell,
-    plan: &Plan,
-    bptt: Option<usize>,
-    gi: &Tensor,
-    weights: &Tensor,
-    bias: &Tensor,
-) -> Result<Tensor> {
+    let &Tensors { weight_ih, weight_hh: weights, bias_ih, bias_hh: bias, mix } = parameters;
+    // A FastGRNN's biases are its own affair.
+    let more = |products: Tensor, bias: &Tensor| {
+        if cell == Cell::Fastgrnn { Ok(products) } else { products.broadcast_add(bias) }
+    };
+    let gi = more(x.matmul(&weight_ih.t()?)?, bias_ih)?;
     let (gates, width) = weights.dims2()?;
     if gates != cell.gates() * width {
         bail!("U has {gates} rows, expected {}", cell.gates() * width);
@@ -52,7 +42,7 @@ pub fn sequence(
             (h, c) = (h.detach(), c.detach());
         }
         let before = h.narrow(0, 0, rows.len())?.contiguous()?;
-        let state = before.matmul(&turned)?.broadcast_add(bias)?;
+        let state = more(before.matmul(&turned)?, bias)?;
         let gate = |tensor: &Tensor, at: usize| tensor.narrow(1, at * width, width);
         let both = |at: usize| gate(&input, at)? + gate(&state, at)?;
         match cell {
@@ -61,6 +51,15 @@ pub fn sequence(
                 let (r, z) = (sigmoid(&both(0)?)?, sigmoid(&both(1)?)?);
                 let n = (gate(&input, 2)? + (r * gate(&state, 2)?)?)?.tanh()?;
                 h = (&n + (z * (before - &n)?)?)?;
+            }
+            Cell::Fastgrnn => {
+                let Some(mix) = mix else { bail!("a {cell} has ζ and ν") };
+                let (zeta, nu) = (mix.narrow(0, 0, 1)?, mix.narrow(0, 1, 1)?);
+                let sum = both(0)?;
+                let z = sigmoid(&sum.broadcast_add(bias_ih)?)?;
+                let n = sum.broadcast_add(bias)?.tanh()?;
+                let share = z.affine(-1.0, 1.0)?.broadcast_mul(&zeta)?.broadcast_add(&nu)?;
+                h = ((share * n)? + (z * before)?)?;
             }
             Cell::Lstm => {
                 let own = c.narrow(0, 0, rows.len())?;

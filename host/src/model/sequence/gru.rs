@@ -17,7 +17,13 @@ impl Recurrence<3, 4, 4, 4> for Gru {
     const D_STATE: [usize; 3] = [1, 2, 3];
 
     #[inline(always)]
-    fn forward<S: Simd>(simd: S, sums: [S::f32s; 4], before: S::f32s, _: S::f32s) -> (S::f32s, [S::f32s; 4]) {
+    fn forward<S: Simd>(
+        simd: S,
+        sums: [S::f32s; 4],
+        _: [f32; 2],
+        before: S::f32s,
+        _: S::f32s,
+    ) -> (S::f32s, [S::f32s; 4]) {
         let (r, z) = (sigmoid(simd, sums[0]), sigmoid(simd, sums[1]));
         let n = tanh(simd, simd.mul_add_f32s(r, sums[3], sums[2]));
         (simd.mul_add_f32s(z, simd.sub_f32s(before, n), n), [r, z, n, sums[3]])
@@ -27,6 +33,7 @@ impl Recurrence<3, 4, 4, 4> for Gru {
     fn backward<S: Simd>(
         simd: S,
         [r, z, n, kept]: [S::f32s; 4],
+        _: [f32; 2],
         before: S::f32s,
         _: S::f32s,
         _: S::f32s,

@@ -13,6 +13,7 @@ use std::marker::PhantomData;
 use pulp::{Simd, WithSimd};
 
 use super::buffer::Buffer;
+use super::fastgrnn::Fastgrnn;
 use super::gru::Gru;
 use super::lstm::Lstm;
 use super::plan::Plan;
@@ -46,23 +47,36 @@ pub trait Recurrence<const G: usize, const A: usize, const K: usize, const D: us
     const INPUT: [usize; G];
     /// The sum that each gate's state product goes to.
     const STATE: [usize; G];
+    /// The sum that each gate's first bias goes to.
+    const INPUT_BIAS: [usize; G] = Self::INPUT;
+    /// The sum that each gate's second bias goes to.
+    const STATE_BIAS: [usize; G] = Self::STATE;
     /// The gradient that belongs to each gate's input product; these are neighbours.
     const D_INPUT: [usize; G];
     /// The gradient that belongs to each gate's state product; these are neighbours.
     const D_STATE: [usize; G];
+    /// The gradient that belongs to each gate's first bias.
+    const D_INPUT_BIAS: [usize; G] = Self::D_INPUT;
+    /// The gradient that belongs to each gate's second bias.
+    const D_STATE_BIAS: [usize; G] = Self::D_STATE;
+    /// The gradients that belong to ζ and ν, if the cell has them.
+    const D_MIX: Option<[usize; 2]> = None;
 
-    /// From the sums, h before and what is carried to the new h and what is kept.
+    /// From the sums, ζ and ν, h before and what is carried to the new h and what is kept.
     fn forward<S: Simd>(
         simd: S,
         sums: [S::f32s; A],
+        mix: [f32; 2],
         before: S::f32s,
         carried: S::f32s,
     ) -> (S::f32s, [S::f32s; K]);
 
     /// From dL/dh and dL/dc after the step to the gradients before it.
+    #[allow(clippy::too_many_arguments)]
     fn backward<S: Simd>(
         simd: S,
         kept: [S::f32s; K],
+        mix: [f32; 2],
         before: S::f32s,
         carried: S::f32s,
         h: S::f32s,
@@ -86,6 +100,8 @@ pub struct Parameters<'a> {
     pub bias_ih: &'a [f32],
     /// \[GH\].
     pub bias_hh: &'a [f32],
+    /// ζ and ν of a FastGRNN, whose b_z and b_h are the two biases; zeros of others.
+    pub mix: [f32; 2],
 }
 
 /// Gradients in the shapes of [`Parameters`].
@@ -99,6 +115,8 @@ pub struct Gradients {
     pub bias_ih: Vec<f32>,
     /// \[GH\]
     pub bias_hh: Vec<f32>,
+    /// Of ζ and ν, zeros where there are none.
+    pub mix: [f32; 2],
 }
 
 /// K: padded vectors of H that a row keeps for the way back.
@@ -106,6 +124,7 @@ pub struct Gradients {
 pub const fn kept(cell: Cell) -> usize {
     match cell {
         Cell::Rnn => 0,
+        Cell::Fastgrnn => 2,
         Cell::Gru => 4,
         Cell::Lstm => 5,
     }
@@ -125,6 +144,9 @@ pub fn forward(
         Cell::Rnn => arch.dispatch(Forward { cell: PhantomData::<Rnn>, plan, parameters, x, h, kept }),
         Cell::Gru => arch.dispatch(Forward { cell: PhantomData::<Gru>, plan, parameters, x, h, kept }),
         Cell::Lstm => arch.dispatch(Forward { cell: PhantomData::<Lstm>, plan, parameters, x, h, kept }),
+        Cell::Fastgrnn => {
+            arch.dispatch(Forward { cell: PhantomData::<Fastgrnn>, plan, parameters, x, h, kept })
+        }
     }
 }
 
@@ -153,6 +175,17 @@ pub fn backward(
         Cell::Lstm => {
             arch.dispatch(Backward { cell: PhantomData::<Lstm>, plan, bptt, parameters, x, h, kept, dh, dx })
         }
+        Cell::Fastgrnn => arch.dispatch(Backward {
+            cell: PhantomData::<Fastgrnn>,
+            plan,
+            bptt,
+            parameters,
+            x,
+            h,
+            kept,
+            dh,
+            dx,
+        }),
     }
 }
 
@@ -190,6 +223,7 @@ struct Panel<'a, S: Simd, const G: usize, const A: usize> {
     /// \[H\]
     state: &'a [[S::f32s; G]],
     bias: [S::f32s; A],
+    mix: [f32; 2],
 }
 
 impl<C, const G: usize, const A: usize, const K: usize, const D: usize> WithSimd
@@ -234,9 +268,10 @@ where
                     input: &inputs[block * parameters.inputs..(block + 1) * parameters.inputs],
                     state: &states[block * parameters.width..(block + 1) * parameters.width],
                     bias: std::array::from_fn(|sum| bias[sum * count + block]),
+                    mix: parameters.mix,
                 };
                 let mut at = 0;
-                if A == 1 {
+                if G == 1 {
                     while at + 8 <= texts {
                         tile::<S, C, G, A, K, D, 8>(simd, &panel, &mut step, wide_x, wide, at);
                         at += 8;
@@ -281,7 +316,7 @@ fn tile<S, C, const G: usize, const A: usize, const K: usize, const D: usize, co
         let own = (at + r) * panel.count + panel.block;
         let own_kept = (at + r) * panel.count * K + panel.block;
         let carried = if K == 0 { simd.splat_f32s(0.0) } else { step.carried[own_kept] };
-        let (h, kept) = C::forward(simd, sums, states[own], carried);
+        let (h, kept) = C::forward(simd, sums, panel.mix, states[own], carried);
         step.h[own] = h;
         for (vector, kept) in kept.into_iter().enumerate() {
             step.kept[own_kept + vector * panel.count] = kept;
@@ -337,7 +372,7 @@ where
 {
     let (width, wide) = (parameters.width, padded(parameters.width));
     let mut sums = vec![0.0; A * wide];
-    for (bias, to) in [(parameters.bias_ih, C::INPUT), (parameters.bias_hh, C::STATE)] {
+    for (bias, to) in [(parameters.bias_ih, C::INPUT_BIAS), (parameters.bias_hh, C::STATE_BIAS)] {
         for (bias, to) in bias.chunks_exact(width).zip(to) {
             sums[to * wide..].iter_mut().zip(bias).for_each(|(sum, bias)| *sum += bias);
         }
@@ -404,7 +439,7 @@ where
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Gradients {
         let Backward { plan, bptt, parameters, x, h, kept, dh: dh_out, dx, .. } = self;
-        let Parameters { inputs, width, weight_ih, weight_hh, .. } = *parameters;
+        let Parameters { inputs, width, weight_ih, weight_hh, mix, .. } = *parameters;
         let (wide_x, wide) = (padded(inputs), padded(width));
         let count = wide / S::F32_LANES;
         let (input, state) = (Side::new(C::D_INPUT), Side::new(C::D_STATE));
@@ -450,6 +485,7 @@ where
                             let back = C::backward(
                                 simd,
                                 std::array::from_fn(|vector| all_kept[(row * K + vector) * count + block]),
+                                mix,
                                 own_past[own],
                                 carried,
                                 all_h[row * count + block],
@@ -491,8 +527,12 @@ where
         Gradients {
             weight_ih: input.unpacked(&d_w, width, inputs),
             weight_hh: state.unpacked(&d_u, width, width),
-            bias_ih: biases(C::D_INPUT),
-            bias_hh: biases(C::D_STATE),
+            bias_ih: biases(C::D_INPUT_BIAS),
+            bias_hh: biases(C::D_STATE_BIAS),
+            mix: C::D_MIX.unwrap_or_default().map(|place| match C::D_MIX {
+                Some(_) => d_bias[place * wide..][..width].iter().sum(),
+                None => 0.0,
+            }),
         }
     }
 }

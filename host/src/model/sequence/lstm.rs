@@ -16,7 +16,13 @@ impl Recurrence<4, 4, 5, 4> for Lstm {
     const D_STATE: [usize; 4] = [0, 1, 2, 3];
 
     #[inline(always)]
-    fn forward<S: Simd>(simd: S, sums: [S::f32s; 4], _: S::f32s, c: S::f32s) -> (S::f32s, [S::f32s; 5]) {
+    fn forward<S: Simd>(
+        simd: S,
+        sums: [S::f32s; 4],
+        _: [f32; 2],
+        _: S::f32s,
+        c: S::f32s,
+    ) -> (S::f32s, [S::f32s; 5]) {
         let (i, f) = (sigmoid(simd, sums[0]), sigmoid(simd, sums[1]));
         let (g, o) = (tanh(simd, sums[2]), sigmoid(simd, sums[3]));
         let c = simd.mul_add_f32s(f, c, simd.mul_f32s(i, g));
@@ -27,6 +33,7 @@ impl Recurrence<4, 4, 5, 4> for Lstm {
     fn backward<S: Simd>(
         simd: S,
         [c, i, f, g, o]: [S::f32s; 5],
+        _: [f32; 2],
         _: S::f32s,
         before: S::f32s,
         _: S::f32s,

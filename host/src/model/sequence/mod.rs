@@ -2,6 +2,7 @@
 //! written way back elsewhere ([`tensor`]), on Candle's tape for comparison ([`graph`]).
 
 pub mod buffer;
+mod fastgrnn;
 pub mod graph;
 mod gru;
 pub mod layer;
@@ -35,6 +36,8 @@ pub struct Tensors<'a> {
     pub bias_ih: &'a Tensor,
     /// The bias beside U.
     pub bias_hh: &'a Tensor,
+    /// ζ and ν \[2\] of a FastGRNN, whose b_z and b_h are the two biases; `None` of others.
+    pub mix: Option<&'a Tensor>,
 }
 
 /// x \[N×I\] → h \[N×H\] with gradients: one fused operation on the CPU, [`graph`] elsewhere.
@@ -48,10 +51,11 @@ pub fn layer(
     x: &Tensor,
     parameters: &Tensors<'_>,
 ) -> Result<Tensor> {
-    let Tensors { weight_ih, weight_hh, bias_ih, bias_hh } = parameters;
+    let &Tensors { weight_ih, weight_hh, bias_ih, bias_hh, mix } = parameters;
     if x.device().is_cpu() {
         let weights = Tensor::cat(&[weight_ih, weight_hh], 1)?;
-        let biases = Tensor::stack(&[bias_ih, bias_hh], 0)?;
+        let more: Vec<&Tensor> = [bias_ih, bias_hh].into_iter().chain(mix).collect();
+        let biases = Tensor::cat(&more, 0)?;
         return x.contiguous()?.apply_op3(&weights, &biases, op::Sequence::new(cell, plan.clone(), bptt));
     }
     graph::layer(cell, plan, bptt, x, parameters)

@@ -10,7 +10,8 @@ use super::plan::Plan;
 use super::simd::padded;
 use crate::model::config::Cell;
 
-/// x \[N×I\], W and U side by side \[GH×(I+H)\], both biases \[2×GH\] → h \[N×H\].
+/// x \[N×I\], W and U side by side \[GH×(I+H)\], both biases \[2·GH\] and, of a FastGRNN, ζ and ν behind them → h
+/// \[N×H\].
 pub struct Sequence {
     cell: Cell,
     plan: Arc<Plan>,
@@ -32,12 +33,14 @@ struct Apart {
     weight_ih: Vec<f32>,
     weight_hh: Vec<f32>,
     biases: Vec<f32>,
+    mix: [f32; 2],
 }
 
 impl Apart {
     fn new(weights: &[f32], (gates, columns): (usize, usize), biases: &[f32], cell: Cell) -> Result<Self> {
         let width = gates / cell.gates();
-        if gates != cell.gates() * width || columns <= width || biases.len() != 2 * gates {
+        let (biases, mix) = biases.split_at_checked(2 * gates).unwrap_or((&[], biases));
+        if gates != cell.gates() * width || columns <= width || mix.len() != cell.factors().len() {
             bail!("weights {gates}×{columns} and {} biases are not those of a {cell}", biases.len());
         }
         let inputs = columns - width;
@@ -45,7 +48,8 @@ impl Apart {
             weights.chunks_exact(columns).flat_map(|row| &row[from..to]).copied().collect()
         };
         let (weight_ih, weight_hh) = (part(0, inputs), part(inputs, columns));
-        Ok(Self { inputs, width, weight_ih, weight_hh, biases: biases.to_vec() })
+        let mix = mix.first_chunk().copied().unwrap_or_default();
+        Ok(Self { inputs, width, weight_ih, weight_hh, biases: biases.to_vec(), mix })
     }
 
     fn parameters(&self) -> Parameters<'_> {
@@ -57,6 +61,7 @@ impl Apart {
             weight_hh: &self.weight_hh,
             bias_ih,
             bias_hh,
+            mix: self.mix,
         }
     }
 }
@@ -157,11 +162,13 @@ impl CustomOp3 for Sequence {
         let own = gradients.weight_ih.chunks_exact(apart.inputs);
         let own = own.zip(gradients.weight_hh.chunks_exact(apart.width));
         let d_weights: Vec<f32> = own.flat_map(|(w, u)| w.iter().chain(u)).copied().collect();
+        let mut d_biases = [gradients.bias_ih, gradients.bias_hh].concat();
+        d_biases.extend(&gradients.mix[..self.cell.factors().len()]);
         let device = x.device();
         Ok((
             Some(Tensor::from_vec(unpad(&dx, apart.inputs), x.shape(), device)?),
             Some(Tensor::from_vec(d_weights, weights.shape(), device)?),
-            Some(Tensor::from_vec([gradients.bias_ih, gradients.bias_hh].concat(), biases.shape(), device)?),
+            Some(Tensor::from_vec(d_biases, biases.shape(), device)?),
         ))
     }
 }

@@ -16,7 +16,13 @@ impl Recurrence<1, 1, 0, 1> for Rnn {
     const D_STATE: [usize; 1] = [0];
 
     #[inline(always)]
-    fn forward<S: Simd>(simd: S, sums: [S::f32s; 1], _: S::f32s, _: S::f32s) -> (S::f32s, [S::f32s; 0]) {
+    fn forward<S: Simd>(
+        simd: S,
+        sums: [S::f32s; 1],
+        _: [f32; 2],
+        _: S::f32s,
+        _: S::f32s,
+    ) -> (S::f32s, [S::f32s; 0]) {
         (tanh(simd, sums[0]), [])
     }
 
@@ -24,6 +30,7 @@ impl Recurrence<1, 1, 0, 1> for Rnn {
     fn backward<S: Simd>(
         simd: S,
         _: [S::f32s; 0],
+        _: [f32; 2],
         _: S::f32s,
         _: S::f32s,
         h: S::f32s,

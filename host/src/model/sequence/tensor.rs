@@ -31,8 +31,19 @@ enum Factors {
     Rnn { slope: Tensor },
     /// \[N×3×H\] towards the state's and the input's products, z \[N×H\] past them
     Gru { state: Tensor, input: Tensor, past: Tensor },
+    /// \[N×H\] each: dL/da = dh ∘ sum, through b_z alone dh ∘ gate; past, dL/dζ and dL/dν likewise
+    Fastgrnn { sum: Tensor, gate: Tensor, past: Tensor, zeta: Tensor, nu: Tensor },
     /// d = dc + dh ∘ squash; i, f, g from d by `gates` \[N×3×H\], o from dh by `out`, c from d by `past`
     Lstm { squash: Tensor, gates: Tensor, out: Tensor, past: Tensor },
+}
+
+/// b_z \[H\] of a FastGRNN, whose gi is without a bias, and ζ and ν \[2\].
+#[derive(Clone, Debug)]
+pub struct Mix {
+    /// b_z
+    pub bias: Tensor,
+    /// ζ and ν
+    pub factors: Tensor,
 }
 
 /// Gradients of gi \[N×GH\], U \[GH×H\] and the bias \[GH\].
@@ -44,6 +55,8 @@ pub struct Gradients {
     pub weight_hh: Tensor,
     /// Of the bias beside U.
     pub bias_hh: Tensor,
+    /// Of a FastGRNN's b_z, ζ and ν.
+    pub mix: Option<Mix>,
 }
 
 /// Collects one tensor a step.
@@ -69,11 +82,18 @@ fn slope(x: &Tensor) -> Result<Tensor> {
     x * rest(x)?
 }
 
-/// gi \[N×GH\], U \[GH×H\] and its bias \[GH\] → the states, outside of any tape.
+/// gi \[N×GH\], U \[GH×H\] and its bias \[GH\], b_h of a FastGRNN → the states, outside of any tape.
 ///
 /// # Errors
 /// If the shapes do not fit each other, or there are no rows.
-pub fn forward(cell: Cell, plan: &Plan, gi: &Tensor, weight_hh: &Tensor, bias_hh: &Tensor) -> Result<Pass> {
+pub fn forward(
+    cell: Cell,
+    plan: &Plan,
+    gi: &Tensor,
+    weight_hh: &Tensor,
+    bias_hh: &Tensor,
+    mix: Option<&Mix>,
+) -> Result<Pass> {
     let (gates, width) = weight_hh.dims2()?;
     if gates != cell.gates() * width || plan.rows() == 0 {
         bail!("U {gates}×{width} and {} rows for a {cell}", plan.rows());
@@ -123,6 +143,27 @@ pub fn forward(cell: Cell, plan: &Plan, gi: &Tensor, weight_hh: &Tensor, bias_hh
                 input: Tensor::stack(&[&dr, &dz, &dn], 1)?,
                 past: z,
             }
+        }
+        Cell::Fastgrnn => {
+            let Some(Mix { bias: of_gate, factors }) = mix else { bail!("a {cell} has ζ and ν") };
+            let (of_gate, factors) = (of_gate.detach(), factors.detach());
+            let (zeta, nu) = (factors.narrow(0, 0, 1)?, factors.narrow(0, 1, 1)?);
+            let share = |z: &Tensor| rest(z)?.broadcast_mul(&zeta)?.broadcast_add(&nu);
+            let (mut gates, mut new) = (Steps::default(), Steps::default());
+            for rows in (0..plan.steps()).map(|step| plan.step(step)) {
+                let past = last(&h, rows.len())?;
+                let sum = (gi.narrow(0, rows.start, rows.len())? + past.matmul(&turned)?)?;
+                let z = sigmoid(&sum.broadcast_add(&of_gate)?)?;
+                let n = sum.broadcast_add(&bias)?.tanh()?;
+                h.0.push(((share(&z)? * &n)? + (&z * &past)?)?);
+                before.0.push(past);
+                gates.0.push(z);
+                new.0.push(n);
+            }
+            let (z, n) = (gates.all()?, new.all()?);
+            let dn = (share(&z)? * rest(&n.sqr()?)?)?;
+            let dz = (slope(&z)? * (before.all()? - n.broadcast_mul(&zeta)?)?)?;
+            Factors::Fastgrnn { sum: (dn + &dz)?, gate: dz, zeta: (rest(&z)? * &n)?, nu: n, past: z }
         }
         Cell::Lstm => {
             let gi = gi.broadcast_add(&bias)?;
@@ -196,6 +237,10 @@ impl Pass {
             let next = match &self.factors {
                 _ if cut && !matches!(self.factors, Factors::Lstm { .. }) => None,
                 Factors::Rnn { slope } => Some((&total * own(slope)?)?.matmul(&self.weight_hh)?),
+                Factors::Fastgrnn { sum, past, .. } => {
+                    let through = (&total * own(sum)?)?.matmul(&self.weight_hh)?;
+                    Some((through + (&total * own(past)?)?)?)
+                }
                 Factors::Gru { state, past, .. } => {
                     let through = spread(&total, &own(state)?)?.matmul(&self.weight_hh)?;
                     Some((through + (&total * own(past)?)?)?)
@@ -226,6 +271,15 @@ impl Pass {
                 let sums = (total * slope)?;
                 (sums.clone(), sums)
             }
+            Factors::Fastgrnn { sum, gate, zeta, nu, .. } => {
+                let sums = (&total * sum)?;
+                let bias = (&total * gate)?.sum(0)?;
+                let factor = |of: &Tensor| (&total * of)?.sum_all()?.reshape(1);
+                let factors = Tensor::cat(&[factor(zeta)?, factor(nu)?], 0)?;
+                let weight_hh = sums.t()?.matmul(&self.before)?;
+                let bias_hh = (sums.sum(0)? - &bias)?;
+                return Ok(Gradients { input: sums, weight_hh, bias_hh, mix: Some(Mix { bias, factors }) });
+            }
             Factors::Gru { state, input, .. } => (spread(&total, input)?, spread(&total, state)?),
             Factors::Lstm { gates, out, .. } => {
                 let first = spread(&Tensor::cat(&all_d, 0)?, gates)?;
@@ -234,6 +288,6 @@ impl Pass {
             }
         };
         let weight_hh = state.t()?.matmul(&self.before)?;
-        Ok(Gradients { input, weight_hh, bias_hh: state.sum(0)? })
+        Ok(Gradients { input, weight_hh, bias_hh: state.sum(0)?, mix: None })
     }
 }
