@@ -298,6 +298,8 @@ fn states_of_a_fastgrnn_are_brought_into_range() {
         match name.split_once("_l") {
             Some(("rnn.nu", _)) => values.fill(0.0),
             Some(("rnn.bias_gate", _)) => values.fill(3.0),
+            // Large states would make the network chaotic.
+            Some(("rnn.weight_hh", _)) => values.iter_mut().for_each(|value| *value *= 0.1),
             _ => {}
         }
     }
