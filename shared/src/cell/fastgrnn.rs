@@ -33,7 +33,8 @@ pub const LIMIT: u32 = 1 << 30;
 /// What a layer has beside its map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mix<'a> {
-    zeta: i16,
+    /// −ζ: 16 bits of it are what a core's short product takes.
+    less: i16,
     nu: i16,
     offsets: &'a [i32],
 }
@@ -45,7 +46,7 @@ impl<'a> Mix<'a> {
     pub fn new(zeta: usize, nu: usize, offsets: &'a [i32]) -> Option<Self> {
         let sound = zeta.checked_add(nu).is_some_and(|sum| sum <= UNIT_MAX as usize)
             && offsets.iter().all(|offset| offset.unsigned_abs() < LIMIT);
-        sound.then_some(Self { zeta: zeta as i16, nu: nu as i16, offsets })
+        sound.then_some(Self { less: -(zeta as i16), nu: nu as i16, offsets })
     }
 }
 
@@ -53,7 +54,7 @@ impl<'a> Mix<'a> {
 pub fn update(mix: Mix<'_>, sums: &[i32], units: &mut [i16]) {
     let candidate = const { Curve::new(SUM_FRACTION) };
     let gate = const { Curve::new(SUM_FRACTION + 1) };
-    let (less, nu) = (-i32::from(mix.zeta), i32::from(mix.nu));
+    let (less, nu) = (i32::from(mix.less), i32::from(mix.nu));
     // ζ + ν in steps of 2⁻³⁰, and what rounds.
     let most = ((nu - less) << 15) + half_step(15);
     for ((h, &sum), &offset) in units.iter_mut().zip(sums).zip(mix.offsets) {
