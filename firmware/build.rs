@@ -1,13 +1,18 @@
 //! Picks the board: its memory map for the linker, its driver for the code, a model if one is embedded.
 //!
-//! `BOARD` names a folder of `boards/` (mps2-an386 if unset), `MODEL` a model file to embed.
+//! `BOARD` names a folder of `boards/` (mps2-an386 if unset), `MODEL` a model file to embed. `UNITS`, `POOL`,
+//! `INPUT` and `SUMS` are the engine's capacities, those of `board.toml` if unset: `host` sets them, and the
+//! features, for the firmware of one model.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+const CAPACITIES: [&str; 4] = ["units", "pool", "input", "sums"];
+
 fn main() {
     println!("cargo:rerun-if-env-changed=BOARD");
     println!("cargo:rerun-if-env-changed=MODEL");
+    CAPACITIES.iter().for_each(|name| println!("cargo:rerun-if-env-changed={}", name.to_uppercase()));
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return;
     }
@@ -38,11 +43,16 @@ fn prepare() -> Result<(), String> {
     };
     copy(folder.join("memory.x"), "memory.x")?;
     let mut source = format!("#[path = {:?}]\npub mod chosen;\n", folder.join("board.rs"));
-    for name in ["units", "pool", "input", "sums"] {
-        let value =
-            capacity(&description, name).ok_or(format!("{board}/board.toml: no `{name}` in [capacity]"))?;
-        source +=
-            &format!("/// `{name}` of board.toml.\npub const {}: usize = {value};\n", name.to_uppercase());
+    for name in CAPACITIES {
+        let constant = name.to_uppercase();
+        let value = match env::var(&constant) {
+            Ok(value) if !value.is_empty() => {
+                value.parse().map_err(|_| format!("{constant}={value}: not a number"))?
+            }
+            _ => capacity(&description, name)
+                .ok_or(format!("{board}/board.toml: no `{name}` in [capacity]"))?,
+        };
+        source += &format!("/// The capacity `{name}`.\npub const {constant}: usize = {value};\n");
     }
     write(&out.join("board.rs"), &source)?;
     let model = match env::var("MODEL") {

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use host::board;
-use host::toolchain::{Emulator, build};
+use host::engine::with_model;
+use host::toolchain::{Emulator, build, build_for, workspace};
 use serde_json::Value;
 use tests::{fail, folder, succeed, text, train};
 
@@ -53,15 +54,66 @@ fn a_model_too_large_for_a_board_says_what_is_missing() {
     );
 }
 
+/// A model linked into the firmware gets a program with the parts that it needs alone, and the same integers.
 #[test]
 fn a_model_can_be_linked_into_the_firmware() {
     let folder = folder();
     let model = folder.path().join("model.bin");
-    train(&model, &[]);
     let input = b"not a bad film at all\n\nawful";
-    let expected = succeed(&["run", "--model", text(&model)], input);
-    let lines = succeed(&["qemu", "--board", "microbit", "--embed", "--model", text(&model)], input);
-    assert_eq!(String::from_utf8_lossy(&lines), String::from_utf8_lossy(&expected));
+    for (board, flags) in [
+        ("microbit", &[][..]),
+        ("mps2-an386", &["--cell", "gru", "--pooling", "last", "--wide", "0"]),
+        ("microbit", &["--cell", "lstm", "--pooling", "max", "--layers", "2", "--head-hidden", "8"]),
+        ("riscv-virt", &["--cell", "rnn", "--pooling", "mean", "--embed-bits", "4"]),
+    ] {
+        train(&model, flags);
+        let expected = succeed(&["run", "--trace", "--model", text(&model)], input);
+        let arguments = ["qemu", "--trace", "--board", board, "--embed", "--model", text(&model)];
+        let lines = succeed(&arguments, input);
+        assert_eq!(String::from_utf8_lossy(&lines), String::from_utf8_lossy(&expected), "{board} {flags:?}");
+    }
+}
+
+#[test]
+fn a_program_for_one_model_names_the_part_that_another_needs() {
+    let folder = folder();
+    let models = ["gru", "lstm"].map(|cell| folder.path().join(cell));
+    for (model, cell) in models.iter().zip(["gru", "lstm"]) {
+        train(model, &["--cell", cell, "--pooling", "mean", "--wide", "0", "--embed", "8", "--hidden", "8"]);
+    }
+    let board = board::find("mps2-an386").expect("known");
+    let program = with_model(&models[0], |model| build_for(&board, "classifier", model)).expect("builds");
+    for (model, expected) in
+        models.iter().zip(["self-test ok", ": lstm is a part that this program was built without"])
+    {
+        let mut emulator = Emulator::boot(&board, &program, Some(model)).expect("boots");
+        let hello = emulator.line().expect("says hello");
+        assert!(hello.ends_with(expected), "{hello}");
+    }
+}
+
+/// Every part of the engine is a feature of the firmware.
+#[test]
+fn parts_are_features_of_the_firmware() {
+    let features = |path: &str| -> Vec<String> {
+        let text = fs::read_to_string(workspace().expect("sources").join(path)).expect("a manifest");
+        let manifest: toml::Table = text.parse().expect("TOML");
+        let parts = manifest["features"]["parts"].as_array().expect("parts").clone();
+        let table = manifest["features"].as_table().expect("features").clone();
+        assert!(
+            table["default"].as_array().expect("default").iter().any(|name| name.as_str() == Some("parts"))
+        );
+        parts
+            .iter()
+            .map(|part| part.as_str().expect("a name").to_owned())
+            .chain(table.keys().cloned())
+            .collect()
+    };
+    let (own, all) = (features("firmware/Cargo.toml"), features("shared/Cargo.toml"));
+    assert!(own.contains(&"shared/parts".to_owned()), "{own:?}");
+    for part in all.iter().filter(|name| !["default", "parts", "std"].contains(&&name[..])) {
+        assert!(own.contains(part), "{part} is no feature of the firmware");
+    }
 }
 
 /// The parts of a word, each measured by itself, make up the whole word.

@@ -1,6 +1,7 @@
 //! Builds the firmware for a board with what this machine has, and runs it in QEMU.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -8,9 +9,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use shared::Model;
+use shared::model::Needs;
 use shared::session::{END, PLAIN, TRACED, sanitise};
 
 use crate::board::Board;
+use crate::{engine, files};
 
 /// The folder of the workspace.
 ///
@@ -102,24 +106,54 @@ fn linker() -> Option<PathBuf> {
     ["/usr/bin/ld.lld", "/usr/local/bin/ld.lld"].into_iter().map(PathBuf::from).find(|path| path.is_file())
 }
 
+/// What a program that reads one model, or others that need no more, is compiled with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Tailored {
+    /// Parts of the engine, the features of the firmware.
+    parts: Vec<&'static str>,
+    needs: Needs,
+}
+
+impl Tailored {
+    fn to(model: &Model<'_>) -> Self {
+        Self { parts: model.parts(), needs: model.needs() }
+    }
+}
+
 /// A program of the firmware, to be built for a board.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Recipe<'r> {
     board: &'r Board,
     target: &'r str,
     bin: &'r str,
     features: &'r str,
+    /// `None`: all parts, and the board's capacities.
+    tailored: Option<Tailored>,
+    /// To be embedded.
     model: Option<&'r Path>,
 }
 
 /// Builds the firmware's program `bin` for a board; returns the ELF file.
 ///
-/// `model` is embedded in the model's region if it is given.
+/// If `model` is given, it is embedded in the model's region, and the program has only the parts and the
+/// memory that it needs; otherwise it has all parts and reads any model that fits the board.
 ///
 /// # Errors
-/// If no compiler can be found, which names the command to run, or the build fails, with its output.
+/// If no compiler can be found, which names the command to run, or the build fails, with its output; if
+/// `model` is unsound.
 pub fn build(board: &Board, bin: &str, model: Option<&Path>) -> Result<PathBuf> {
-    Recipe { board, target: &board.target, bin, features: "", model }.build()
+    let tailored = model.map(|path| engine::with_model(path, |model| Ok(Tailored::to(model)))).transpose()?;
+    Recipe { board, target: &board.target, bin, features: "", tailored, model }.build()
+}
+
+/// Builds the firmware's program `bin` for a board with only the parts and the memory that `model` needs,
+/// which is not embedded.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_for(board: &Board, bin: &str, model: &Model<'_>) -> Result<PathBuf> {
+    let tailored = Some(Tailored::to(model));
+    Recipe { board, target: &board.target, bin, features: "", tailored, model: None }.build()
 }
 
 /// Builds the program that measures the float step, for the core's floating-point unit if it has one.
@@ -128,7 +162,8 @@ pub fn build(board: &Board, bin: &str, model: Option<&Path>) -> Result<PathBuf> 
 /// As [`build`].
 pub fn build_float_bench(board: &Board) -> Result<PathBuf> {
     let target = board.float_target.as_deref().unwrap_or(&board.target);
-    Recipe { board, target, bin: "bench_float", features: "float-reference", model: None }.build()
+    Recipe { board, target, bin: "bench_float", features: "float-reference", tailored: None, model: None }
+        .build()
 }
 
 /// Builds the classifier with a panic in it, which must fail: programs whose panics can be reached are not
@@ -138,20 +173,21 @@ pub fn build_float_bench(board: &Board) -> Result<PathBuf> {
 /// As [`build`], always.
 pub fn build_panicking(board: &Board) -> Result<PathBuf> {
     let features = "deliberate-panic";
-    Recipe { board, target: &board.target, bin: "classifier", features, model: None }.build()
+    Recipe { board, target: &board.target, bin: "classifier", features, tailored: None, model: None }.build()
 }
 
 impl Recipe<'_> {
     fn build(self) -> Result<PathBuf> {
-        let Self { board, target, bin, features, model } = self;
+        let Self { board, target, bin, features, tailored, model } = self;
         let root = workspace()?;
         let compiler = Compiler::find(target)?;
         // A program with a model in it, and one compiled in another way, is another program.
-        let kind = match (model, features) {
-            (None, "") => "target/firmware",
-            (None, "deliberate-panic") => "target/firmware-panicking",
-            (None, _) => "target/firmware-float",
-            (Some(_), _) => "target/firmware-with-model",
+        let kind = match (model, &tailored, features) {
+            (Some(_), ..) => "target/firmware-with-model",
+            (None, Some(_), _) => "target/firmware-tailored",
+            (None, None, "") => "target/firmware",
+            (None, None, "deliberate-panic") => "target/firmware-panicking",
+            (None, None, _) => "target/firmware-float",
         };
         let folder = root.join(kind).join(board.name);
         let mut command = Command::new(&compiler.cargo);
@@ -164,6 +200,19 @@ impl Recipe<'_> {
         if features == "float-reference" {
             // What it is compared with is written by hand: the compiler shall do its best, not its smallest.
             command.args(["--config", "profile.firmware.opt-level=3"]);
+        }
+        let mut name = bin.to_owned();
+        for capacity in ["UNITS", "POOL", "INPUT", "SUMS"] {
+            command.env_remove(capacity);
+        }
+        if let Some(Tailored { parts, needs }) = &tailored {
+            let parts = parts.join(",");
+            command.args(["--no-default-features", "--features", &parts]);
+            let Needs { units, pool, input, sums } = *needs;
+            for (capacity, value) in [("UNITS", units), ("POOL", pool), ("INPUT", input), ("SUMS", sums)] {
+                command.env(capacity, value.to_string());
+            }
+            name += &format!("-{parts}-{units}-{pool}-{input}-{sums}");
         }
         match model {
             Some(path) => {
@@ -181,6 +230,10 @@ impl Recipe<'_> {
         if let Some(linker) = &compiler.linker {
             command.env(format!("{variable}_LINKER"), linker);
         }
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        // Whoever builds another program under the same name waits until this one is put aside.
+        let lock = File::create(folder.join("lock")).and_then(|file| file.lock().map(|()| file));
+        let _lock = lock.with_context(|| format!("cannot lock {}", folder.display()))?;
         let result = command.output().with_context(|| format!("cannot run {}", compiler.cargo.display()))?;
         ensure!(
             result.status.success(),
@@ -188,7 +241,13 @@ impl Recipe<'_> {
             board.name,
             String::from_utf8_lossy(&result.stderr)
         );
-        Ok(folder.join(target).join("firmware").join(bin))
+        let program = folder.join(target).join("firmware").join(bin);
+        if tailored.is_none() || model.is_some() {
+            return Ok(program);
+        }
+        let own = program.with_file_name(name);
+        files::write(&own, &std::fs::read(&program).with_context(|| program.display().to_string())?)?;
+        Ok(own)
     }
 }
 

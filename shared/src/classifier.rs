@@ -62,6 +62,9 @@ pub struct Classifier<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT
     exit: Exit,
 }
 
+/// Whether early exit is compiled in.
+const EARLY: bool = cfg!(feature = "early-exit");
+
 /// Early exit: the rule, if there is one, and how far the present text is.
 #[derive(Clone, Copy, Debug)]
 struct Exit {
@@ -78,6 +81,7 @@ impl Exit {
 
     const fn observe(&mut self, class: usize, probability: u32) {
         if let Some(rule) = self.rule
+            && EARLY
             && self.watch.observe(rule, class, probability)
         {
             self.decided = Some((class, probability));
@@ -170,7 +174,9 @@ fn read<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: u
     tracing: bool,
 ) -> Opinion {
     let Memory { state, scratch } = memory;
-    if let Some((class, probability)) = exit.decided {
+    if let Some((class, probability)) = exit.decided
+        && EARLY
+    {
         let id = model.vocabulary().id(word.hash());
         let trace = tracing.then(|| model.trace(id, state, model.scores(state, scratch)));
         return Opinion { id, class, probability, read: false, trace };
@@ -185,13 +191,16 @@ fn read<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: u
 
 /// The first class of the highest score, and its softmax probability in units of 10⁻⁴.
 ///
-/// Of two classes, it is the sigmoid of their scores' difference.
+/// Of two classes, it is the sigmoid of their scores' difference; others are a [part](crate::parts).
 #[must_use]
 pub fn decide(scores: &[i32]) -> (usize, u32) {
     if let &[first, second] = scores {
         let lead = first.abs_diff(second).min(i32::MAX.unsigned_abs());
         let share = Curve::new(Score::FRAC_NBITS).sigmoid(lead as i32) >> 16;
         return (usize::from(second > first), round_shift(share * 10_000, 15).unsigned_abs());
+    }
+    if !cfg!(feature = "classes") {
+        return (0, 0);
     }
     let (mut class, mut best) = (0, i32::MIN);
     for (at, &score) in scores.iter().enumerate() {

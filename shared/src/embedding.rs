@@ -16,6 +16,7 @@
 
 use crate::blob::{Error, Part};
 use crate::fixed::round_shift;
+use crate::parts;
 use crate::vector::{fill_row, pad};
 
 /// The embedding table, borrowed from the blob.
@@ -41,6 +42,7 @@ impl<'a> Embedding<'a> {
         part.expect((1..=1 << 16).contains(&count), count, 1)?;
         part.expect((1..=1024).contains(&width), width as u32, 1024)?;
         part.expect(matches!(bits, 4 | 8), bits.into(), 8)?;
+        parts::need(bits == 8 || cfg!(feature = "i4"), "i4")?;
         part.expect(shift <= 14, shift.into(), 14)?;
         let multipliers = part.bytes(count as usize)?;
         part.align()?;
@@ -82,9 +84,10 @@ impl<'a> Embedding<'a> {
         let at = id as usize;
         let multiplier = i32::from(self.multipliers.get(at).copied().unwrap_or(0));
         let scaled = |byte: u8| round_shift(i32::from(byte as i8) * multiplier, self.shift) as i16;
-        let size = if self.narrow { self.width.div_ceil(2) } else { self.width };
+        let narrow = self.narrow && cfg!(feature = "i4");
+        let size = if narrow { self.width.div_ceil(2) } else { self.width };
         let row = self.rows.get(at * size..(at + 1) * size).unwrap_or(&[]);
-        if !self.narrow {
+        if !narrow {
             return fill_row(x, row, multiplier, self.shift);
         }
         // Of an odd width, the last byte's upper half ends up in the padding.

@@ -18,6 +18,7 @@
 use crate::blob::{Error, Part};
 use crate::fixed::{UNIT_MAX, half_step, round_shift, unit_limit};
 use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, halves, padded};
+use crate::parts;
 use crate::pooling::Pooled;
 use crate::vector::fill;
 
@@ -26,6 +27,9 @@ pub const SUM_DOWN: u32 = 6;
 
 /// The most classes that a head may have.
 pub const MAX_CLASSES: usize = 1024;
+
+/// Whether hidden layers are compiled in.
+const HIDDEN: bool = cfg!(feature = "hidden");
 
 /// The next map of `rows` and `columns`, proven while |x| ≤ `limit`.
 fn open_map<'a>(part: &mut Part<'a>, rows: usize, columns: usize, limit: u32) -> Result<Affine<'a>, Error> {
@@ -74,10 +78,12 @@ impl<'a> Head<'a> {
         part.expect(pooled_shift <= 14, pooled_shift.into(), 14)?;
         part.expect(zero == 0 && zeros == [0; 2], zero.into(), 0)?;
         part.expect(limit <= UNIT_MAX, limit as u32, UNIT_MAX as u32)?;
+        parts::need(units == 0 || HIDDEN, "hidden")?;
+        parts::need(classes == 2 || cfg!(feature = "classes"), "classes")?;
         let pooled_shift = pooled_shift.into();
         let pooled_limit = unit_limit(pooled_shift);
         let (hidden, output) = match units {
-            0 => (None, open_map(&mut part, classes, inputs, pooled_limit)?),
+            units if units == 0 || !HIDDEN => (None, open_map(&mut part, classes, inputs, pooled_limit)?),
             units => {
                 let map = open_map(&mut part, units, inputs, pooled_limit)?;
                 let output = open_map(&mut part, classes, units, limit as u32)?;
@@ -116,7 +122,9 @@ impl<'a> Head<'a> {
     /// Scores \[C\] in steps of 2⁻¹², at the start of `y`.
     pub fn scores<'y>(&self, pooled: Pooled<'_>, x: &mut [i16], y: &'y mut [i32]) -> &'y mut [i32] {
         pooled.rescale(self.pooled_shift, x);
-        if let Some(hidden) = &self.hidden {
+        if let Some(hidden) = &self.hidden
+            && HIDDEN
+        {
             hidden.map.apply(x, y);
             let sums = y.get(..hidden.units).unwrap_or(&[]);
             fill(x, sums, |sum| round_shift(sum, SUM_DOWN).min(hidden.limit).max(0) as i16);

@@ -15,6 +15,7 @@
 //! - [`early_exit`]: when the rest of a text need not be read
 //! - [`classifier`]: feed bytes, get an opinion after every word
 //! - [`session`]: what a serial line says
+//! - [`parts`]: what a reader may be compiled without, to be small
 //! - `float_reference`, behind the feature of that name: the step in f32, to compare with
 //!
 //! A reader needs the blob's bytes and a few hundred bytes of RAM whose sizes are compiled in:
@@ -49,6 +50,7 @@ pub mod float_reference;
 pub mod head;
 pub mod matvec;
 pub mod model;
+pub mod parts;
 pub mod pooling;
 pub mod session;
 pub mod text;

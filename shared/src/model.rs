@@ -8,12 +8,16 @@ use crate::early_exit::Rule;
 use crate::embedding::Embedding;
 use crate::fixed::{Mean, UNIT_MAX, Unit};
 use crate::head::Head;
+use crate::parts;
 use crate::pooling::{self, Pooled};
 use crate::vocab::Vocabulary;
 use crate::wide::{Chain, Wide};
 
-/// The most layers a network may have.
-pub const MAX_LAYERS: usize = 4;
+/// The most layers a network may have; more than one are a [part](crate::parts).
+pub const MAX_LAYERS: usize = if cfg!(feature = "layers") { 4 } else { 1 };
+
+/// Whether the wide part is compiled in.
+const WIDE: bool = cfg!(feature = "wide");
 
 /// A model borrowed from a blob that has been checked in full.
 #[derive(Clone, Debug)]
@@ -35,6 +39,7 @@ impl<'a> Model<'a> {
     /// [`Error`] with what was found and what was expected.
     pub fn open(blob: &'a [u8]) -> Result<Self, Error> {
         let outline = blob::open(blob)?;
+        pooling::need(outline.pooling)?;
         let (mut vocabulary, mut embedding, mut head) = (None, None, None);
         let (mut wide, mut early_exit) = (None, None);
         let mut layers = Vec::new();
@@ -44,14 +49,21 @@ impl<'a> Model<'a> {
                 kind if kind == Kind::Vocabulary as u8 => vocabulary = Some(Vocabulary::open(bytes)?),
                 kind if kind == Kind::Embedding as u8 => embedding = Some(Embedding::open(bytes)?),
                 kind if kind == Kind::Head as u8 => head = Some(Head::open(bytes)?),
-                kind if kind == Kind::EarlyExit as u8 => early_exit = Some(Rule::open(bytes)?),
-                kind if kind == Kind::Wide as u8 => wide = Some(Wide::open(bytes)?),
+                kind if kind == Kind::EarlyExit as u8 => {
+                    parts::need(cfg!(feature = "early-exit"), "early-exit")?;
+                    early_exit = Some(Rule::open(bytes)?);
+                }
+                kind if kind == Kind::Wide as u8 => {
+                    parts::need(WIDE, "wide")?;
+                    wide = Some(Wide::open(bytes)?);
+                }
                 kind if kind == Kind::Layer as u8 => {
                     let limit = match (layers.is_empty(), &embedding) {
                         (false, _) => None,
                         (true, Some(embedding)) => Some(Embedding::limit(embedding)),
                         (true, None) => return Err(Error::Missing("embedding")),
                     };
+                    parts::need(layers.is_empty() || cfg!(feature = "layers"), "layers")?;
                     layers
                         .push(Layer::open(bytes, limit)?)
                         .map_err(|_| Error::Content("layer", MAX_LAYERS as u32 + 1, MAX_LAYERS as u32))?;
@@ -96,7 +108,7 @@ impl<'a> Model<'a> {
         if labels != self.head.classes() {
             return Err(Error::Content("head", self.head.classes() as u32, labels as u32));
         }
-        if let Some(wide) = &self.wide
+        if let Some(wide) = self.wide()
             && wide.columns() != labels
             && (wide.columns(), labels) != (1, 2)
         {
@@ -118,6 +130,27 @@ impl<'a> Model<'a> {
     #[cfg(feature = "std")]
     pub fn manifest(&self) -> Result<blob::Manifest<'a>, Error> {
         blob::manifest(self.blob)
+    }
+
+    /// The [parts](crate::parts) that a reader of the model needs, as features are called, each once.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn parts(&self) -> std::vec::Vec<&'static str> {
+        let mut parts: std::vec::Vec<_> = self.layers.iter().map(|layer| layer.cell().name()).collect();
+        parts.sort_unstable();
+        parts.dedup();
+        let more = [
+            ("layers", self.layers.len() > 1),
+            ("mean", self.outline.pooling == Pooling::Mean),
+            ("max", self.outline.pooling == Pooling::Max),
+            ("hidden", self.head.hidden() > 0),
+            ("classes", self.head.classes() > 2),
+            ("wide", self.wide.is_some()),
+            ("early-exit", self.early_exit.is_some()),
+            ("i4", self.embedding.bits() == 4),
+        ];
+        parts.extend(more.iter().filter(|(_, needed)| *needed).map(|(name, _)| *name));
+        parts
     }
 
     /// The CRC-32 by which the model is known.
@@ -159,7 +192,7 @@ impl<'a> Model<'a> {
     /// The n-grams beside the network, if there are any.
     #[must_use]
     pub const fn wide(&self) -> Option<&Wide<'a>> {
-        self.wide.as_ref()
+        if WIDE { self.wide.as_ref() } else { None }
     }
 
     /// When the rest of a text need not be read, if the model has such a rule.
@@ -219,7 +252,7 @@ impl<'a> Model<'a> {
 
     /// The sums that the wide part keeps of a text.
     fn votes(&self) -> usize {
-        self.wide.as_ref().map_or(0, Wide::columns)
+        self.wide().map_or(0, Wide::columns)
     }
 
     /// Reads one word by its [hash](crate::text::Word::hash): [`Self::note`], then [`Self::step`]; the word's id.
@@ -238,7 +271,7 @@ impl<'a> Model<'a> {
     /// The wide part's share of a word, before [`Self::step`] takes the network's; nothing where a model has
     /// no wide part.
     pub fn note<const UNITS: usize, const POOL: usize>(&self, hash: u32, state: &mut State<UNITS, POOL>) {
-        let Some(wide) = &self.wide else { return };
+        let Some(wide) = self.wide() else { return };
         let State { pool, chain, votes, words, .. } = state;
         let start = pool.len().saturating_sub(*votes);
         wide.take(hash, *words, chain, pool.get_mut(start..).unwrap_or(&mut []));
@@ -292,7 +325,7 @@ impl<'a> Model<'a> {
         scratch: &'s mut Scratch<INPUT, SUMS>,
     ) -> &'s [i32] {
         let scores = self.head.scores(self.pooled(state), &mut scratch.x.0, &mut scratch.y);
-        if let Some(wide) = &self.wide {
+        if let Some(wide) = self.wide() {
             wide.add(state.votes(), state.words, scores);
         }
         scores

@@ -1,19 +1,36 @@
 //! Pooling over time: the hidden states of all words so far become one vector, streaming.
 
-use crate::blob::Pooling;
+use crate::blob::{Error, Pooling};
 use crate::fixed::{Mean, Unit, round_shift};
 use crate::matvec::average;
+use crate::parts;
 use crate::vector::{fill, fill_means, fill_units, zip};
 
 /// From a mean's steps to a unit's.
 const DOWN: u32 = Mean::FRAC_NBITS - Unit::FRAC_NBITS;
 
+/// Which poolings are compiled in.
+const MAX: bool = cfg!(feature = "max");
+const MEAN: bool = cfg!(feature = "mean");
+
+/// Nothing if a pooling is compiled in.
+///
+/// # Errors
+/// [`Error::LeftOut`] with its name.
+pub const fn need(pooling: Pooling) -> Result<(), Error> {
+    match pooling {
+        Pooling::Last => Ok(()),
+        Pooling::Mean => parts::need(MEAN, "mean"),
+        Pooling::Max => parts::need(MAX, "max"),
+    }
+}
+
 /// Takes the hidden state \[H\] after word number `words` into `pool` \[H\].
 pub fn take(pooling: Pooling, pool: &mut [i32], units: &[i16], words: u16) {
     match pooling {
-        Pooling::Last => {}
-        Pooling::Max => max(pool, units, words),
-        Pooling::Mean => mean(pool, units, words),
+        Pooling::Max if MAX => max(pool, units, words),
+        Pooling::Mean if MEAN => mean(pool, units, words),
+        _ => {}
     }
 }
 
@@ -63,9 +80,10 @@ impl<'s> Pooled<'s> {
     /// The units, means rounded.
     pub fn units(self) -> impl Iterator<Item = i16> + 's {
         let (units, pool, down) = match self {
+            Self::Maxima(pool) if MAX => (&[][..], pool, 0),
+            Self::Means(pool) if MEAN => (&[][..], pool, DOWN),
             Self::Units(units) => (units, &[][..], 0),
-            Self::Maxima(pool) => (&[][..], pool, 0),
-            Self::Means(pool) => (&[][..], pool, DOWN),
+            _ => (&[][..], &[][..], 0),
         };
         units.iter().copied().chain(pool.iter().map(move |&unit| round_shift(unit, down) as i16))
     }
@@ -75,8 +93,11 @@ impl<'s> Pooled<'s> {
     pub fn rescale(self, shift: u32, x: &mut [i16]) {
         match self {
             Self::Units(units) => fill_units(x, units, shift),
-            Self::Maxima(pool) => fill(x, pool, |unit| round_shift(i32::from(unit as i16), shift) as i16),
-            Self::Means(pool) => fill_means(x, pool, DOWN + shift),
+            Self::Maxima(pool) if MAX => {
+                fill(x, pool, |unit| round_shift(i32::from(unit as i16), shift) as i16)
+            }
+            Self::Means(pool) if MEAN => fill_means(x, pool, DOWN + shift),
+            _ => {}
         }
     }
 }

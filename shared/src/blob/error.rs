@@ -27,6 +27,8 @@ pub enum Error {
     UnknownSection(u32),
     /// A section is missing: its name.
     Missing(&'static str),
+    /// The model needs a part that this program was built without: [its name](crate::parts).
+    LeftOut(&'static str),
     /// A section's content is out of range: its name, found, expected.
     Content(&'static str, u32, u32),
     /// A row's sum could overflow: the matrix' section, the row.
@@ -50,8 +52,8 @@ impl Error {
             Self::Checksum(..) => "model damaged: wrong CRC-32",
             Self::Manifest => "manifest unreadable",
             Self::UnknownSection(_) => "required section of unknown kind",
-            Self::Missing(name) | Self::Content(name, ..) | Self::Overflow(name, _) => name,
-            Self::Capacity(name, ..) => name,
+            Self::Missing(name) | Self::LeftOut(name) => name,
+            Self::Content(name, ..) | Self::Overflow(name, _) | Self::Capacity(name, ..) => name,
             Self::SelfTest(..) => "self-test gave another trace hash",
         }
     }
@@ -61,6 +63,7 @@ impl Error {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Missing(_) => " section is missing",
+            Self::LeftOut(_) => " is a part that this program was built without",
             Self::Content(..) => " section is malformed",
             Self::Overflow(..) => " weights could overflow in row",
             Self::Capacity(..) => " exceeds what was compiled in",
@@ -83,7 +86,7 @@ impl Error {
             | Self::Overflow(_, found)
             | Self::Capacity(_, found, _)
             | Self::SelfTest(found, _) => Some(found),
-            Self::Manifest | Self::Missing(_) => None,
+            Self::Manifest | Self::Missing(_) | Self::LeftOut(_) => None,
         }
     }
 
@@ -100,7 +103,8 @@ impl Error {
             | Self::Content(_, _, expected)
             | Self::Capacity(_, _, expected)
             | Self::SelfTest(_, expected) => Some(expected),
-            Self::Manifest | Self::UnknownSection(_) | Self::Missing(_) | Self::Overflow(..) => None,
+            Self::Manifest | Self::UnknownSection(_) | Self::Overflow(..) => None,
+            Self::Missing(_) | Self::LeftOut(_) => None,
         }
     }
 }

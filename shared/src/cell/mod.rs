@@ -42,6 +42,7 @@ pub mod rnn;
 use crate::blob::{Error, Part};
 use crate::fixed::unit_limit;
 use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, halves, padded};
+use crate::parts;
 use crate::vector::fill_units;
 use fastgrnn::Mix;
 
@@ -111,6 +112,21 @@ impl Cell {
             Self::Fastgrnn => "fastgrnn",
         }
     }
+
+    /// Whether the cell is compiled in: a [part](crate::parts) of its name.
+    const fn is_there(self) -> bool {
+        match self {
+            Self::Rnn => cfg!(feature = "rnn"),
+            Self::Gru => cfg!(feature = "gru"),
+            Self::Lstm => cfg!(feature = "lstm"),
+            Self::Fastgrnn => cfg!(feature = "fastgrnn"),
+        }
+    }
+
+    /// Whether this is `cell`, which can only be if that is compiled in.
+    const fn is(self, cell: Self) -> bool {
+        self as u8 == cell as u8 && cell.is_there()
+    }
 }
 
 /// A recurrent layer, borrowed from the blob.
@@ -145,7 +161,8 @@ impl<'a> Layer<'a> {
         let [cell_format, zeros @ ..] = part.bytes4()?;
         let [zeta, nu] = part.u16_pair()?;
         let cell = Cell::from_code(code).ok_or(Error::Content(NAME, code.into(), Cell::Fastgrnn as u32))?;
-        let mixes = cell == Cell::Fastgrnn;
+        parts::need(cell.is_there(), cell.name())?;
+        let mixes = cell.is(Cell::Fastgrnn);
         part.expect(zero == 0 && zeros == [0; 3] && (mixes || zeta + nu == 0), (zeta + nu) as u32, 0)?;
         part.expect((1..=1024).contains(&inputs), inputs as u32, 1024)?;
         part.expect((1..=1024).contains(&hidden), hidden as u32, 1024)?;
@@ -165,7 +182,7 @@ impl<'a> Layer<'a> {
                 Err(row) => Err(Error::Overflow(NAME, (first + row) as u32)),
             }
         };
-        let apart = cell == Cell::Gru;
+        let apart = cell.is(Cell::Gru);
         let both = map(0, (cell.gates() - usize::from(apart)) * hidden, width + depth, width)?;
         let apart = match apart {
             false => None,
@@ -246,10 +263,11 @@ impl<'a> Layer<'a> {
             of_state.apply(state, y.get_mut(3 * self.hidden..).unwrap_or(&mut []));
         }
         match self.cell {
-            Cell::Rnn => rnn::update(y, units),
-            Cell::Gru => gru::update(self.hidden, y, units),
-            Cell::Lstm => lstm::update(self.hidden, self.cell_format, y, units),
-            Cell::Fastgrnn => fastgrnn::update(self.mix, y, units),
+            cell if cell.is(Cell::Rnn) => rnn::update(y, units),
+            cell if cell.is(Cell::Gru) => gru::update(self.hidden, y, units),
+            cell if cell.is(Cell::Lstm) => lstm::update(self.hidden, self.cell_format, y, units),
+            cell if cell.is(Cell::Fastgrnn) => fastgrnn::update(self.mix, y, units),
+            _ => {}
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::board::{self, Board};
 use crate::command::write_json;
 use crate::console::{put, say};
 use crate::model::Pooling;
-use crate::toolchain::{Emulator, build, build_float_bench};
+use crate::toolchain::{Emulator, build, build_float_bench, build_for};
 use crate::{cost, files};
 
 /// Instructions per word on emulated boards, by phase; stack, RAM and flash
@@ -31,8 +31,9 @@ use crate::{cost, files};
 ///
 /// RAM: bytes of state and scratch that this network needs.
 ///
-/// code: bytes of .text, vector table and start-up code of the `classifier` program, the model not included;
-/// it holds every cell, text, vocabulary, blob check, session and UART driver.
+/// code: bytes of .text, vector table and start-up code of the whole `classifier` program, the model not
+/// included: text, vocabulary, blob check, network, session, UART driver, start-up. As in the firmware that
+/// `qemu --embed` builds for one model, parts of the engine that the network does not need are left out.
 ///
 /// tables: bytes of .rodata and .data of the same program.
 #[derive(ClapArgs, Clone, Debug)]
@@ -45,6 +46,9 @@ pub struct Args {
     /// Also measures the same network in f32 (micromath), on the core's floating-point unit if it has one
     #[arg(long)]
     float: bool,
+    /// Measures programs with all parts of the engine, which read any model, as `qemu` without `--embed` does
+    #[arg(long)]
+    all_parts: bool,
     /// Instead measures networks of several shapes and writes the coefficients by which `inspect` estimates
     /// instructions per word to `cost.toml` in each board's folder, for the next build of this program
     #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "float"])]
@@ -242,6 +246,8 @@ pub struct Bench {
     mean: AlignedBytes,
     /// With f32 numbers, if they are asked for.
     float: Option<AlignedBytes>,
+    /// Whether the programs have all parts of the engine, not only those that the network needs.
+    all_parts: bool,
     patience: Duration,
 }
 
@@ -253,6 +259,7 @@ impl Bench {
             last: blob(&args.shape, Pooling::Last)?,
             mean: blob(&args.shape, Pooling::Mean)?,
             float,
+            all_parts: args.all_parts,
             patience: Duration::from_secs(args.time_limit),
         })
     }
@@ -270,11 +277,13 @@ impl Bench {
     }
 
     fn measure(&self, board: &Board) -> Result<Cost> {
-        let program = build(board, "bench", None)?;
-        let (code_bytes, table_bytes) = sizes(&build(board, "classifier", None)?)?;
+        let model = Model::open(&self.mean)?;
+        let build =
+            |bin| if self.all_parts { build(board, bin, None) } else { build_for(board, bin, &model) };
+        let program = build("bench")?;
+        let (code_bytes, table_bytes) = sizes(&build("classifier")?)?;
         let last = self.ask(board, &program, &self.last)?;
         let mean = self.ask(board, &program, &self.mean)?;
-        let model = Model::open(&self.mean)?;
         let (layers, head) = model.macs();
         let macs = layers + head;
         let phases = Phases {
