@@ -36,7 +36,7 @@
 //! | kernel | cores | 8 columns of 4 rows | per MAC | end of 4 rows |
 //! |---|---|---|---|---|
 //! | `dsp` | Cortex-M4, M7, M33 | 27 | 0.844 | 17 |
-//! | `mve` | Cortex-M55 | 8.5 | 0.266 | 12.5 |
+//! | `mve` | Cortex-M55 | 7.5 | 0.234 | 13 |
 //! | `x86` | x86-64 with AVX2 | 7 and 2 for the loop | 0.28 | 14 |
 //! | `armv7m` | Cortex-M3 | 61.5 | 1.922 | 20.5 |
 //! | `armv6m`, `riscv` | M0, M0+; RV32IM | see their pages | | |
