@@ -1,5 +1,5 @@
-//! Compares the core's kernels, of affine maps, of a GRU's gates and of vectors rescaled and averaged,
-//! with the portable ones or the formulas that define the results.
+//! Compares the core's kernels, of affine maps, of a GRU's gates, of embedding rows, of vectors rescaled
+//! and averaged, with the portable ones or the formulas that define the results.
 //!
 //! Says `passed <maps>` or what differed, then `end`.
 #![cfg_attr(target_os = "none", no_std, no_main)]
@@ -34,6 +34,7 @@ mod compare {
 
     use shared::blob::Pooling;
     use shared::cell::gru;
+    use shared::embedding::Embedding;
     use shared::fixed::round_shift;
     use shared::matvec::{Affine, SCALE_MAX, SUM_LIMIT, halves, lane, portable};
     use shared::pooling::{Pooled, take};
@@ -110,6 +111,7 @@ mod compare {
         for hidden in 1..=MOST_UNITS {
             gates(hidden, &mut random)?;
             vectors(hidden, &mut random)?;
+            rows(hidden, &mut random)?;
         }
         Ok(maps)
     }
@@ -168,6 +170,36 @@ mod compare {
             mean + ((difference * reciprocal) >> (log - 1))
         });
         same(found.iter().copied(), expected.chain(means.iter().skip(count).copied()))
+    }
+
+    /// An embedding row of `width` weights of 8 bits and one of 4 bits, looked up.
+    fn rows(width: usize, random: &mut Random) -> Result<(), Difference> {
+        for bits in [8, 4] {
+            let size = (width * bits).div_ceil(8);
+            let (multiplier, shift) = (random.next() as u8, random.next() % 15);
+            let mut section = Aligned([0u8; 12 + (MOST_UNITS + 3) / 4 * 4]);
+            let head = [1, 0, 0, 0, width as u8, 0, bits as u8, shift as u8, multiplier, 0, 0, 0];
+            let mut row = [0u8; MOST_UNITS];
+            row.iter_mut().for_each(|byte| *byte = random.next() as u8);
+            let row = row.get(..size).unwrap_or(&[]);
+            section.0.iter_mut().zip(head.iter().chain(row)).for_each(|(to, &from)| *to = from);
+            let section = section.0.get(..12 + size.next_multiple_of(4)).unwrap_or(&[]);
+            let mut x = [7i16; MOST_UNITS + 8];
+            if let Ok(embedding) = Embedding::open(section) {
+                embedding.look_up(0, black_box(&mut x));
+            }
+            let expected = (0..width).map(|at| {
+                let byte = row.get(at * bits / 8).copied().unwrap_or(0);
+                let weight = match (bits, at % 2) {
+                    (8, _) => byte as i8,
+                    (_, 0) => (byte << 4) as i8 >> 4,
+                    _ => byte as i8 >> 4,
+                };
+                round_shift(i32::from(weight) * i32::from(multiplier), shift)
+            });
+            same(x.iter().map(|&x| x.into()), padded_with_zeros(expected, width))?;
+        }
+        Ok(())
     }
 
     /// Zeros up to a multiple of 8 behind `count` entries.

@@ -18,13 +18,13 @@ use crate::matvec::gru;
 
 /// `units` \[H\] from `sums` \[4H\]: r, z, n of the input, n of the state; `sums` is overwritten.
 pub fn update(hidden: usize, sums: &mut [i32], units: &mut [i16]) {
-    let (r, rest) = sums.split_at_mut_checked(hidden).unwrap_or_default();
-    let (z, rest) = rest.split_at_mut_checked(hidden).unwrap_or_default();
-    let (n, state) = rest.split_at_mut_checked(hidden).unwrap_or_default();
-    let done = gru(r, z, n, state, units);
+    let done = gru(hidden, sums, units);
     if done > 0 && done == hidden {
         return;
     }
+    let (r, rest) = sums.split_at_mut_checked(hidden).unwrap_or_default();
+    let (z, rest) = rest.split_at_mut_checked(hidden).unwrap_or_default();
+    let (n, state) = rest.split_at_mut_checked(hidden).unwrap_or_default();
     let [r, z, n, state] = [r, z, n, state].map(|sums| sums.get_mut(done..).unwrap_or(&mut []));
     portable(r, z, n, state, units.get_mut(done..).unwrap_or(&mut []));
 }

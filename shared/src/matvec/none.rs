@@ -3,7 +3,7 @@
 
 /// Units of a [GRU](crate::cell::gru) updated: none.
 #[inline(always)]
-pub const fn gru(_: &[i32], _: &[i32], _: &[i32], _: &[i32], _: &mut [i16]) -> usize {
+pub const fn gru(_: usize, _: &[i32], _: &mut [i16]) -> usize {
     0
 }
 

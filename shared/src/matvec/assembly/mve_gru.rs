@@ -9,37 +9,23 @@ use crate::cell::SUM_FRACTION;
 const _: () = assert!(SUM_FRACTION == 18 && SIGMOID.len() == 512, "the code below knows both");
 
 unsafe extern "C" {
-    /// The update of `quads` times four units; `table` is the sigmoid's entry for segment 0.
-    fn telltale_gru(
-        r: *const i32,
-        z: *const i32,
-        n: *const i32,
-        state: *const i32,
-        units: *mut i16,
-        quads: usize,
-        table: *const i32,
-    );
+    /// The update of `quads` times four units; the sums of r, z, n and the state's n lie `hidden` apart;
+    /// `table` is the sigmoid's entry for segment 0.
+    fn telltale_gru(sums: *const i32, hidden: usize, units: *mut i16, quads: usize, table: *const i32);
 }
 
-/// Updates as many units as there are fours in all of them; tells how many.
-pub fn gru(r: &[i32], z: &[i32], n: &[i32], state: &[i32], units: &mut [i16]) -> usize {
-    let count = [r.len(), z.len(), n.len(), state.len()].into_iter().fold(units.len(), usize::min);
-    let quads = count / 4;
-    if quads > 0 {
-        // SAFETY: every slice has 4·quads entries; `units` is borrowed mutably, so it overlaps none of the
-        // others. The table has 256 entries on either side of its middle, and segments are saturated to
-        // −256 to 255. i32 are aligned to 4 bytes and i16 to 2, which is all that the loads ask for.
-        unsafe {
-            telltale_gru(
-                r.as_ptr(),
-                z.as_ptr(),
-                n.as_ptr(),
-                state.as_ptr(),
-                units.as_mut_ptr(),
-                quads,
-                SIGMOID.as_ptr().add(256),
-            );
-        }
+/// Updates `units` \[H\] from `sums` \[4H\], as many as there are fours in H; tells how many.
+pub fn gru(hidden: usize, sums: &[i32], units: &mut [i16]) -> usize {
+    let quads = hidden / 4;
+    if quads == 0 || sums.len() / 4 < hidden || units.len() < hidden {
+        return 0;
+    }
+    // SAFETY: each of the four blocks of `hidden` sums, and `units`, have 4·quads entries; `units` is borrowed
+    // mutably, so it overlaps no sums. The table has 256 entries on either side of its middle, and segments
+    // are saturated to −256 to 255. i32 are aligned to 4 bytes and i16 to 2, which is all that the loads ask
+    // for.
+    unsafe {
+        telltale_gru(sums.as_ptr(), hidden, units.as_mut_ptr(), quads, SIGMOID.as_ptr().add(256));
     }
     4 * quads
 }
@@ -63,8 +49,12 @@ core::arch::global_asm!(
 telltale_gru:
     push  {{r4-r7, lr}}
     vpush {{d8-d11}}
-    ldrd  r4, r5, [sp, #52]             // units, quads
-    ldr   r6, [sp, #60]                 // table
+    mov   r4, r2                        // units
+    mov   r5, r3                        // quads
+    ldr   r6, [sp, #52]                 // table
+    add   r2, r0, r1, lsl #3            // n
+    add   r3, r2, r1, lsl #2            // n of the state
+    add   r1, r0, r1, lsl #2            // z
     mov   r7, #0
     movt  r7, #0xFFFF
     vdup.32 q4, r7
