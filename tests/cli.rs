@@ -171,3 +171,66 @@ fn early_exit_is_calibrated_written_and_obeyed() {
     assert!(fail(&["eval", "--model", text(&model), "--early-exit", "0.2"]).contains("--early-exit 0.2"));
     assert!(fail(&["early-exit", "--model", text(&model), "--agreement", "2"]).contains("--agreement 2"));
 }
+
+/// Single words cannot tell apart two texts of the same words, so n-grams of one word get one text of every
+/// such pair right and one wrong; the network reads them in order.
+#[test]
+fn the_parts_of_a_model_are_measured_apart() {
+    let folder = folder();
+    let [model, plain] = ["model.bin", "plain.bin"].map(|name| folder.path().join(name));
+    succeed(&["train", "--epochs", "4", "--wide-order", "1", "--export", text(&model)], b"");
+    train(&plain, &["--wide", "0"]);
+    let order = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/order.csv");
+    let evaluate = |model, flags: &[&str]| -> Value {
+        let arguments = [&["eval", "--json", "-", "--model", model, "--parts"], flags].concat();
+        serde_json::from_slice(&succeed(&arguments, b"")).expect("JSON")
+    };
+    let pairs = evaluate(text(&model), &["--data", order, "--by", "pair"]);
+    let groups = pairs["by"]["groups"].as_array().expect("groups");
+    assert_eq!((pairs["by"]["column"].as_str(), groups.len()), (Some("pair"), 100));
+    let contrast: Vec<&Value> = groups
+        .iter()
+        .filter(|pair| pair["value"].as_str().is_some_and(|name| name.starts_with('c')))
+        .collect();
+    assert_eq!(contrast.len(), 50);
+    for pair in &contrast {
+        assert_eq!(
+            (pair["examples"].as_u64(), pair["parts"]["wide"]["accuracy"].as_f64()),
+            (Some(2), Some(0.5))
+        );
+    }
+    assert!(contrast.iter().any(|pair| pair["parts"]["network"]["accuracy"] != 0.5), "{pairs}");
+    let kinds = evaluate(text(&model), &["--data", order, "--by", "kind"]);
+    assert_eq!(kinds["by"]["groups"][0]["parts"]["wide"]["accuracy"], 0.5);
+    assert_eq!(kinds["parts"], pairs["parts"]);
+
+    // That half is not for want of knowledge: on whole reviews, the words alone are right far more often.
+    let test = evaluate(text(&model), &["--split", "test"]);
+    let number = |value: &Value| value.as_f64().expect("a number");
+    assert!(number(&test["parts"]["wide"]["accuracy"]) > 0.65, "{test}");
+    assert!(number(&test["parts"]["network"]["agreement"]) < 1.0, "{test}");
+    assert!(test["by"].is_null());
+
+    let lone = evaluate(text(&plain), &["--split", "test"]);
+    assert!(lone["parts"]["wide"].is_null());
+    assert_eq!(lone["parts"]["network"]["accuracy"], lone["accuracy"]);
+    assert_eq!(lone["parts"]["network"]["agreement"], 1.0);
+
+    let shown = |model| {
+        let arguments = ["eval", "--model", model, "--parts", "--data", order, "--by", "kind"];
+        String::from_utf8(succeed(&arguments, b"")).expect("UTF-8")
+    };
+    let (whole, network) = (shown(text(&model)), shown(text(&plain)));
+    assert!(
+        ["network ", "wide part ", "negation ", "contrast "].iter().all(|row| whole.contains(row)),
+        "{whole}"
+    );
+    assert!(
+        network.lines().any(|line| line.starts_with("wide part ") && line.ends_with(" none")),
+        "{network}"
+    );
+    let refused = |flags: &[&str]| fail(&[&["eval", "--model", text(&plain)], flags].concat());
+    assert!(refused(&["--by", "kind"]).contains("only a .csv or .tsv"));
+    assert!(refused(&["--data", order, "--by", "sort"]).contains("there is no `sort`"));
+    assert!(refused(&["--data", order, "--by", "kind", "--split", "test"]).contains("leave --split out"));
+}

@@ -8,6 +8,7 @@ use shared::classifier::decide;
 use shared::head::MAX_CLASSES;
 use shared::model::MAX_LAYERS;
 use shared::session::Reader;
+use shared::wide::Chain;
 use shared::{Model, Scratch, State};
 
 use crate::aligned::AlignedBytes;
@@ -46,6 +47,22 @@ pub struct Verdict {
     pub class: usize,
     /// Cross-entropy against the true label, in nats.
     pub loss: f64,
+    /// Whether several labels have the highest score; the first of them is the class.
+    pub tie: bool,
+}
+
+impl Verdict {
+    /// Of a text's scores \[C\], in steps of 2⁻¹².
+    fn new(scores: &[i32], truth: u32) -> Self {
+        let (class, _) = decide(scores);
+        let best = scores.get(class);
+        let tie = scores.iter().filter(|&score| Some(score) == best).count() > 1;
+        let logits = scores.iter().map(|&score| f64::from(score) / 4096.0);
+        let largest = logits.clone().fold(f64::MIN, f64::max);
+        let total: f64 = logits.clone().map(|logit| (logit - largest).exp()).sum();
+        let own = logits.clone().nth(truth as usize).unwrap_or(largest);
+        Self { class, loss: largest + total.ln() - own, tie }
+    }
 }
 
 /// A tokenised text to classify.
@@ -75,14 +92,7 @@ pub fn classify(
         }
         model.step(id, state, scratch);
     }
-    let truth = text.truth;
-    let scores = model.scores(state, scratch);
-    let (class, _) = decide(scores);
-    let logits = scores.iter().map(|&score| f64::from(score) / 4096.0);
-    let largest = logits.clone().fold(f64::MIN, f64::max);
-    let total: f64 = logits.clone().map(|logit| (logit - largest).exp()).sum();
-    let own = logits.clone().nth(truth as usize).unwrap_or(largest);
-    Verdict { class, loss: largest + total.ln() - own }
+    Verdict::new(model.scores(state, scratch), text.truth)
 }
 
 /// Verdicts of many texts, in order, on all cores.
@@ -91,8 +101,7 @@ pub fn classify(
 /// If the model is larger than the host's engine can hold.
 pub fn classify_all(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<Vec<Verdict>> {
     HostScratch::check(model)?;
-    let complete = |text: &Reading<'_>| model.wide().is_none() || text.hashes.len() == text.ids.len();
-    ensure!(texts.iter().all(complete), "the model's wide part needs the words' hashes");
+    check_hashes(model, texts)?;
     let state = HostState::new(model)?;
     let verdicts = texts
         .par_iter()
@@ -103,4 +112,31 @@ pub fn classify_all(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<Vec<Verd
         )
         .collect();
     Ok(verdicts)
+}
+
+/// Verdicts of a model's n-grams alone, in order, on all cores: the scores are what the wide part adds to the
+/// network's. `None` of a model that has no wide part.
+///
+/// # Errors
+/// If the words' hashes are missing.
+pub fn classify_all_wide(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<Option<Vec<Verdict>>> {
+    let Some(wide) = model.wide() else { return Ok(None) };
+    check_hashes(model, texts)?;
+    let read = |text: &Reading<'_>| {
+        let (mut chain, mut words) = (Chain::default(), 0u16);
+        let (mut votes, mut scores) = (vec![0; wide.columns()], vec![0; model.head().classes()]);
+        for &hash in text.hashes {
+            wide.take(hash, words, &mut chain, &mut votes);
+            words = words.saturating_add(1);
+        }
+        wide.add(&votes, words, &mut scores);
+        Verdict::new(&scores, text.truth)
+    };
+    Ok(Some(texts.par_iter().with_min_len(16).map(read).collect()))
+}
+
+fn check_hashes(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<()> {
+    let complete = |text: &Reading<'_>| model.wide().is_none() || text.hashes.len() == text.ids.len();
+    ensure!(texts.iter().all(complete), "the model's wide part needs the words' hashes");
+    Ok(())
 }

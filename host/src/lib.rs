@@ -3,7 +3,7 @@
 //! - [`corpus`]: labelled texts and their splits; [`vocabulary`]: words → ids
 //! - [`model`]: networks in f32 and their fused sequences; [`train`]: the loop
 //! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model;
-//!   [`early_exit`]: what it need not read
+//!   [`early_exit`]: what it need not read; [`parts`]: what its parts say alone
 //! - [`board`] and [`toolchain`]: the boards and their firmware; [`cost`]: what a model costs on them
 //! - [`command`]: the verbs
 #![forbid(unsafe_code)]
@@ -21,6 +21,7 @@ pub mod engine;
 pub mod files;
 pub mod model;
 pub mod ngrams;
+pub mod parts;
 pub mod pytorch;
 pub mod quantise;
 pub mod toolchain;

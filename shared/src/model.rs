@@ -195,6 +195,13 @@ impl<'a> Model<'a> {
         if WIDE { self.wide.as_ref() } else { None }
     }
 
+    /// The network by itself: the same model without the n-grams beside it. Its traces, and so the self-test,
+    /// are others.
+    #[must_use]
+    pub fn without_wide(&self) -> Self {
+        Self { wide: None, ..self.clone() }
+    }
+
     /// When the rest of a text need not be read, if the model has such a rule.
     #[must_use]
     pub const fn early_exit(&self) -> Option<Rule> {

@@ -1,5 +1,6 @@
 //! `eval`: the integer engine over a labelled corpus.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -13,6 +14,7 @@ use crate::console::{put, say};
 use crate::corpus::{self, CorpusArgs};
 use crate::early_exit::{Effect, answers, effect};
 use crate::engine::{Reading, classify_all, with_model};
+use crate::parts::{Alone, Parts, accuracy};
 use crate::vocabulary::hashes_of;
 
 /// Reads a labelled corpus with the integer engine, exactly as a chip would
@@ -33,6 +35,12 @@ pub struct Args {
     /// Words in a row for --early-exit
     #[arg(long, value_name = "N", default_value_t = 8, requires = "early_exit")]
     patience: u16,
+    /// Also tells how right each part of the model is alone: the recurrent network, and the n-grams beside it
+    #[arg(long)]
+    parts: bool,
+    /// Also tells the accuracy for each value of a column (.csv and .tsv, with --split all)
+    #[arg(long, value_name = "COLUMN")]
+    by: Option<String>,
     /// The seed of the splits
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -62,6 +70,26 @@ struct Report {
     /// What early exit does; all the rest is of the full reading.
     #[serde(skip_serializing_if = "Option::is_none")]
     early_exit: Option<Effect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<Parts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<By>,
+}
+
+/// The texts by what a column says of them.
+#[derive(Serialize)]
+struct By {
+    column: String,
+    groups: Vec<Group>,
+}
+
+#[derive(Serialize)]
+struct Group {
+    value: String,
+    examples: usize,
+    accuracy: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<Parts>,
 }
 
 /// Runs the verb.
@@ -101,6 +129,7 @@ fn examples(args: &Args) -> Result<Vec<(String, String)>> {
 fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let labels: Vec<String> = model.label_texts().into_iter().map(str::to_owned).collect();
     let examples = examples(args)?;
+    let groups = groups(args)?;
     let started = Instant::now();
     let options = model.outline().text;
     let mut texts = Vec::new();
@@ -131,6 +160,21 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
             Some(effect(&answers(model, &texts)?, rule))
         }
     };
+    let alone = if args.parts { Some(Alone::read(model, &readings)?) } else { None };
+    let parts = |which: &[usize]| alone.as_ref().map(|alone| alone.of(&readings, &verdicts, which));
+    let by = groups.map(|(column, groups)| By {
+        column,
+        groups: groups
+            .into_iter()
+            .map(|(value, which)| Group {
+                value,
+                examples: which.len(),
+                accuracy: accuracy(&readings, &verdicts, &which),
+                parts: parts(&which),
+            })
+            .collect(),
+    });
+    let all: Vec<usize> = (0..verdicts.len()).collect();
     let mut confusion = vec![vec![0u64; labels.len()]; labels.len()];
     for (verdict, (.., label)) in verdicts.iter().zip(&texts) {
         confusion[*label as usize][verdict.class] += 1;
@@ -146,7 +190,20 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
         words: texts.iter().map(|(ids, ..)| ids.len()).sum(),
         seconds,
         early_exit,
+        parts: parts(&all),
+        by,
     })
+}
+
+/// The column of --by, and the positions of the texts with each of its values.
+fn groups(args: &Args) -> Result<Option<(String, BTreeMap<String, Vec<usize>>)>> {
+    let Some(column) = &args.by else { return Ok(None) };
+    ensure!(args.split == Split::All, "--by {column}: leave --split out: the whole file is read");
+    let mut groups = BTreeMap::<_, Vec<_>>::new();
+    for (at, value) in corpus::load_column(&args.corpus, column)?.into_iter().enumerate() {
+        groups.entry(value).or_default().push(at);
+    }
+    Ok(Some((column.clone(), groups)))
 }
 
 /// The rule that the flags ask for.
@@ -180,6 +237,12 @@ fn print(report: &Report) {
             exit.accuracy * 100.0
         );
     }
+    if let Some(parts) = &report.parts {
+        print_parts(parts);
+    }
+    if let Some(by) = &report.by {
+        print_groups(by, report.parts.is_some());
+    }
     if report.labels.len() <= 12 {
         let width = report.labels.iter().map(String::len).max().unwrap_or(0).max(7);
         put!("\n{:>width$}", "");
@@ -190,5 +253,40 @@ fn print(report: &Report) {
             row.iter().for_each(|count| put!(" {count:>width$}"));
             say!();
         }
+    }
+}
+
+fn print_parts(parts: &Parts) {
+    say!("\n{:<13}{:>9} {:>8} {:>21} {:>6}", "part alone", "accuracy", "loss", "same label as whole", "ties");
+    for (name, part) in [("network", Some(parts.network)), ("wide part", parts.wide)] {
+        match part {
+            None => say!("{name:<13}{:>9}", "none"),
+            Some(part) => say!(
+                "{name:<13}{:>7.2} % {:>8.4} {:>19.2} % {:>6}",
+                part.accuracy * 100.0,
+                part.loss,
+                part.agreement * 100.0,
+                part.ties
+            ),
+        }
+    }
+    let ties = parts.network.ties + parts.wide.map_or(0, |wide| wide.ties);
+    if ties > 0 {
+        say!("(a tie: labels with the same score, of which the first counts)");
+    }
+}
+
+fn print_groups(by: &By, parts: bool) {
+    let width = by.groups.iter().map(|group| group.value.chars().count()).max().unwrap_or(0);
+    let width = width.max(by.column.chars().count());
+    put!("\n{:<width$} {:>8} {:>9}", by.column, "texts", "accuracy");
+    say!("{}", if parts { format!(" {:>9} {:>9}", "network", "wide part") } else { String::new() });
+    for group in &by.groups {
+        put!("{:<width$} {:>8} {:>7.2} %", group.value, group.examples, group.accuracy * 100.0);
+        if let Some(parts) = &group.parts {
+            let wide = parts.wide.map(|wide| format!("{:.2} %", wide.accuracy * 100.0));
+            put!(" {:>7.2} % {:>9}", parts.network.accuracy * 100.0, wide.as_deref().unwrap_or("none"));
+        }
+        say!();
     }
 }

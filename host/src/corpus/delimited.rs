@@ -143,13 +143,10 @@ fn column(
     };
     let Some(position) = position else {
         let missing = wanted.map_or_else(
-            || format!("none of them looks like the {what}"),
+            || format!("none of them looks like the {what}: name one with --{what}-column"),
             |own| format!("there is no `{own}`"),
         );
-        bail!(
-            "{name}: line 1: the columns are {}; {missing}: name one with --{what}-column",
-            header.join(", ")
-        );
+        bail!("{name}: line 1: the columns are {}; {missing}", header.join(", "));
     };
     Ok(position)
 }

@@ -129,6 +129,21 @@ pub fn load_all(args: &CorpusArgs) -> Result<Vec<(String, String)>> {
     Ok(found.into_iter().map(|example| (example.text, example.label)).collect())
 }
 
+/// What another column says of every text that [`load_all`] reads, in its order.
+///
+/// # Errors
+/// If the corpus is not a .csv or .tsv, or has no such column.
+pub fn load_column(args: &CorpusArgs, column: &str) -> Result<Vec<String>> {
+    let lower = args.data.to_lowercase();
+    ensure!(
+        lower.ends_with(".csv") || lower.ends_with(".tsv"),
+        "{}: only a .csv or .tsv has a column `{column}`",
+        args.data
+    );
+    let args = CorpusArgs { label_column: Some(column.to_owned()), ..args.clone() };
+    Ok(load_all(&args)?.into_iter().map(|(_, value)| value).collect())
+}
+
 /// The last part of a path, for people.
 fn name_of(data: &str) -> String {
     Path::new(data).file_name().map_or_else(|| data.to_owned(), |name| name.to_string_lossy().into_owned())

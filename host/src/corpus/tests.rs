@@ -1,8 +1,9 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
+use shared::text::{Options, Tokeniser, Word};
 use tempfile::TempDir;
 
 use super::*;
@@ -37,6 +38,16 @@ fn refusal(path: &Path) -> String {
 
 fn texts(examples: &[Example]) -> Vec<&str> {
     examples.iter().map(|example| &example.text[..]).collect()
+}
+
+/// How often each word occurs, as the engine reads it.
+fn bag(text: &str) -> BTreeMap<String, usize> {
+    let mut bag = BTreeMap::new();
+    let mut tokeniser = Tokeniser::new(Options { punctuation: true });
+    let mut count = |word: &Word| *bag.entry(word.as_str().to_owned()).or_default() += 1;
+    tokeniser.feed(text.as_bytes(), &mut count);
+    tokeniser.finish(&mut count);
+    bag
 }
 
 /// An archive with the given members.
@@ -201,4 +212,46 @@ fn an_archive_cut_anywhere_is_refused() {
     let mut noise = fs::File::create(folder.path().join("noise.tar.gz")).expect("writable");
     noise.write_all(b"this is not gzip at all, but it is long enough to look at").expect("writable");
     refusal(&folder.path().join("noise.tar.gz"));
+}
+
+/// What `data/README.md` says of `data/order.csv`.
+#[test]
+fn the_pairs_about_order_keep_their_promises() {
+    let args = args(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/order.csv"));
+    let found = load_all(&args).expect("is sound");
+    let [kinds, names] = ["kind", "pair"].map(|column| load_column(&args, column).expect("is there"));
+    let embedded = load_all(&CorpusArgs { data: embedded::NAME.into(), ..args }).expect("is sound");
+    let known: HashSet<&str> = embedded.iter().map(|(text, _)| &text[..]).collect();
+    assert!(found.iter().all(|(text, _)| !known.contains(&text[..])));
+    assert_eq!(found.iter().map(|(text, _)| text).collect::<HashSet<_>>().len(), 200);
+
+    let mut pairs = BTreeMap::<_, Vec<_>>::new();
+    for (((text, label), kind), name) in found.iter().zip(&kinds).zip(&names) {
+        pairs.entry((&kind[..], name)).or_default().push((&label[..], bag(text)));
+    }
+    let mut count = BTreeMap::<_, usize>::new();
+    for ((kind, name), mut pair) in pairs {
+        pair.sort();
+        let [("neg", one), ("pos", other)] = &pair[..] else { panic!("{name}: {pair:?}") };
+        *count.entry(kind).or_default() += 1;
+        let words: HashSet<&String> = one.keys().chain(other.keys()).collect();
+        let of = |bag: &BTreeMap<String, usize>, word| bag.get(word).copied().unwrap_or(0);
+        let changed: usize = words.into_iter().map(|word| of(one, word).abs_diff(of(other, word))).sum();
+        match kind {
+            "contrast" => assert_eq!(changed, 0, "{name}"),
+            _ => assert!((1..=7).contains(&changed), "{name}: {changed}"),
+        }
+    }
+    assert_eq!(count, BTreeMap::from([("contrast", 50), ("negation", 50)]));
+}
+
+#[test]
+fn a_column_is_read_as_it_is_named() {
+    let folder = folder();
+    let path = file(&folder, "some.tsv", "text\tlabel\tkind\ngood\ta\tx\nbad\tb\ty\n");
+    assert_eq!(load_column(&args(&path), "kind").expect("is there"), ["x", "y"]);
+    let missing = format!("{:#}", load_column(&args(&path), "sort").expect_err("is not there"));
+    assert!(missing.contains("the columns are text, label, kind; there is no `sort`"), "{missing}");
+    let other = format!("{:#}", load_column(&args(Path::new("reviews")), "kind").expect_err("has none"));
+    assert!(other.contains("only a .csv or .tsv has a column `kind`"), "{other}");
 }

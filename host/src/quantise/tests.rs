@@ -318,3 +318,38 @@ fn states_of_a_fastgrnn_are_brought_into_range() {
     let (_, saturated) = distances(&weights, &narrow, &texts(11, 12, 80));
     assert!(saturated > 5.0 * logits, "{saturated} {logits}");
 }
+
+/// The network's scores and those of the n-grams are the model's, so each part alone is what it adds.
+#[test]
+fn the_parts_of_a_model_add_up() {
+    let hash = |id: u32| Word::hash_of(format!("w{id}").as_bytes());
+    let mut known: Vec<u32> = (0..WORDS as u32).map(|id| shared::wide::start(hash(id))).collect();
+    known.sort_unstable();
+    let section = crate::ngrams::Wide::untrained(known, 3, 1).section().expect("fits");
+    let weights = random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 5);
+    let blob = blob_with(&weights, vec![(shared::blob::Kind::Wide as u8, section)]);
+    let model = Model::open(&blob).expect("opens");
+    let network = model.without_wide();
+    assert!(model.wide().is_some() && network.wide().is_none());
+    let wide = model.wide().expect("has one");
+    let mut scratch = Box::new(HostScratch::new());
+    for ids in texts(9, 20, 30) {
+        let mut scores = [[0; 3]; 2];
+        for (scores, model) in scores.iter_mut().zip([&model, &network]) {
+            let mut state = HostState::new(model).expect("fits");
+            for &id in &ids {
+                model.note(hash(id), &mut state);
+                model.step(id, &mut state, &mut scratch);
+            }
+            scores.copy_from_slice(model.scores(&state, &mut scratch));
+        }
+        let [whole, mut sum] = scores;
+        let (mut chain, mut votes) = (shared::wide::Chain::default(), [0; 3]);
+        for (at, &id) in ids.iter().enumerate() {
+            wide.take(hash(id), at as u16, &mut chain, &mut votes);
+        }
+        wide.add(&votes, ids.len() as u16, &mut sum);
+        assert_eq!(whole, sum);
+        assert_eq!(ids.is_empty(), whole == scores[1]);
+    }
+}
