@@ -195,8 +195,11 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     })
 }
 
-/// The column of --by, and the positions of the texts with each of its values.
-fn groups(args: &Args) -> Result<Option<(String, BTreeMap<String, Vec<usize>>)>> {
+/// A column, and the positions of the texts with each of its values.
+type Groups = (String, BTreeMap<String, Vec<usize>>);
+
+/// The texts by the column of --by.
+fn groups(args: &Args) -> Result<Option<Groups>> {
     let Some(column) = &args.by else { return Ok(None) };
     ensure!(args.split == Split::All, "--by {column}: leave --split out: the whole file is read");
     let mut groups = BTreeMap::<_, Vec<_>>::new();
