@@ -69,10 +69,14 @@ macro_rules! kernel {
 
 #[cfg(kernel = "armv6m")]
 mod armv6m;
+#[cfg(kernel = "armv6m")]
+mod armv6m_gru;
 #[cfg(kernel = "armv7m")]
 mod armv7m;
 #[cfg(kernel = "dsp")]
 mod dsp;
+#[cfg(any(kernel = "armv6m", kernel = "riscv"))]
+pub mod gru;
 #[cfg(kernel = "mve")]
 mod mve;
 #[cfg(kernel = "mve")]
@@ -81,3 +85,5 @@ pub mod mve_gru;
 pub mod mve_vector;
 #[cfg(kernel = "riscv")]
 mod riscv;
+#[cfg(kernel = "riscv")]
+mod riscv_gru;

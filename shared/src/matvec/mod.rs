@@ -68,6 +68,8 @@ pub const fn saturate9(value: i32) -> i32 {
     if value.wrapping_add(256).cast_unsigned() < 512 { value } else { (value >> 31) ^ 255 }
 }
 
+#[cfg(any(kernel = "armv6m", kernel = "riscv"))]
+pub(crate) use assembly::gru::gru;
 #[cfg(kernel = "mve")]
 pub(crate) use assembly::{
     mve_gru::gru,
@@ -75,8 +77,10 @@ pub(crate) use assembly::{
 };
 #[cfg(not(kernel = "mve"))]
 mod none;
+#[cfg(not(any(kernel = "mve", kernel = "armv6m", kernel = "riscv")))]
+pub(crate) use none::gru;
 #[cfg(not(kernel = "mve"))]
-pub(crate) use none::{average, gru, rescale_means, rescale_row, rescale_units};
+pub(crate) use none::{average, rescale_means, rescale_row, rescale_units};
 
 /// Rows come in groups of two pairs.
 pub const ROW_UNIT: usize = 4;
