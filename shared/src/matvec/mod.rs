@@ -39,7 +39,8 @@
 //! | `mve` | Cortex-M55 | 7.5 | 0.234 | 13 |
 //! | `x86` | x86-64 with AVX2 | 7 and 2 for the loop | 0.28 | 14 |
 //! | `armv7m` | Cortex-M3 | 61.5 | 1.922 | 20.5 |
-//! | `armv6m`, `riscv` | M0, M0+; RV32IM | see their pages | | |
+//! | `armv6m` | Cortex-M0, M0+ | 105 | 3.281 | 35 |
+//! | `riscv` | RV32IM, 16 rows together | 99.5 | 3.109 | 33 |
 //!
 //! # Overflow
 //!

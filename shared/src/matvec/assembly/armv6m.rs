@@ -8,7 +8,7 @@
 //! it brings one word ahead of its use, and the last one brings the first bias.
 //!
 //! Sums are in the high registers, which ADD can reach. The first eight starts them; the others are a
-//! chain of four that is entered so that it ends with the last one. A group takes 36 more. Maps of more
+//! chain of four that is entered so that it ends with the last one. A group takes 35 more. Maps of more
 //! than 96 columns would need too much stack: their activations are read where they are, eight columns
 //! in 118 instructions.
 

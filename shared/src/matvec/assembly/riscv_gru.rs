@@ -1,6 +1,6 @@
-//! RV32IM: the gates of a GRU, a unit in 56 instructions, loop included.
+//! RV32IM: the gates of a GRU, a unit in 61 instructions, loop included.
 //!
-//! [`Curve::sigmoid`](crate::activation::Curve::sigmoid) takes 12 of them, two more where it saturates.
+//! [`Curve::sigmoid`](crate::activation::Curve::sigmoid) takes 13 of them, two more where it saturates.
 
 core::arch::global_asm!(
     r#"
