@@ -58,26 +58,26 @@ pub struct ShapeArgs {
     /// Recurrent layers, 1 to 4 [default: 1]
     #[arg(long, value_name = "N")]
     pub layers: Option<usize>,
-    /// Width of a word's embedding [default: 16]
+    /// Width of a word's embedding [default: 16 for two classes, 48 for more]
     #[arg(long, value_name = "N")]
     pub embed: Option<usize>,
-    /// Units of a recurrent layer [default: 48]
+    /// Units of a recurrent layer [default: 48 for two classes, 144 for more]
     #[arg(long, value_name = "N")]
     pub hidden: Option<usize>,
-    /// Pooling over time [default: last for short texts, mean for others]
+    /// Pooling over time [default: mean; for short texts last, or max for more than two classes]
     #[arg(long, value_enum)]
     pub pooling: Option<Pooling>,
     /// Units of a hidden ReLU layer in the head, 0 for a linear head [default: 0]
     #[arg(long, value_name = "N")]
     pub head_hidden: Option<usize>,
-    /// The most words in the vocabulary [default: 10000]
+    /// The most words in the vocabulary [default: 8000 for two classes, 10000 for more]
     #[arg(long, value_name = "N")]
     pub vocab: Option<usize>,
     /// How often a word must occur to be in the vocabulary [default: 2]
     #[arg(long, value_name = "N")]
     pub min_freq: Option<u64>,
     /// The most n-grams in the wide part, which adds their weights to the network's scores; 0 for none
-    /// [default: 10000 for two classes, 0 for more]
+    /// [default: 26000 for two classes, 0 for more]
     #[arg(long, value_name = "N")]
     pub wide: Option<usize>,
     /// The most words of such an n-gram, 1 to 3 [default: 2]
@@ -95,7 +95,7 @@ pub struct ShapeArgs {
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Training")]
 pub struct TrainingArgs {
-    /// Who tells what unlabelled texts are [default: ngrams; both for the presets small, base and large]
+    /// Who tells what unlabelled texts are [default: both; ngrams for the presets nano and micro]
     #[arg(long, value_enum)]
     pub teacher: Option<Teacher>,
     /// The most passes over the training texts [default: by the corpus' size, 4 to 40]
@@ -128,10 +128,11 @@ pub struct TrainingArgs {
     /// Share of training words replaced by the unknown word, 0 to 0.9 [default: 0.1]
     #[arg(long, value_name = "SHARE")]
     pub dropout_words: Option<f32>,
-    /// Probability moved from the true label to all, 0 to 0.5 [default: 0.05]
+    /// Probability moved from the true label to all, 0 to 0.5 [default: 0.05 for two classes, 0.1 for more]
     #[arg(long, value_name = "SHARE")]
     pub smoothing: Option<f32>,
-    /// Which predictions are trained: the last, or the one after every word [default: every-word]
+    /// Which predictions are trained: the last, or the one after every word [default: every-word; final for
+    /// short texts of more than two classes]
     #[arg(long, value_enum)]
     pub loss: Option<Loss>,
     /// Cut back-propagation through time every N words [default: never]
@@ -288,24 +289,34 @@ impl Plan {
     }
 
     fn defaults(preset: Option<Preset>, words: u64, texts: usize, classes: usize, seed: u64) -> Self {
-        // After a sentence or two the last state still knows everything; long texts need a mean.
         let short = words < SHORT_TEXT * texts as u64;
+        let two = classes == 2;
         let epochs = (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize;
+        let usual = Self::usual_options(epochs, seed);
+        // More than two classes: a column of weights for each is dear, so all bytes go to the network.
         let plain = Self {
             cell: Cell::Gru,
             layers: 1,
-            embed: 16,
-            hidden: 48,
-            pooling: if short { Pooling::Last } else { Pooling::Mean },
+            embed: 48,
+            hidden: 144,
+            // After a sentence or two the last state still knows everything; long texts need a mean.
+            pooling: match (short, two) {
+                (true, true) => Pooling::Last,
+                (true, false) => Pooling::Max,
+                (false, _) => Pooling::Mean,
+            },
             head_hidden: 0,
             vocab: 10_000,
             min_freq: 2,
-            // A column of weights says all about two classes; many classes are dear, and their texts short.
-            bits: if classes == 2 { EmbeddingBits::Four } else { EmbeddingBits::Eight },
-            wide: if classes == 2 { 10_000 } else { 0 },
+            bits: EmbeddingBits::Eight,
+            wide: 0,
             wide_order: 2,
-            teacher: Teacher::Ngrams,
-            options: Self::usual_options(epochs, seed),
+            teacher: Teacher::Both,
+            options: if two {
+                usual
+            } else {
+                Options { smoothing: 0.1, loss: if short { Loss::Final } else { usual.loss }, ..usual }
+            },
         };
         let tutorial = |rate, batch, dropout_head| Options {
             epochs: 10,
@@ -333,7 +344,8 @@ impl Plan {
             options: plain.options.clone(),
             ..plain
         };
-        match preset {
+        // Two classes: the size that also fits the smallest board.
+        match preset.or(two.then_some(Preset::Base)) {
             None => plain,
             Some(Preset::Nano) => sized(3000, 720, 8, 16, EmbeddingBits::Four),
             Some(Preset::Micro) => sized(7000, 2000, 16, 24, EmbeddingBits::Four),
