@@ -100,10 +100,26 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
         model: &'m Model<'a>,
         memory: &'m mut Memory<UNITS, POOL, INPUT, SUMS>,
     ) -> Result<Self, Error> {
+        Self::fit(model, memory)?;
+        Ok(Self::fitted(model, memory))
+    }
+
+    /// Prepares memory for a model.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(crate) fn fit(model: &Model<'_>, memory: &mut Memory<UNITS, POOL, INPUT, SUMS>) -> Result<(), Error> {
         memory.state.fit(model)?;
-        Scratch::<INPUT, SUMS>::check(model)?;
+        Scratch::<INPUT, SUMS>::check(model)
+    }
+
+    /// A classifier at the start of a text, of memory that [fits](Self::fit).
+    pub(crate) const fn fitted(
+        model: &'m Model<'a>,
+        memory: &'m mut Memory<UNITS, POOL, INPUT, SUMS>,
+    ) -> Self {
         let tokeniser = Tokeniser::new(model.outline().text);
-        Ok(Self { model, memory, tokeniser, tracing: false, exit: Exit::new(model.early_exit()) })
+        Self { model, memory, tokeniser, tracing: false, exit: Exit::new(model.early_exit()) }
     }
 
     /// Whether opinions carry trace hashes.
@@ -129,6 +145,7 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
     }
 
     /// Ends the text: `tell` gets the last word, and the next byte starts a new text.
+    #[inline(never)]
     pub fn finish(&mut self, tell: &mut (impl FnMut(&Word, Opinion) + ?Sized)) {
         let Self { model, memory, tokeniser, tracing, exit } = self;
         tokeniser.finish(&mut |word| tell(word, read(model, memory, exit, word, *tracing)));

@@ -29,11 +29,10 @@ impl Rule {
     /// [`Error`] naming the early exit if the section is not what the table above says.
     pub fn open(section: &[u8]) -> Result<Self, Error> {
         let mut part = Part::new(section, "early exit");
-        let [a, b, c, d] = part.bytes4()?;
+        let [probability, words] = part.u16_pair();
+        let probability = part.within(probability, 1, 10_000) as u16;
+        let words = part.within(words, 1, u16::MAX.into()) as u16;
         part.end()?;
-        let (probability, words) = (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]));
-        part.expect((1..=10_000).contains(&probability), probability.into(), 10_000)?;
-        part.expect(words > 0, words.into(), 1)?;
         Ok(Self { probability, words })
     }
 

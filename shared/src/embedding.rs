@@ -16,11 +16,10 @@
 
 use crate::blob::{Error, Part};
 use crate::fixed::round_shift;
-use crate::parts;
 use crate::vector::{fill_row, pad};
 
 /// The embedding table, borrowed from the blob.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Embedding<'a> {
     width: usize,
     narrow: bool,
@@ -36,21 +35,21 @@ impl<'a> Embedding<'a> {
     /// [`Error`] naming the embedding if the section is not what the table above says.
     pub fn open(section: &'a [u8]) -> Result<Self, Error> {
         let mut part = Part::new(section, "embedding");
-        let count = part.u32()?;
-        let [low, high, bits, shift] = part.bytes4()?;
-        let width = usize::from(u16::from_le_bytes([low, high]));
-        part.expect((1..=1 << 16).contains(&count), count, 1)?;
-        part.expect((1..=1024).contains(&width), width as u32, 1024)?;
-        part.expect(matches!(bits, 4 | 8), bits.into(), 8)?;
-        parts::need(bits == 8 || cfg!(feature = "i4"), "i4")?;
-        part.expect(shift <= 14, shift.into(), 14)?;
-        let multipliers = part.bytes(count as usize)?;
-        part.align()?;
+        let count = part.u32();
+        let [low, high, bits, shift] = part.bytes4();
+        let width = u16::from_le_bytes([low, high]).into();
+        let count = part.within(count, 1, 1 << 16) as usize;
+        let width = part.within(width, 1, 1024) as usize;
+        part.expect(matches!(bits, 4 | 8), bits.into(), 8);
+        part.need(bits == 8 || cfg!(feature = "i4"), "i4");
+        let shift = part.within(shift.into(), 0, 14);
+        let multipliers = part.bytes(count);
+        part.align();
         let row = (width * usize::from(bits)).div_ceil(8);
-        let rows = part.bytes(count as usize * row)?;
-        part.align()?;
+        let rows = part.bytes(count * row);
+        part.align();
         part.end()?;
-        Ok(Self { width, narrow: bits == 4, shift: shift.into(), multipliers, rows })
+        Ok(Self { width, narrow: bits == 4, shift, multipliers, rows })
     }
 
     /// Rows, the unknown word's included.

@@ -105,7 +105,7 @@ impl<const UNITS: usize, const POOL: usize, const SUMS: usize> Default for Memor
 }
 
 /// The next `count` numbers.
-fn numbers<'a>(part: &mut Part<'a>, count: usize) -> Result<&'a [f32], Error> {
+fn numbers<'a>(part: &mut Part<'a>, count: usize) -> &'a [f32] {
     part.words(count)
 }
 
@@ -118,16 +118,16 @@ impl<'a> Network<'a> {
         let section = model.outline().sections().find(|section| section.kind == KIND);
         let mut part = Part::new(section_bytes(blob, &section.ok_or(Error::Missing(NAME))?)?, NAME);
         let width = model.embedding().width();
-        let embedding = numbers(&mut part, model.embedding().count() * width)?;
+        let embedding = numbers(&mut part, model.embedding().count() * width);
         let mut layers = Vec::new();
         for layer in model.layers() {
             let (cell, inputs, hidden) = (layer.cell(), layer.inputs(), layer.hidden());
             let rows = cell.gates() * hidden;
-            let (of_input, of_state) = (numbers(&mut part, rows)?, numbers(&mut part, rows)?);
-            let input = Affine { bias: of_input, weights: numbers(&mut part, rows * inputs)? };
-            let state = Affine { bias: of_state, weights: numbers(&mut part, rows * hidden)? };
+            let (of_input, of_state) = (numbers(&mut part, rows), numbers(&mut part, rows));
+            let input = Affine { bias: of_input, weights: numbers(&mut part, rows * inputs) };
+            let state = Affine { bias: of_state, weights: numbers(&mut part, rows * hidden) };
             let mix = match cell {
-                Cell::Fastgrnn => numbers(&mut part, 2)?.first_chunk().copied().unwrap_or_default(),
+                Cell::Fastgrnn => numbers(&mut part, 2).first_chunk().copied().unwrap_or_default(),
                 _ => [0.0; 2],
             };
             layers
@@ -135,14 +135,14 @@ impl<'a> Network<'a> {
                 .map_err(|_| Error::Content(NAME, MAX_LAYERS as u32 + 1, MAX_LAYERS as u32))?;
         }
         let head = model.head();
-        let mut affine = |rows: usize, columns: usize| -> Result<Affine<'a>, Error> {
-            Ok(Affine { bias: numbers(&mut part, rows)?, weights: numbers(&mut part, rows * columns)? })
+        let mut affine = |rows: usize, columns: usize| -> Affine<'a> {
+            Affine { bias: numbers(&mut part, rows), weights: numbers(&mut part, rows * columns) }
         };
         let (head_hidden, columns) = match head.hidden() {
             0 => (None, head.inputs()),
-            units => (Some(affine(units, head.inputs())?), units),
+            units => (Some(affine(units, head.inputs())), units),
         };
-        let output = affine(head.classes(), columns)?;
+        let output = affine(head.classes(), columns);
         part.end()?;
         Ok(Self { width, embedding, layers, pooling: model.outline().pooling, head_hidden, output })
     }

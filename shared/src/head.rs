@@ -17,8 +17,7 @@
 
 use crate::blob::{Error, Part};
 use crate::fixed::{UNIT_MAX, half_step, round_shift, unit_limit};
-use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, halves, padded};
-use crate::parts;
+use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, padded};
 use crate::pooling::Pooled;
 use crate::vector::fill;
 
@@ -32,18 +31,12 @@ pub const MAX_CLASSES: usize = 1024;
 const HIDDEN: bool = cfg!(feature = "hidden");
 
 /// The next map of `rows` and `columns`, proven while |x| ≤ `limit`.
-fn open_map<'a>(part: &mut Part<'a>, rows: usize, columns: usize, limit: u32) -> Result<Affine<'a>, Error> {
-    let map = part.words(halves(rows, columns))?;
-    part.align16()?;
-    let map = Affine::new(columns, map).ok_or(Error::Content("head", rows as u32, columns as u32))?;
-    match map.prove(0, [limit; 2], (1 << 31) - half_step(SUM_DOWN).unsigned_abs()) {
-        Ok(()) => Ok(map),
-        Err(row) => Err(Error::Overflow("head", row as u32)),
-    }
+fn open_map<'a>(part: &mut Part<'a>, rows: usize, columns: usize, limit: u32) -> Affine<'a> {
+    part.map(rows, columns, 0, [limit; 2], (1 << 31) - half_step(SUM_DOWN).unsigned_abs(), 0)
 }
 
 /// The head of a network, borrowed from the blob.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Head<'a> {
     inputs: usize,
     pooled_shift: u32,
@@ -66,28 +59,26 @@ impl<'a> Head<'a> {
     /// [`Error`] naming the head if the section is not what the table above says.
     pub fn open(section: &'a [u8]) -> Result<Self, Error> {
         let mut part = Part::new(section, "head");
-        let [inputs, units] = part.u16_pair()?;
-        let [low, high, pooled_shift, zero] = part.bytes4()?;
-        let classes = usize::from(u16::from_le_bytes([low, high]));
-        let [low, high, zeros @ ..] = part.bytes4()?;
-        let limit = u16::from_le_bytes([low, high]).into();
-        part.align16()?;
-        part.expect((1..=1024).contains(&inputs), inputs as u32, 1024)?;
-        part.expect(units <= 1024, units as u32, 1024)?;
-        part.expect((2..=MAX_CLASSES).contains(&classes), classes as u32, MAX_CLASSES as u32)?;
-        part.expect(pooled_shift <= 14, pooled_shift.into(), 14)?;
-        part.expect(zero == 0 && zeros == [0; 2], zero.into(), 0)?;
-        part.expect(limit <= UNIT_MAX, limit as u32, UNIT_MAX as u32)?;
-        parts::need(units == 0 || HIDDEN, "hidden")?;
-        parts::need(classes == 2 || cfg!(feature = "classes"), "classes")?;
-        let pooled_shift = pooled_shift.into();
+        let [inputs, units] = part.u16_pair();
+        let [classes, rest] = part.u16_pair();
+        let [pooled_shift, zero] = [rest & 0xFF, rest >> 8];
+        let [limit, zeros] = part.u16_pair();
+        part.align16();
+        let inputs = part.within(inputs, 1, 1024) as usize;
+        let units = part.within(units, 0, 1024) as usize;
+        let classes = part.within(classes, 2, MAX_CLASSES as u32) as usize;
+        let pooled_shift = part.within(pooled_shift, 0, 14);
+        part.expect(zero == 0 && zeros == 0, zero, 0);
+        let limit = part.within(limit, 0, UNIT_MAX as u32);
+        part.need(units == 0 || HIDDEN, "hidden");
+        part.need(classes == 2 || cfg!(feature = "classes"), "classes");
         let pooled_limit = unit_limit(pooled_shift);
         let (hidden, output) = match units {
-            units if units == 0 || !HIDDEN => (None, open_map(&mut part, classes, inputs, pooled_limit)?),
+            units if units == 0 || !HIDDEN => (None, open_map(&mut part, classes, inputs, pooled_limit)),
             units => {
-                let map = open_map(&mut part, units, inputs, pooled_limit)?;
-                let output = open_map(&mut part, classes, units, limit as u32)?;
-                (Some(Hidden { units, map, limit }), output)
+                let map = open_map(&mut part, units, inputs, pooled_limit);
+                let output = open_map(&mut part, classes, units, limit);
+                (Some(Hidden { units, map, limit: limit as i32 }), output)
             }
         };
         part.end()?;

@@ -16,9 +16,6 @@ use crate::wide::{Chain, Wide};
 /// The most layers a network may have; more than one are a [part](crate::parts).
 pub const MAX_LAYERS: usize = if cfg!(feature = "layers") { 4 } else { 1 };
 
-/// Whether the wide part is compiled in.
-const WIDE: bool = cfg!(feature = "wide");
-
 /// A model borrowed from a blob that has been checked in full.
 #[derive(Clone, Debug)]
 pub struct Model<'a> {
@@ -28,6 +25,7 @@ pub struct Model<'a> {
     embedding: Embedding<'a>,
     layers: Vec<Layer<'a>, MAX_LAYERS>,
     head: Head<'a>,
+    #[cfg(feature = "wide")]
     wide: Option<Wide<'a>>,
     early_exit: Option<Rule>,
 }
@@ -38,83 +36,101 @@ impl<'a> Model<'a> {
     /// # Errors
     /// [`Error`] with what was found and what was expected.
     pub fn open(blob: &'a [u8]) -> Result<Self, Error> {
-        let outline = blob::open(blob)?;
-        pooling::need(outline.pooling)?;
-        let (mut vocabulary, mut embedding, mut head) = (None, None, None);
-        let (mut wide, mut early_exit) = (None, None);
-        let mut layers = Vec::new();
-        for section in outline.sections() {
-            let bytes = section_bytes(blob, &section)?;
-            match section.kind {
-                kind if kind == Kind::Vocabulary as u8 => vocabulary = Some(Vocabulary::open(bytes)?),
-                kind if kind == Kind::Embedding as u8 => embedding = Some(Embedding::open(bytes)?),
-                kind if kind == Kind::Head as u8 => head = Some(Head::open(bytes)?),
-                kind if kind == Kind::EarlyExit as u8 => {
-                    parts::need(cfg!(feature = "early-exit"), "early-exit")?;
-                    early_exit = Some(Rule::open(bytes)?);
-                }
-                kind if kind == Kind::Wide as u8 => {
-                    parts::need(WIDE, "wide")?;
-                    wide = Some(Wide::open(bytes)?);
-                }
-                kind if kind == Kind::Layer as u8 => {
-                    let limit = match (layers.is_empty(), &embedding) {
-                        (false, _) => None,
-                        (true, Some(embedding)) => Some(Embedding::limit(embedding)),
-                        (true, None) => return Err(Error::Missing("embedding")),
-                    };
-                    parts::need(layers.is_empty() || cfg!(feature = "layers"), "layers")?;
-                    layers
-                        .push(Layer::open(bytes, limit)?)
-                        .map_err(|_| Error::Content("layer", MAX_LAYERS as u32 + 1, MAX_LAYERS as u32))?;
-                }
-                _ => {}
-            }
-        }
-        let model = Self {
-            blob,
-            outline,
-            vocabulary: vocabulary.ok_or(Error::Missing("vocabulary"))?,
-            embedding: embedding.ok_or(Error::Missing("embedding"))?,
-            head: head.ok_or(Error::Missing("head"))?,
-            layers,
-            early_exit,
-            wide,
-        };
-        model.check_shapes()?;
+        let mut model = Self::empty();
+        model.read_blob(blob)?;
         Ok(model)
     }
 
-    /// Each part's width is its neighbour's.
-    fn check_shapes(&self) -> Result<(), Error> {
-        let rows = self.vocabulary.len() as usize + 1;
-        if self.embedding.count() != rows {
-            return Err(Error::Content("embedding", self.embedding.count() as u32, rows as u32));
+    /// No model yet.
+    pub(crate) fn empty() -> Self {
+        Self {
+            blob: &[],
+            outline: Outline::empty(),
+            vocabulary: Vocabulary::default(),
+            embedding: Embedding::default(),
+            layers: Vec::new(),
+            head: Head::default(),
+            #[cfg(feature = "wide")]
+            wide: None,
+            early_exit: None,
         }
-        let mut width = self.embedding.width();
-        for layer in &self.layers {
-            if layer.inputs() != width {
-                return Err(Error::Content("layer", layer.inputs() as u32, width as u32));
+    }
+
+    /// Becomes, in place, the model in a blob; after an error it is good for nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    #[inline(never)]
+    pub(crate) fn read_blob(&mut self, blob: &'a [u8]) -> Result<(), Error> {
+        self.blob = blob;
+        self.outline = blob::open(blob)?;
+        pooling::need(self.outline.pooling)?;
+        for section in self.outline.sections() {
+            self.take(section.kind, section_bytes(blob, &section)?)?;
+        }
+        self.check_shapes()
+    }
+
+    /// Reads a section.
+    #[inline(never)]
+    fn take(&mut self, kind: u8, bytes: &'a [u8]) -> Result<(), Error> {
+        match kind {
+            kind if kind == Kind::Vocabulary as u8 => self.vocabulary = Vocabulary::open(bytes)?,
+            kind if kind == Kind::Embedding as u8 => self.embedding = Embedding::open(bytes)?,
+            kind if kind == Kind::Head as u8 => self.head = Head::open(bytes)?,
+            kind if kind == Kind::EarlyExit as u8 => {
+                parts::need(cfg!(feature = "early-exit"), "early-exit")?;
+                self.early_exit = Some(Rule::open(bytes)?);
             }
-            width = layer.hidden();
-        }
-        if self.layers.is_empty() {
-            return Err(Error::Missing("layer"));
-        }
-        if self.head.inputs() != width {
-            return Err(Error::Content("head", self.head.inputs() as u32, width as u32));
-        }
-        let labels = self.labels().count();
-        if labels != self.head.classes() {
-            return Err(Error::Content("head", self.head.classes() as u32, labels as u32));
-        }
-        if let Some(wide) = self.wide()
-            && wide.columns() != labels
-            && (wide.columns(), labels) != (1, 2)
-        {
-            return Err(Error::Content("wide", wide.columns() as u32, labels as u32));
+            kind if kind == Kind::Wide as u8 => {
+                parts::need(cfg!(feature = "wide"), "wide")?;
+                #[cfg(feature = "wide")]
+                (self.wide = Some(Wide::open(bytes)?));
+            }
+            kind if kind == Kind::Layer as u8 => {
+                let first = self.layers.is_empty();
+                if first && self.embedding.count() == 0 {
+                    return Err(Error::Missing("embedding"));
+                }
+                parts::need(first || cfg!(feature = "layers"), "layers")?;
+                let layer = Layer::open(bytes, first.then(|| self.embedding.limit()))?;
+                let full = Error::Content("layer", MAX_LAYERS as u32 + 1, MAX_LAYERS as u32);
+                self.layers.push(layer).map_err(|_| full)?;
+            }
+            _ => {}
         }
         Ok(())
+    }
+
+    /// Every part is there, and its width is its neighbour's.
+    fn check_shapes(&self) -> Result<(), Error> {
+        let labels = self.labels().count();
+        let (vocabulary, embedding, head) = (&self.vocabulary, &self.embedding, &self.head);
+        let there = [
+            ("vocabulary", !vocabulary.is_missing()),
+            ("embedding", embedding.count() > 0),
+            ("head", head.classes() > 0),
+            ("layer", !self.layers.is_empty()),
+        ];
+        if let Some((name, _)) = there.iter().find(|(_, there)| !there) {
+            return Err(Error::Missing(name));
+        }
+        let fits = |name, found: usize, expected: usize| match found == expected {
+            true => Ok(()),
+            false => Err(Error::Content(name, found as u32, expected as u32)),
+        };
+        fits("embedding", embedding.count(), vocabulary.len() as usize + 1)?;
+        let mut width = embedding.width();
+        for layer in &self.layers {
+            fits("layer", layer.inputs(), width)?;
+            width = layer.hidden();
+        }
+        fits("head", head.inputs(), width)?;
+        fits("head", head.classes(), labels)?;
+        match self.wide() {
+            Some(wide) if (wide.columns(), labels) != (1, 2) => fits("wide", wide.columns(), labels),
+            _ => Ok(()),
+        }
     }
 
     /// Options, pooling, self-test.
@@ -192,14 +208,22 @@ impl<'a> Model<'a> {
     /// The n-grams beside the network, if there are any.
     #[must_use]
     pub const fn wide(&self) -> Option<&Wide<'a>> {
-        if WIDE { self.wide.as_ref() } else { None }
+        #[cfg(feature = "wide")]
+        let wide = self.wide.as_ref();
+        #[cfg(not(feature = "wide"))]
+        let wide = None;
+        wide
     }
 
     /// The network by itself: the same model without the n-grams beside it. Its traces, and so the self-test,
     /// are others.
     #[must_use]
     pub fn without_wide(&self) -> Self {
-        Self { wide: None, ..self.clone() }
+        Self {
+            #[cfg(feature = "wide")]
+            wide: None,
+            ..self.clone()
+        }
     }
 
     /// When the rest of a text need not be read, if the model has such a rule.
@@ -347,18 +371,19 @@ impl<'a> Model<'a> {
         state: &State<UNITS, POOL>,
         scores: &[i32],
     ) -> u64 {
-        let mut hash = 0xCBF2_9CE4_8422_2325_u64;
-        let mut take = |bytes: &[u8]| {
-            for &byte in bytes {
-                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
-            }
-        };
-        take(&id.to_le_bytes());
-        state.units.iter().for_each(|unit| take(&unit.to_le_bytes()));
-        self.pooled(state).units().for_each(|unit| take(&unit.to_le_bytes()));
-        state.votes().iter().for_each(|vote| take(&vote.to_le_bytes()));
-        scores.iter().for_each(|score| take(&score.to_le_bytes()));
-        hash
+        /// Takes the `count` lower bytes of a number.
+        #[inline(never)]
+        fn take(hash: u64, number: u32, count: usize) -> u64 {
+            let bytes = number.to_le_bytes().into_iter().take(count);
+            bytes.fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+        }
+        let unit = |hash, unit: i16| take(hash, i32::from(unit).cast_unsigned(), 2);
+        let sum = |hash, sum: &i32| take(hash, sum.cast_unsigned(), 4);
+        let hash = take(0xCBF2_9CE4_8422_2325, id, 4);
+        let hash = state.units.iter().copied().fold(hash, unit);
+        let hash = self.pooled(state).units().fold(hash, unit);
+        let hash = state.votes().iter().fold(hash, sum);
+        scores.iter().fold(hash, sum)
     }
 }
 
@@ -445,6 +470,7 @@ impl<const UNITS: usize, const POOL: usize> State<UNITS, POOL> {
     }
 
     /// Back to the start of a text.
+    #[inline(never)]
     pub fn reset(&mut self) {
         self.units.fill(0);
         self.pool.fill(0);

@@ -34,10 +34,17 @@ pub fn take(pooling: Pooling, pool: &mut [i32], units: &[i16], words: u16) {
     }
 }
 
+/// After the first word, the pool is its units.
+fn start(pool: &mut [i32], units: &[i16], up: u32) {
+    for (pooled, &unit) in pool.iter_mut().zip(units) {
+        *pooled = i32::from(unit) << up;
+    }
+}
+
 /// The largest value of each unit so far.
 fn max(pool: &mut [i32], units: &[i16], words: u16) {
     if words == 1 {
-        return zip(pool, units, |largest, unit| *largest = unit.into());
+        return start(pool, units, 0);
     }
     zip(pool, units, |largest, unit| *largest = i32::from(unit).max(*largest));
 }
@@ -49,7 +56,7 @@ fn max(pool: &mut [i32], units: &[i16], words: u16) {
 fn mean(pool: &mut [i32], units: &[i16], words: u16) {
     let words = u32::from(words.max(1));
     if words == 1 {
-        return zip(pool, units, |mean, unit| *mean = i32::from(unit) << DOWN);
+        return start(pool, units, DOWN);
     }
     let log = words.ilog2();
     let reciprocal = i32::from((((1 << (15 + log)) + words / 2) / words).min(32_767) as i16);

@@ -41,6 +41,9 @@ pub const END: u8 = 0x04;
 /// Asks for the hello line.
 pub const HELLO: u8 = 0x05;
 
+/// Bytes that are read at once: a UART has but one at a time.
+const CHUNK: usize = 16;
+
 /// What to send for a byte of text: control bytes of the session become spaces, which mean the same.
 #[must_use]
 pub const fn sanitise(byte: u8) -> u8 {
@@ -76,14 +79,20 @@ pub fn serve<L, const UNITS: usize, const POOL: usize, const INPUT: usize, const
 where
     L: Read + Write,
 {
-    let refused = match blob::in_region(region).and_then(Model::open) {
-        Ok(model) => match Classifier::new(&model, memory) {
-            Ok(mut classifier) => match classifier.self_test() {
-                Ok(()) => return converse(line, classifier, footprint),
+    // In place: the model and its reader are most of the stack.
+    let mut model = Model::empty();
+    let opened = match blob::in_region(region) {
+        Ok(blob) => model.read_blob(blob).and_then(|()| Classifier::fit(&model, memory)),
+        Err(error) => Err(error),
+    };
+    let refused = match opened {
+        Ok(()) => {
+            let mut reader = Reader::new(Classifier::fitted(&model, memory));
+            match reader.classifier.self_test() {
+                Ok(()) => return converse(line, &mut reader, footprint),
                 Err(error) => error,
-            },
-            Err(error) => error,
-        },
+            }
+        }
         Err(error) => error,
     };
     refuse(line, refused, footprint)
@@ -91,15 +100,14 @@ where
 
 fn converse<L, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
     line: &mut L,
-    classifier: Classifier<'_, '_, UNITS, POOL, INPUT, SUMS>,
+    reader: &mut Reader<'_, '_, UNITS, POOL, INPUT, SUMS>,
     footprint: &Footprint,
 ) -> Result<(), L::Error>
 where
     L: Read + Write,
 {
-    greet(line, classifier.model(), footprint)?;
-    let mut reader = Reader::new(classifier);
-    let mut bytes = [0; 64];
+    greet(line, reader.classifier.model(), footprint)?;
+    let mut bytes = [0; CHUNK];
     loop {
         let count = line.read(&mut bytes)?;
         let Some(chunk) = bytes.get(..count) else { return Ok(()) };
@@ -122,7 +130,7 @@ where
 
 /// Answers for a model that cannot be used.
 fn refuse<L: Read + Write>(line: &mut L, error: Error, footprint: &Footprint) -> Result<(), L::Error> {
-    let mut bytes = [HELLO; 64];
+    let mut bytes = [HELLO; CHUNK];
     let mut count = 1;
     loop {
         for &byte in bytes.get(..count).unwrap_or(&[]) {
@@ -182,6 +190,7 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
     ///
     /// # Errors
     /// Those of `out`.
+    #[inline(never)]
     pub fn end<W: Write>(&mut self, out: &mut W) -> Result<(), W::Error> {
         self.read(out, |classifier, tell| classifier.finish(tell))?;
         self.index = 0;
@@ -199,7 +208,7 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
         let index = &mut self.index;
         act(&mut self.classifier, &mut |word, opinion| {
             if result.is_ok() {
-                result = say_word(out, model, *index, word, opinion);
+                result = say_word(out, model, *index, word, &opinion);
             }
             *index = index.wrapping_add(1);
         });
@@ -212,7 +221,7 @@ fn say_word<W: Write>(
     model: &Model<'_>,
     index: u32,
     word: &Word,
-    opinion: Opinion,
+    opinion: &Opinion,
 ) -> Result<(), W::Error> {
     say_number(out, index)?;
     send(out, b"\t")?;

@@ -30,7 +30,7 @@ pub const MAX_LEVELS: usize = 64;
 pub const RANK_RUN: usize = 128;
 
 /// The vocabulary, borrowed from the blob.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Vocabulary<'a> {
     words: u32,
     fingerprint_bits: u32,
@@ -80,38 +80,34 @@ impl<'a> Vocabulary<'a> {
     /// [`Error`] naming the vocabulary if the section is not what the table above says.
     pub fn open(section: &'a [u8]) -> Result<Self, Error> {
         let mut part = Part::new(section, "vocabulary");
-        let words = part.u32()?;
-        let [bits_each, level_count, zero_a, zero_b] = part.bytes4()?;
+        let words = part.u32();
+        let [bits_each, level_count, zero_a, zero_b] = part.bytes4();
         let fingerprint_bits = u32::from(bits_each);
-        part.expect(matches!(bits_each, 8 | 12 | 16), u32::from(bits_each), 12)?;
-        part.expect(zero_a == 0 && zero_b == 0, u32::from(zero_a), 0)?;
-        part.expect(
-            (1..=MAX_LEVELS).contains(&usize::from(level_count)),
-            level_count.into(),
-            MAX_LEVELS as u32,
-        )?;
-        part.expect(words < 65_536, words, 65_535)?;
-        let levels: &[u32] = part.words(level_count.into())?;
+        part.expect(matches!(bits_each, 8 | 12 | 16), fingerprint_bits, 12);
+        part.expect(zero_a == 0 && zero_b == 0, zero_a.into(), 0);
+        let level_count = part.within(level_count.into(), 1, MAX_LEVELS as u32);
+        let words = part.within(words, 0, 65_535);
+        let levels: &[u32] = part.words(level_count as usize);
         let mut bits = 0u32;
         for &level in levels {
-            part.expect(level > 0 && level.is_multiple_of(64) && level <= 1 << 16, level, 64)?;
-            bits += level;
+            part.expect(level.is_multiple_of(64), level, 64);
+            bits += part.within(level, 64, 1 << 16);
         }
-        let ranks = part.halves(bits.div_ceil(RANK_RUN as u32) as usize)?;
-        let array: &[u32] = part.words(bits as usize / 32)?;
-        let fingerprints = part.bytes((words as usize * fingerprint_bits as usize).div_ceil(8))?;
-        part.align()?;
-        part.end()?;
+        let ranks = part.halves(bits.div_ceil(RANK_RUN as u32) as usize, 4);
+        let array: &[u32] = part.words(bits as usize / 32);
+        let fingerprints = part.bytes((words as usize * usize::from(bits_each)).div_ceil(8));
+        part.align();
         let mut before = 0;
         let mut ranks_left = ranks.iter();
         for (at, word) in array.iter().enumerate() {
             if at.is_multiple_of(RANK_RUN / 32) {
                 let rank = ranks_left.next().map_or(0, |&rank| u32::from(rank));
-                part.expect(rank == before, rank, before)?;
+                part.expect(rank == before, rank, before);
             }
             before += word.count_ones();
         }
-        part.expect(before == words, before, words)?;
+        part.expect(before == words, before, words);
+        part.end()?;
         Ok(Self { words, fingerprint_bits, levels, ranks, bits: array, fingerprints })
     }
 
@@ -119,6 +115,11 @@ impl<'a> Vocabulary<'a> {
     #[must_use]
     pub const fn len(&self) -> u32 {
         self.words
+    }
+
+    /// Whether this is no section's: one has a level at least.
+    pub(crate) const fn is_missing(&self) -> bool {
+        self.levels.is_empty()
     }
 
     /// Whether no word is known.

@@ -84,28 +84,25 @@ impl<'a> Wide<'a> {
     /// [`Error`] naming the wide part if the section is not what the table above says.
     pub fn open(section: &'a [u8]) -> Result<Self, Error> {
         let mut part = Part::new(section, "wide");
-        let length = part.u32()?;
-        let [order, shift, low, high] = part.bytes4()?;
-        let columns = usize::from(u16::from_le_bytes([low, high]));
-        let [multiplier, zero] = part.u16_pair()?;
-        let reserved = part.u32()?;
-        part.expect((1..=MAX_ORDER).contains(&usize::from(order)), order.into(), MAX_ORDER as u32)?;
-        part.expect(shift <= 30, shift.into(), 30)?;
-        part.expect((1..=crate::head::MAX_CLASSES).contains(&columns), columns as u32, 1)?;
-        part.expect(zero == 0 && reserved == 0, reserved, 0)?;
-        part.expect(length.is_multiple_of(4), length, 4)?;
-        let table = Vocabulary::open(part.bytes(length as usize)?)?;
-        let weights = part.words(table.len() as usize * columns)?;
-        part.align()?;
+        let length = part.u32();
+        let [order, shift, low, high] = part.bytes4();
+        let columns = u16::from_le_bytes([low, high]).into();
+        let [multiplier, zero] = part.u16_pair();
+        let reserved = part.u32();
+        let order = part.within(order.into(), 1, MAX_ORDER as u32) as usize;
+        let shift = part.within(shift.into(), 0, 30);
+        part.expect((1..=crate::head::MAX_CLASSES as u32).contains(&columns), columns, 1);
+        part.expect(zero == 0 && reserved == 0, reserved, 0);
+        part.expect(length.is_multiple_of(4), length, 4);
+        let columns = columns as usize;
+        let table = Vocabulary::open(part.bytes(length as usize)).unwrap_or_else(|error| {
+            part.fail(error);
+            Vocabulary::default()
+        });
+        let weights = part.words(table.len() as usize * columns);
+        part.align();
         part.end()?;
-        Ok(Self {
-            order: order.into(),
-            columns,
-            shift: shift.into(),
-            multiplier: multiplier as u16,
-            table,
-            weights,
-        })
+        Ok(Self { order, columns, shift, multiplier: multiplier as u16, table, weights })
     }
 
     /// How many n-grams are known.

@@ -2,6 +2,8 @@
 
 pub mod cmsdk_uart;
 pub mod counter;
+#[cfg(target_arch = "arm")]
+mod interrupts;
 pub mod linker;
 pub mod missing;
 pub mod nrf51_uart;

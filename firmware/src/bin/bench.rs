@@ -16,16 +16,7 @@ fn main() -> ! {
     let mut uart = board::uart();
     let memory = drivers::memory();
     let stack = bench::stack(memory);
-    match bench::measure(memory) {
-        Ok(parts) => {
-            for (name, sample) in parts {
-                let _ = writeln!(uart, "{name} {} {}", sample.ticks, sample.repeats);
-            }
-        }
-        Err(error) => {
-            let _ = writeln!(uart, "error: {error}");
-        }
-    }
+    bench::report(&mut uart, memory);
     let _ = writeln!(uart, "stack {stack} 1\nend");
     loop {
         core::hint::spin_loop();
@@ -80,9 +71,24 @@ mod bench {
         painted_stack_used()
     }
 
+    /// Says what each part takes; by itself, so that its results are not on the session's stack.
+    #[inline(never)]
+    pub fn report(uart: &mut impl Write, memory: &mut Memory) {
+        match measure(memory) {
+            Ok(parts) => {
+                for (name, sample) in parts {
+                    let _ = writeln!(uart, "{name} {} {}", sample.ticks, sample.repeats);
+                }
+            }
+            Err(error) => {
+                let _ = writeln!(uart, "error: {error}");
+            }
+        }
+    }
+
     /// What each part takes.
     #[inline(never)]
-    pub fn measure(memory: &mut Memory) -> Result<[(&'static str, Sample); 6], Error> {
+    fn measure(memory: &mut Memory) -> Result<[(&'static str, Sample); 6], Error> {
         let model = Model::open(blob::in_region(model_region())?)?;
         // The self-test shows that what is measured computes the right thing.
         Classifier::new(&model, memory)?.self_test()?;

@@ -24,6 +24,18 @@ pub struct Outline<'a> {
 }
 
 impl<'a> Outline<'a> {
+    /// Of no manifest.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            labels: &[],
+            text: Options { punctuation: false },
+            pooling: Pooling::Last,
+            self_test: &[],
+            trace: [0; 8],
+            sections: Cursor(&[]),
+        }
+    }
+
     /// Reads a manifest; `None` unless every byte of it is as the [specification](crate::blob) says, each
     /// number in its shortest form.
     #[must_use]

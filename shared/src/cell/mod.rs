@@ -41,8 +41,7 @@ pub mod rnn;
 
 use crate::blob::{Error, Part};
 use crate::fixed::unit_limit;
-use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, halves, padded};
-use crate::parts;
+use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, padded};
 use crate::vector::fill_units;
 use fastgrnn::Mix;
 
@@ -156,53 +155,46 @@ impl<'a> Layer<'a> {
     pub fn open(section: &'a [u8], limit: Option<u32>) -> Result<Self, Error> {
         const NAME: &str = "layer";
         let mut part = Part::new(section, NAME);
-        let [code, zero, input_shift, state_shift] = part.bytes4()?;
-        let [inputs, hidden] = part.u16_pair()?;
-        let [cell_format, zeros @ ..] = part.bytes4()?;
-        let [zeta, nu] = part.u16_pair()?;
-        let cell = Cell::from_code(code).ok_or(Error::Content(NAME, code.into(), Cell::Fastgrnn as u32))?;
-        parts::need(cell.is_there(), cell.name())?;
+        let [code, zero, input_shift, state_shift] = part.bytes4();
+        let [inputs, hidden] = part.u16_pair();
+        let [cell_format, zeros @ ..] = part.bytes4();
+        let [zeta, nu] = part.u16_pair();
+        let cell = Cell::from_code(code).unwrap_or_else(|| {
+            part.expect(false, code.into(), Cell::Fastgrnn as u32);
+            Cell::Rnn
+        });
+        part.need(cell.is_there(), cell.name());
         let mixes = cell.is(Cell::Fastgrnn);
-        part.expect(zero == 0 && zeros == [0; 3] && (mixes || zeta + nu == 0), (zeta + nu) as u32, 0)?;
-        part.expect((1..=1024).contains(&inputs), inputs as u32, 1024)?;
-        part.expect((1..=1024).contains(&hidden), hidden as u32, 1024)?;
-        part.expect(input_shift <= 14 && state_shift <= 14, input_shift.max(state_shift).into(), 14)?;
-        part.expect(cell_format <= 4, cell_format.into(), 4)?;
-        let (input_shift, state_shift) = (input_shift.into(), state_shift.into());
+        part.expect(zero == 0 && zeros == [0; 3] && (mixes || zeta + nu == 0), zeta + nu, 0);
+        let inputs = part.within(inputs, 1, 1024) as usize;
+        let hidden = part.within(hidden, 1, 1024) as usize;
+        part.within(input_shift.max(state_shift).into(), 0, 14);
+        let (input_shift, state_shift) = (u32::from(input_shift & 15), u32::from(state_shift & 15));
+        let cell_format = part.within(cell_format.into(), 0, 4);
         let limits = [limit.unwrap_or_else(|| unit_limit(input_shift)), unit_limit(state_shift)];
         let (width, depth) = (padded(inputs, COLUMN_UNIT), padded(hidden, COLUMN_UNIT));
-        let mut map = |first: usize, rows: usize, columns: usize, split: usize| {
-            let map = part.words(halves(rows, columns))?;
-            part.align16()?;
-            let map = Affine::new(columns, map).ok_or(Error::Content(NAME, rows as u32, columns as u32))?;
-            // Sums that enter the GRU's n are added once more, and so are FastGRNN's.
-            let most = if first == 0 && !mixes { 1 << 31 } else { fastgrnn::LIMIT };
-            match map.prove(split, limits, most) {
-                Ok(()) => Ok(map),
-                Err(row) => Err(Error::Overflow(NAME, (first + row) as u32)),
-            }
-        };
+        // Sums that enter the GRU's n are added once more, and so are FastGRNN's.
+        let (whole, half) = (if mixes { fastgrnn::LIMIT } else { 1 << 31 }, fastgrnn::LIMIT);
         let apart = cell.is(Cell::Gru);
-        let both = map(0, (cell.gates() - usize::from(apart)) * hidden, width + depth, width)?;
-        let apart = match apart {
-            false => None,
-            true => Some([map(2 * hidden, hidden, width, width)?, map(3 * hidden, hidden, depth, 0)?]),
-        };
-        let offsets = part.words(if mixes { hidden } else { 0 })?;
-        part.align16()?;
-        let mix = Mix::new(zeta, nu, offsets).ok_or(Error::Content(NAME, (zeta + nu) as u32, 32_767))?;
+        let rows = (cell.gates() - usize::from(apart)) * hidden;
+        let both = part.map(rows, width + depth, width, limits, whole, 0);
+        let apart = apart.then(|| {
+            [
+                part.map(hidden, width, width, limits, half, 2 * hidden),
+                part.map(hidden, depth, 0, limits, half, 3 * hidden),
+            ]
+        });
+        let mut mix = Mix::default();
+        if mixes {
+            let offsets = part.words(hidden);
+            part.align16();
+            mix = Mix::new(zeta as usize, nu as usize, offsets).unwrap_or_else(|| {
+                part.expect(false, zeta + nu, 32_767);
+                Mix::default()
+            });
+        }
         part.end()?;
-        Ok(Self {
-            cell,
-            inputs,
-            hidden,
-            input_shift,
-            state_shift,
-            cell_format: cell_format.into(),
-            both,
-            apart,
-            mix,
-        })
+        Ok(Self { cell, inputs, hidden, input_shift, state_shift, cell_format, both, apart, mix })
     }
 
     /// The cell.

@@ -102,7 +102,7 @@ pub const SUM_SHIFT: u32 = 8;
 const TAIL: usize = 12;
 
 /// A quantised affine map, borrowed from the blob.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Affine<'a> {
     /// C, padded to [`COLUMN_UNIT`].
     columns: usize,

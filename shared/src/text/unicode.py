@@ -18,20 +18,23 @@ def in_word(code):
     return category[0] in "LN" or category in ("Mn", "Mc")
 
 
-def boundaries(first, last):
-    """Code points, less `first`, at which membership changes."""
+FIRST, END = 0x80, 0x20000  # the code points that the tables know: neither ASCII nor beyond plane 1
+
+
+def boundaries():
+    """Code points at which membership changes, starting outside."""
     out, inside = [], False
-    for code in range(first, last + 1):
+    for code in range(FIRST, END):
         if in_word(code) != inside:
             inside = not inside
-            out.append(code - first)
+            out.append(code)
     return out
 
 
 def lower_ranges():
-    """(first, last, step, delta) covering every simple lower-case mapping above ASCII."""
+    """(first, last, step, delta) covering every simple lower-case mapping."""
     pairs = []
-    for code in range(0x80, 0x20000):
+    for code in range(FIRST, END):
         low = chr(code).lower()
         low = ord(low[0]) if low else code  # U+0130 is the only one that grows; its simple mapping is 'i'
         if low != code:
@@ -48,6 +51,49 @@ def lower_ranges():
     return out
 
 
+def nibbles(number):
+    """Three bits each, the lowest first; the top bit tells that more follow."""
+    out = []
+    while number > 7:
+        out.append(number & 7 | 8)
+        number >>= 3
+    return out + [number]
+
+
+def pack(entries, run):
+    """Entries (code point up to which they lead, numbers) as bytes, the low nibble first, and of each `run`
+    of entries where it starts: the code point before it in the upper 17 bits, its first nibble in the lower."""
+    out, starts, last = [], [], FIRST - 1
+    for at, (code, numbers) in enumerate(entries):
+        if at % run == 0:
+            starts.append(last << 15 | len(out))
+        for number in numbers:
+            out += nibbles(number)
+        last = code
+    out += [0] * (len(out) % 2)
+    return [low | high << 4 for low, high in zip(out[::2], out[1::2])], starts
+
+
+def words():
+    """How far it is to each code point at which membership changes; beyond the last one, none follows."""
+    last, entries = FIRST - 1, []
+    for code in boundaries() + [2 * END]:
+        entries.append((code, [code - last - 1]))
+        last = code
+    return pack(entries, 32)
+
+
+def lower():
+    """Of each range how far it is to its first, then twice its steps, odd if every other code point is in it,
+    then what to add, twice, as an odd number if it is negative."""
+    before, entries = FIRST - 1, []
+    for first, last, step, delta in lower_ranges() + [(2 * END, 2 * END, 1, 0)]:
+        add = 2 * delta if delta >= 0 else -2 * delta - 1
+        entries.append((last, [first - before - 1, (last - first) // step * 2 + step - 1, add]))
+        before = last
+    return pack(entries, 8)
+
+
 def table(name, doc, values, kind):
     print(f"/// {doc}")
     print(f"pub(super) static {name}: [{kind}; {len(values)}] = [")
@@ -62,17 +108,12 @@ def table(name, doc, values, kind):
     print("];")
 
 
-print("//! Unicode tables of the tokeniser, written by `unicode.py`.\n")
+print("//! Unicode tables of the tokeniser, written by `unicode.py`: numbers in nibbles, see there.\n")
 print("/// The version of the Unicode Character Database behind the tables.")
 print(f'pub(super) const VERSION: &str = "{unicodedata.unidata_version}";')
-table("WORD_BMP", "Where membership in words flips, plane 0, starting outside.", boundaries(0, 0xFFFF), "u16")
-table("WORD_SMP", "The same for plane 1, relative to U+10000.", boundaries(0x10000, 0x1FFFF), "u16")
-ranges = lower_ranges()
-bmp = [r for r in ranges if r[1] < 0x10000]
-smp = [(a - 0x10000, b - 0x10000, s, d) for a, b, s, d in ranges if a >= 0x10000]
-for name, part, doc in (
-    ("LOWER_BMP", bmp, "Simple lower-casing, plane 0: first, last, step, what to add modulo 65,536."),
-    ("LOWER_SMP", smp, "The same for plane 1, relative to U+10000."),
-):
-    values = [f"({a}, {b}, {s}, {d & 0xFFFF})" for a, b, s, d in part]
-    table(name, doc, values, "(u16, u16, u8, u16)")
+packed, starts = words()
+table("WORD", "How far it is from one flip of membership in words to the next, starting outside.", packed, "u8")
+table("WORD_STARTS", "Where each run of 32 flips starts.", starts, "u32")
+packed, starts = lower()
+table("LOWER", "Simple lower-casing: of each range the way to it, its extent, what to add.", packed, "u8")
+table("LOWER_STARTS", "Where each run of 8 ranges starts.", starts, "u32")
