@@ -52,7 +52,7 @@ impl Preset {
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
 pub struct ShapeArgs {
-    /// Recurrent cell [default: gru]
+    /// Recurrent cell [default: fastgrnn for two classes, gru for more]
     #[arg(long, value_enum)]
     pub cell: Option<Cell>,
     /// Recurrent layers, 1 to 4 [default: 1]
@@ -334,7 +334,9 @@ impl Plan {
             average: 0.0,
             ..plain.options.clone()
         };
+        // Beside a wide part, a FastGRNN is as accurate as a GRU, for less than half of its instructions.
         let sized = |wide, vocab, embed, hidden, bits| Self {
+            cell: if hidden < 96 { Cell::Fastgrnn } else { Cell::Gru },
             teacher: if wide < 10_000 { Teacher::Ngrams } else { Teacher::Both },
             embed,
             hidden,
