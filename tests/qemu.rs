@@ -156,12 +156,18 @@ fn a_network_too_large_to_measure_says_why() {
 fn estimates_are_near_to_measurements() {
     let folder = folder();
     let model = folder.path().join("model.bin");
-    for (board, shape) in [
-        ("microbit", ["--cell", "gru", "--embed", "20", "--hidden", "56", "--layers", "1"]),
-        ("mps2-an386", ["--cell", "lstm", "--embed", "24", "--hidden", "48", "--layers", "2"]),
-        ("mps3-an547", ["--cell", "rnn", "--embed", "40", "--hidden", "72", "--layers", "1"]),
-        ("riscv-virt", ["--cell", "gru", "--embed", "16", "--hidden", "32", "--layers", "2"]),
+    let plain = ["--wide", "0", "--embed-bits", "8"];
+    let wide = ["--wide", "300", "--embed-bits", "4"];
+    for (board, shape, extras) in [
+        ("microbit", ["--cell", "gru", "--embed", "20", "--hidden", "56", "--layers", "1"], plain),
+        ("microbit", ["--cell", "gru", "--embed", "8", "--hidden", "16", "--layers", "1"], wide),
+        ("mps2-an386", ["--cell", "lstm", "--embed", "24", "--hidden", "48", "--layers", "2"], plain),
+        ("mps2-an386", ["--cell", "rnn", "--embed", "48", "--hidden", "24", "--layers", "1"], wide),
+        ("mps3-an547", ["--cell", "rnn", "--embed", "40", "--hidden", "72", "--layers", "1"], plain),
+        ("mps3-an547", ["--cell", "gru", "--embed", "24", "--hidden", "32", "--layers", "1"], wide),
+        ("riscv-virt", ["--cell", "gru", "--embed", "16", "--hidden", "32", "--layers", "2"], plain),
     ] {
+        let shape = [&shape[..], &extras, &["--wide-order", "2"]].concat();
         let measured =
             succeed(&[&["bench", "device", "--board", board, "--json", "-"], &shape[..]].concat(), b"");
         let measured: Value = serde_json::from_slice(&measured).expect("JSON");

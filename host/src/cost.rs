@@ -4,16 +4,22 @@
 //! `bench device` measures:
 //!
 //! ```text
-//! instructions = per_mac · M + per_unit[cell] · U + per_embed · E + per_pooled · P + per_class · C + constant
+//! instructions = per_mac · M + per_unit[cell] · U + per_embed · E₈ + per_embed_i4 · E₄ + per_pooled · P
+//!                + per_class · C + per_gram · G + per_vote · K + constant
 //! ```
 //!
 //! | letter | is |
 //! |---|---|
 //! | M | multiply-accumulates of layers and head, columns padded to 8 |
 //! | U | hidden units of all layers |
-//! | E | width of the embedding |
+//! | E₈, E₄ | width of an embedding of 8 bits, of 4 bits; 0 for the other |
 //! | P | units pooled, 0 for pooling `last` |
 //! | C | classes |
+//! | G | n-grams that a word ends and the wide part looks up, its order; 0 without a wide part |
+//! | K | columns of the wide part, which are added to the scores: 1 for two classes, C for more; 0 without |
+//!
+//! A known n-gram takes more than an unknown one, by what adding its K weights takes; G is fitted to texts in
+//! which every second word's n-grams are known.
 //!
 //! `bench device --fit` writes the coefficients to `cost.toml` in each board's folder.
 
@@ -46,12 +52,18 @@ pub fn obstacle(model: &Model<'_>, board: &Board) -> Option<String> {
 pub struct Coefficients {
     /// For each multiply-accumulate.
     pub per_mac: f64,
-    /// For each number of an embedding row.
+    /// For each number of an embedding row of 8 bits.
     pub per_embed: f64,
+    /// For each number of an embedding row of 4 bits.
+    pub per_embed_i4: f64,
     /// For each pooled unit.
     pub per_pooled: f64,
     /// For each class.
     pub per_class: f64,
+    /// For each n-gram looked up in the wide part.
+    pub per_gram: f64,
+    /// For each of the wide part's columns.
+    pub per_vote: f64,
     /// For each word.
     pub constant: f64,
     /// For each hidden unit, by cell.
@@ -63,8 +75,11 @@ pub struct Coefficients {
 pub struct Work {
     macs: f64,
     embed: f64,
+    embed_i4: f64,
     pooled: f64,
     classes: f64,
+    grams: f64,
+    votes: f64,
     cell: &'static str,
     units: f64,
 }
@@ -87,31 +102,62 @@ impl Work {
             hidden => hidden * wide(head.inputs()) + head.classes() * wide(hidden),
         };
         let last = model.outline().pooling == shared::blob::Pooling::Last;
+        let narrow = model.embedding().bits() == 4;
+        let width = model.embedding().width() as f64;
         Self {
             macs: (layers + head) as f64,
-            embed: model.embedding().width() as f64,
+            embed: if narrow { 0.0 } else { width },
+            embed_i4: if narrow { width } else { 0.0 },
             pooled: if last { 0.0 } else { model.head().inputs() as f64 },
             classes: model.head().classes() as f64,
+            grams: model.wide().map_or(0.0, |wide| wide.order() as f64),
+            votes: model.wide().map_or(0.0, |wide| wide.columns() as f64),
             cell: model.layers().first().map_or("none", |layer| layer.cell().name()),
             units: model.layers().iter().map(|layer| layer.hidden() as f64).sum(),
         }
     }
 
-    /// The factors of the coefficients: per_mac, per_embed, per_pooled, per_class, constant, then per_unit of `cells`.
+    /// The factors of the coefficients: those of [`NAMES`], then per_unit of `cells`.
     fn factors(&self, cells: &[&str]) -> Vec<f64> {
-        let mut factors = vec![self.macs, self.embed, self.pooled, self.classes, 1.0];
+        let mut factors = vec![
+            self.macs,
+            self.embed,
+            self.embed_i4,
+            self.pooled,
+            self.classes,
+            self.grams,
+            self.votes,
+            1.0,
+        ];
         factors.extend(cells.iter().map(|cell| if *cell == self.cell { self.units } else { 0.0 }));
         factors
     }
 }
 
+/// The names of the coefficients, those of units aside.
+const NAMES: [&str; 8] =
+    ["per_mac", "per_embed", "per_embed_i4", "per_pooled", "per_class", "per_gram", "per_vote", "constant"];
+
 impl Coefficients {
+    /// In the order of [`NAMES`].
+    const fn numbers(&self) -> [f64; NAMES.len()] {
+        [
+            self.per_mac,
+            self.per_embed,
+            self.per_embed_i4,
+            self.per_pooled,
+            self.per_class,
+            self.per_gram,
+            self.per_vote,
+            self.constant,
+        ]
+    }
+
     /// Instructions that a word takes; `None` for a cell that was not measured.
     #[must_use]
     pub fn estimate(&self, work: &Work) -> Option<f64> {
-        let fixed = [self.per_mac, self.per_embed, self.per_pooled, self.per_class, self.constant];
         let per_unit = self.per_unit.get(work.cell)?;
-        let terms = work.factors(&[]).into_iter().zip(fixed).map(|(factor, own)| factor * own);
+        let terms = work.factors(&[]).into_iter().zip(self.numbers()).map(|(factor, own)| factor * own);
         Some(terms.sum::<f64>() + per_unit * work.units)
     }
 
@@ -123,7 +169,7 @@ impl Coefficients {
         let mut cells: Vec<&str> = measured.iter().map(|(work, _)| work.cell).collect();
         cells.sort_unstable();
         cells.dedup();
-        let count = 5 + cells.len();
+        let count = NAMES.len() + cells.len();
         // The normal equations, each measurement divided by its instructions.
         let mut equations = vec![vec![0.0; count + 1]; count];
         for (work, instructions) in measured {
@@ -134,11 +180,32 @@ impl Coefficients {
             }
         }
         let solution = solve(equations).context("the measurements are too few or too much alike")?;
-        let &[per_mac, per_embed, per_pooled, per_class, constant, ref per_unit @ ..] = &solution[..] else {
+        let &[
+            per_mac,
+            per_embed,
+            per_embed_i4,
+            per_pooled,
+            per_class,
+            per_gram,
+            per_vote,
+            constant,
+            ref per_unit @ ..,
+        ] = &solution[..]
+        else {
             anyhow::bail!("the solution has {} coefficients", solution.len());
         };
         let per_unit = cells.iter().map(|cell| (*cell).to_owned()).zip(per_unit.iter().copied()).collect();
-        Ok(Self { per_mac, per_embed, per_pooled, per_class, constant, per_unit })
+        Ok(Self {
+            per_mac,
+            per_embed,
+            per_embed_i4,
+            per_pooled,
+            per_class,
+            per_gram,
+            per_vote,
+            constant,
+            per_unit,
+        })
     }
 
     /// The largest relative error over measurements.
@@ -155,7 +222,7 @@ impl Coefficients {
     /// # Errors
     /// If a coefficient is not a finite number.
     pub fn to_toml(&self) -> Result<String> {
-        let numbers = [self.per_mac, self.per_embed, self.per_pooled, self.per_class, self.constant];
+        let numbers = self.numbers();
         ensure!(
             numbers.iter().chain(self.per_unit.values()).all(|number| number.is_finite()),
             "a coefficient is not finite"
@@ -163,9 +230,7 @@ impl Coefficients {
         let mut text = String::from(
             "# Written by `bench device --fit`. Instructions of a word, see host/src/cost.rs for the terms.\n",
         );
-        for (name, number) in
-            ["per_mac", "per_embed", "per_pooled", "per_class", "constant"].iter().zip(numbers)
-        {
+        for (name, number) in NAMES.iter().zip(numbers) {
             text += &format!("{name} = {number:.4}\n");
         }
         text += "\n[per_unit]\n";
@@ -207,19 +272,35 @@ mod tests {
         Work {
             macs: gates * units * (embed + units) + classes * units,
             embed,
+            embed_i4: 0.0,
             pooled: if pooled { units } else { 0.0 },
             classes,
+            grams: 0.0,
+            votes: 0.0,
             cell,
             units,
         }
+    }
+
+    /// With embedding rows of 4 bits.
+    fn narrow(work: Work) -> Work {
+        Work { embed: 0.0, embed_i4: work.embed, ..work }
+    }
+
+    /// With a wide part.
+    fn wide(work: Work, grams: f64) -> Work {
+        Work { grams, votes: if work.classes > 2.0 { work.classes } else { 1.0 }, ..work }
     }
 
     fn truth() -> Coefficients {
         Coefficients {
             per_mac: 1.1,
             per_embed: 13.0,
+            per_embed_i4: 17.0,
             per_pooled: 15.0,
             per_class: 90.0,
+            per_gram: 160.0,
+            per_vote: 60.0,
             constant: 700.0,
             per_unit: [("gru".to_owned(), 80.0), ("rnn".to_owned(), 30.0)].into(),
         }
@@ -235,6 +316,10 @@ mod tests {
             work("rnn", 16.0, 24.0, true, 2.0),
             work("rnn", 96.0, 32.0, true, 2.0),
             work("rnn", 64.0, 128.0, true, 5.0),
+            narrow(work("gru", 16.0, 24.0, true, 2.0)),
+            wide(work("gru", 16.0, 24.0, true, 2.0), 1.0),
+            wide(work("gru", 16.0, 24.0, true, 2.0), 3.0),
+            narrow(wide(work("rnn", 32.0, 24.0, true, 7.0), 2.0)),
         ]
     }
 
@@ -251,6 +336,12 @@ mod tests {
         assert!(found.largest_error(&measured) < 1e-6, "{found:?}");
         assert!(
             (found.per_mac - 1.1).abs() < 1e-3 && (found.per_unit["rnn"] - 30.0).abs() < 0.1,
+            "{found:?}"
+        );
+        assert!(
+            (found.per_embed_i4 - 17.0).abs() < 0.1
+                && (found.per_gram - 160.0).abs() < 0.1
+                && (found.per_vote - 60.0).abs() < 0.1,
             "{found:?}"
         );
         let read: Coefficients = toml::from_str(&found.to_toml().expect("finite")).expect("reads");

@@ -88,7 +88,7 @@ mod bench {
 
     /// What each part takes.
     #[inline(never)]
-    fn measure(memory: &mut Memory) -> Result<[(&'static str, Sample); 6], Error> {
+    fn measure(memory: &mut Memory) -> Result<[(&'static str, Sample); 7], Error> {
         let model = Model::open(blob::in_region(model_region())?)?;
         // The self-test shows that what is measured computes the right thing.
         Classifier::new(&model, memory)?.self_test()?;
@@ -101,6 +101,7 @@ mod bench {
         let look_up = time(&counter, &mut |repeat| {
             black_box(model.vocabulary().id(hash(repeat)));
         });
+        let n_grams = time(&counter, &mut |repeat| model.note(hash(repeat), state));
         let embedding =
             time(&counter, &mut |repeat| model.embedding().look_up(repeat % WORDS as u32, black_box(&mut x)));
         let step = time(&counter, &mut |repeat| model.step(repeat % WORDS as u32, state, scratch));
@@ -108,12 +109,13 @@ mod bench {
             black_box(decide(model.scores(state, scratch)));
         });
         let word = time(&counter, &mut |repeat| {
-            model.step(model.vocabulary().id(hash(repeat)), state, scratch);
+            model.read(hash(repeat), state, scratch);
             black_box(decide(model.scores(state, scratch)));
         });
         Ok([
             ("idle", idle),
             ("look_up", look_up),
+            ("n_grams", n_grams),
             ("embedding", embedding),
             ("step", step),
             ("head", head),

@@ -15,6 +15,10 @@ use crate::cost;
 use crate::engine::with_model;
 
 /// Shows what is in a model: bytes by part, shape, provenance, and the boards that it fits
+///
+/// Instructions per word are estimated from the network's shape, rows of embeddings of 4 or 8 bits, and the
+/// n-grams that its wide part looks up, by coefficients that `bench device --fit` measured on each board. Reading
+/// bytes and splitting them into words is not included, nor are traces.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The model, as `train --export` wrote it
@@ -227,8 +231,8 @@ fn print(report: &Report) {
         );
     }
     say!(
-        "Instructions are estimated by a linear model of multiply-accumulates, units, embedding, pooling and \
-         classes, fitted to `bench device` figures. Words per second assume one instruction per clock: \
+        "Instructions are estimated by a linear model of multiply-accumulates, units, embedding, pooling, \
+         classes and n-grams, fitted to `bench device` figures. Words per second assume one instruction per clock: \
          instructions are not cycles, and a core with wait states or slower loads reads fewer."
     );
 }

@@ -12,7 +12,7 @@ use shared::Model;
 use shared::float_reference::{Memory, Network, TEST_WORDS};
 
 use super::fit;
-use super::synthetic::{Shape, blob, blob_with_floats};
+use super::synthetic::{Extras, Shape, blob, blob_with_floats};
 use crate::aligned::AlignedBytes;
 use crate::board::{self, Board};
 use crate::command::write_json;
@@ -25,7 +25,8 @@ use crate::{cost, files};
 ///
 /// A network of random weights is run in QEMU, where an instruction takes a nanosecond. Figures are
 /// instructions, not cycles; each is exact to 0.1 %. The network has mean pooling and a linear head of two
-/// classes; the words looked up are in its vocabulary.
+/// classes; the words looked up are in its vocabulary, and every second one ends n-grams that its wide part
+/// knows, if it has one and that is large enough.
 ///
 /// stack: bytes, the peak of a whole session (opening the model, self-test, words with traces).
 ///
@@ -43,15 +44,17 @@ pub struct Args {
     board: Option<String>,
     #[command(flatten)]
     shape: Shape,
+    #[command(flatten)]
+    extras: Extras,
     /// Also measures the same network in f32 (micromath), on the core's floating-point unit if it has one
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["embed_bits", "wide"])]
     float: bool,
     /// Measures programs with all parts of the engine, which read any model, as `qemu` without `--embed` does
     #[arg(long)]
     all_parts: bool,
     /// Instead measures networks of several shapes and writes the coefficients by which `inspect` estimates
     /// instructions per word to `cost.toml` in each board's folder, for the next build of this program
-    #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "float"])]
+    #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "embed_bits", "wide", "wide_order", "float"])]
     fit: bool,
     /// Seconds that an emulated board may take before it is given up
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
@@ -65,6 +68,9 @@ pub struct Args {
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Phases {
     look_up: f64,
+    /// Looking up n-grams, of a network with a wide part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wide: Option<f64>,
     embedding: f64,
     cell: f64,
     pooling: f64,
@@ -76,7 +82,7 @@ struct Phases {
 struct Cost {
     /// Multiply-accumulates of layers and head.
     macs: usize,
-    /// The whole step, measured by itself: look-up, embedding, cell, pooling, head.
+    /// The whole step, measured by itself: look-up, n-grams, embedding, cell, pooling, head.
     instructions_per_word: f64,
     instructions_per_mac: f64,
     /// Each measured by itself.
@@ -124,6 +130,8 @@ struct Row {
     #[serde(flatten)]
     shape: Shape,
     #[serde(flatten)]
+    extras: Extras,
+    #[serde(flatten)]
     outcome: Outcome<Cost>,
 }
 
@@ -159,7 +167,8 @@ pub fn run(args: &Args) -> Result<()> {
             (Err(error), [_]) => return Err(error.context(board.name)),
             (result, _) => Outcome::from(result),
         };
-        let row = Row { board: board.name, core: board.core.clone(), shape: args.shape.clone(), outcome };
+        let (core, shape) = (board.core.clone(), args.shape.clone());
+        let row = Row { board: board.name, core, shape, extras: args.extras, outcome };
         if !quiet {
             print_row(&row);
         }
@@ -178,13 +187,14 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn print_header(float: bool) {
     put!(
-        "{:<12} {:<11} {:>8} {:>12} {:>8} {:>8} {:>9} {:>9} {:>8} {:>7} {:>6} {:>6} {:>6} {:>7}",
+        "{:<12} {:<11} {:>8} {:>12} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>7} {:>6} {:>6} {:>6} {:>7}",
         "board",
         "core",
         "MACs",
         "instr./word",
         "per MAC",
         "look-up",
+        "n-grams",
         "embedding",
         "cell",
         "pooling",
@@ -210,13 +220,14 @@ fn print_row(row: &Row) {
     };
     let phases = &cost.phases;
     put!(
-        "{:<12} {:<11} {:>8} {:>12.0} {:>8.3} {:>8.0} {:>9.0} {:>9.0} {:>8.0} {:>7.0} {:>6} {:>6} {:>6} {:>7}",
+        "{:<12} {:<11} {:>8} {:>12.0} {:>8.3} {:>8.0} {:>8.0} {:>9.0} {:>9.0} {:>8.0} {:>7.0} {:>6} {:>6} {:>6} {:>7}",
         row.board,
         row.core,
         cost.macs,
         cost.instructions_per_word,
         cost.instructions_per_mac,
         phases.look_up,
+        phases.wide.unwrap_or(0.0),
         phases.embedding,
         phases.cell,
         phases.pooling,
@@ -256,8 +267,8 @@ impl Bench {
         let float = args.float.then(|| blob_with_floats(&args.shape, Pooling::Mean)).transpose()?;
         Ok(Self {
             folder: tempfile::tempdir().context("no folder for temporary files")?,
-            last: blob(&args.shape, Pooling::Last)?,
-            mean: blob(&args.shape, Pooling::Mean)?,
+            last: blob(&args.shape, Pooling::Last, args.extras)?,
+            mean: blob(&args.shape, Pooling::Mean, args.extras)?,
             float,
             all_parts: args.all_parts,
             patience: Duration::from_secs(args.time_limit),
@@ -288,6 +299,7 @@ impl Bench {
         let macs = layers + head;
         let phases = Phases {
             look_up: mean.part("look_up")?,
+            wide: model.wide().map(|_| mean.part("n_grams")).transpose()?,
             embedding: mean.part("embedding")?,
             cell: last.part("step")? - last.part("embedding")?,
             pooling: mean.part("step")? - last.part("step")?,
@@ -431,7 +443,7 @@ mod tests {
     /// What machines read: these keys and no others.
     #[test]
     fn keys_are_as_documented() {
-        let phases = Phases { look_up: 1.0, embedding: 1.0, cell: 1.0, pooling: 1.0, head: 1.0 };
+        let phases = Phases { look_up: 1.0, wide: None, embedding: 1.0, cell: 1.0, pooling: 1.0, head: 1.0 };
         let float =
             FloatCost { instructions_per_word: 1.0, instructions_per_mac: 1.0, ratio: 1.0, unit: true };
         let cost = Cost {
@@ -447,18 +459,20 @@ mod tests {
         };
         let shape = Shape { cell: crate::model::Cell::Gru, layers: 1, embed: 32, hidden: 64 };
         let keys = |outcome: Outcome<Cost>| {
-            let row = Row { board: "b", core: "c".to_owned(), shape: shape.clone(), outcome };
+            let row =
+                Row { board: "b", core: "c".to_owned(), shape: shape.clone(), extras: Extras::NONE, outcome };
             let value = serde_json::to_value(row).expect("encodes");
             let mut keys: Vec<String> = value.as_object().expect("an object").keys().cloned().collect();
             keys.sort();
             keys.join(" ")
         };
-        let plain = "board cell code_bytes core embed hidden instructions_per_mac instructions_per_word layers \
-                     macs phases ram_bytes stack_bytes table_bytes";
+        let plain = "board cell code_bytes core embed embed_bits hidden instructions_per_mac \
+                     instructions_per_word layers macs phases ram_bytes stack_bytes table_bytes wide \
+                     wide_order";
         assert_eq!(keys(Outcome::Measured(cost.clone())), plain);
         assert_eq!(
             keys(Outcome::Failed { error: "no".to_owned() }),
-            "board cell core embed error hidden layers"
+            "board cell core embed embed_bits error hidden layers wide wide_order"
         );
         let cost = Cost { float: Some(Outcome::Measured(float)), ..cost };
         assert!(keys(Outcome::Measured(cost)).contains(" float "));

@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 use shared::Model;
 
-use super::synthetic::{Shape, blob};
+use super::synthetic::{Extras, Shape, blob};
 use crate::command::write_json;
 use crate::console::say;
 use crate::engine::{Reading, classify_all};
@@ -40,7 +40,7 @@ struct Report {
 /// # Errors
 /// If the network is impossible or threads cannot be started.
 pub fn run(args: &Args) -> Result<()> {
-    let bytes = blob(&args.shape, Pooling::Mean)?;
+    let bytes = blob(&args.shape, Pooling::Mean, Extras::NONE)?;
     let model = Model::open(&bytes)?;
     let text: Vec<Vec<u32>> = (0..TEXTS)
         .map(|text| (0..WORDS).map(|word| ((text * 31 + word * 17) % 1000) as u32).collect())

@@ -5,7 +5,7 @@ use serde::Serialize;
 use shared::Model;
 
 use super::device::Bench;
-use super::synthetic::{Shape, blob_of};
+use super::synthetic::{Extras, Shape, blob_of};
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
 use crate::console::say;
@@ -14,24 +14,45 @@ use crate::files;
 use crate::model::{Cell, Pooling};
 use crate::toolchain::{build, workspace};
 
-/// The networks to measure: cell, layers, embedding, units, pooling, classes. They vary each term by itself.
-const NETWORKS: [(Cell, usize, usize, usize, Pooling, usize); 16] = [
-    (Cell::Gru, 1, 16, 24, Pooling::Mean, 2),
-    (Cell::Gru, 1, 32, 64, Pooling::Mean, 2),
-    (Cell::Gru, 1, 32, 64, Pooling::Last, 2),
-    (Cell::Gru, 1, 16, 48, Pooling::Mean, 20),
-    (Cell::Gru, 1, 64, 128, Pooling::Mean, 2),
-    (Cell::Gru, 2, 24, 40, Pooling::Mean, 2),
-    (Cell::Lstm, 1, 16, 24, Pooling::Mean, 2),
-    (Cell::Lstm, 1, 32, 64, Pooling::Mean, 2),
-    (Cell::Lstm, 1, 96, 64, Pooling::Last, 5),
-    (Cell::Rnn, 1, 16, 32, Pooling::Mean, 2),
-    (Cell::Rnn, 1, 96, 64, Pooling::Mean, 2),
-    (Cell::Rnn, 1, 64, 128, Pooling::Mean, 8),
-    (Cell::Rnn, 2, 32, 64, Pooling::Last, 2),
-    (Cell::Fastgrnn, 1, 16, 24, Pooling::Mean, 2),
-    (Cell::Fastgrnn, 1, 32, 64, Pooling::Mean, 2),
-    (Cell::Fastgrnn, 1, 64, 128, Pooling::Last, 5),
+/// A network: cell, layers, embedding, units, pooling, classes, extras.
+type Kind = (Cell, usize, usize, usize, Pooling, usize, Extras);
+
+/// A wide part of n-grams of up to so many words, and rows of so many bits.
+const fn with(wide_order: usize, embed_bits: u32) -> Extras {
+    Extras {
+        embed_bits,
+        wide: if wide_order > 0 { 500 } else { 0 },
+        wide_order: if wide_order > 0 { wide_order } else { 1 },
+    }
+}
+
+/// The networks to measure. They vary each term by itself.
+const NETWORKS: [Kind; 25] = [
+    (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, Extras::NONE),
+    (Cell::Gru, 1, 32, 64, Pooling::Mean, 2, Extras::NONE),
+    (Cell::Gru, 1, 32, 64, Pooling::Last, 2, Extras::NONE),
+    (Cell::Gru, 1, 16, 48, Pooling::Mean, 20, Extras::NONE),
+    (Cell::Gru, 1, 64, 128, Pooling::Mean, 2, Extras::NONE),
+    (Cell::Gru, 2, 24, 40, Pooling::Mean, 2, Extras::NONE),
+    (Cell::Lstm, 1, 16, 24, Pooling::Mean, 2, Extras::NONE),
+    (Cell::Lstm, 1, 32, 64, Pooling::Mean, 2, Extras::NONE),
+    (Cell::Lstm, 1, 96, 64, Pooling::Last, 5, Extras::NONE),
+    (Cell::Rnn, 1, 16, 32, Pooling::Mean, 2, Extras::NONE),
+    (Cell::Rnn, 1, 96, 64, Pooling::Mean, 2, Extras::NONE),
+    (Cell::Rnn, 1, 64, 128, Pooling::Mean, 8, Extras::NONE),
+    (Cell::Rnn, 2, 32, 64, Pooling::Last, 2, Extras::NONE),
+    (Cell::Fastgrnn, 1, 16, 24, Pooling::Mean, 2, Extras::NONE),
+    (Cell::Fastgrnn, 1, 32, 64, Pooling::Mean, 2, Extras::NONE),
+    (Cell::Fastgrnn, 1, 64, 128, Pooling::Last, 5, Extras::NONE),
+    (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, with(0, 4)),
+    (Cell::Gru, 1, 64, 48, Pooling::Mean, 2, with(0, 4)),
+    (Cell::Gru, 1, 16, 48, Pooling::Mean, 2, with(2, 4)),
+    (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, with(1, 8)),
+    (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, with(3, 8)),
+    (Cell::Gru, 1, 16, 48, Pooling::Mean, 20, with(2, 8)),
+    (Cell::Lstm, 1, 24, 32, Pooling::Mean, 2, with(2, 8)),
+    (Cell::Rnn, 1, 32, 32, Pooling::Mean, 2, with(2, 4)),
+    (Cell::Rnn, 1, 32, 32, Pooling::Last, 6, with(3, 8)),
 ];
 
 /// The coefficients of a board and how well they fit.
@@ -49,8 +70,8 @@ pub struct Fit {
 pub fn fit(bench: &Bench, board: &Board) -> Result<Fit> {
     let program = build(board, "bench", None)?;
     let mut measured = Vec::new();
-    for (cell, layers, embed, hidden, pooling, classes) in NETWORKS {
-        let blob: AlignedBytes = blob_of(&Shape { cell, layers, embed, hidden }, pooling, classes)?;
+    for (cell, layers, embed, hidden, pooling, classes, extras) in NETWORKS {
+        let blob: AlignedBytes = blob_of(&Shape { cell, layers, embed, hidden }, pooling, classes, extras)?;
         let model = Model::open(&blob)?;
         if obstacle(&model, board).is_none() {
             measured.push((Work::of(&model), bench.ask(board, &program, &blob)?.part("word")?));
@@ -67,12 +88,16 @@ pub fn fit(bench: &Bench, board: &Board) -> Result<Fit> {
 pub fn print(fit: &Fit) {
     let own = &fit.coefficients;
     say!(
-        "{:<12} {:.3} a MAC, {:.1} a number of the embedding, {:.1} a pooled unit, {:.0} a class, {:.0} a word",
+        "{:<12} {:.3} a MAC, {:.1} a number of the embedding ({:.1} of i4), {:.1} a pooled unit, {:.0} a class, \
+         {:.0} an n-gram, {:.0} a column of the wide part, {:.0} a word",
         fit.board,
         own.per_mac,
         own.per_embed,
+        own.per_embed_i4,
         own.per_pooled,
         own.per_class,
+        own.per_gram,
+        own.per_vote,
         own.constant
     );
     let units: Vec<String> =

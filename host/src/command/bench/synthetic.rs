@@ -1,6 +1,8 @@
 //! A network with random weights, quantised: the work of a word depends on its shape alone.
 
-use anyhow::Result;
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail, ensure};
 use candle_core::Device;
 use clap::Args as ClapArgs;
 use rand::{Rng, SeedableRng};
@@ -8,11 +10,13 @@ use rand_pcg::Pcg64;
 use serde::Serialize;
 use shared::blob::Metrics;
 use shared::text::{Options as TextOptions, Word};
+use shared::wide::{Chain, MAX_ORDER, grams};
 
 use crate::aligned::AlignedBytes;
 use crate::model::{Cell, Config, Network, Pooling};
+use crate::ngrams::Wide;
 use crate::quantise::{self, Description, EmbeddingBits};
-use crate::vocabulary::Built;
+use crate::vocabulary::{Built, MAX_WORDS};
 
 /// Words w0, w1, … of the vocabulary.
 const WORDS: usize = 1000;
@@ -37,25 +41,77 @@ pub struct Shape {
     pub hidden: usize,
 }
 
+/// What a word asks for beside the shape's work.
+#[derive(ClapArgs, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Extras {
+    /// Bits of an embedding weight, 8 or 4
+    #[arg(long, value_name = "BITS", default_value_t = 8)]
+    pub embed_bits: u32,
+    /// N-grams of a wide part, 0 for none; of w0 w1 w2 …, those that end with every second word, the first ones
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub wide: usize,
+    /// The most words of such an n-gram, 1 to 3
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub wide_order: usize,
+}
+
+impl Extras {
+    /// None of them.
+    pub const NONE: Self = Self { embed_bits: 8, wide: 0, wide_order: 2 };
+
+    fn bits(self) -> Result<EmbeddingBits> {
+        match self.embed_bits {
+            8 => Ok(EmbeddingBits::Eight),
+            4 => Ok(EmbeddingBits::Four),
+            bits => bail!("--embed-bits {bits}: 4 or 8 is possible"),
+        }
+    }
+
+    /// The wide part's section, if there is to be one.
+    fn section(self, classes: usize) -> Result<Option<Vec<u8>>> {
+        let (most, order) = (self.wide, self.wide_order);
+        ensure!(most <= MAX_WORDS, "--wide {most}: 0 to {MAX_WORDS} is possible");
+        ensure!((1..=MAX_ORDER).contains(&order), "--wide-order {order}: 1 to {MAX_ORDER} is possible");
+        let mut known = BTreeSet::new();
+        let mut chain = Chain::default();
+        for number in 0u16.. {
+            if known.len() >= most {
+                break;
+            }
+            let word = Word::hash_of(format!("w{number}").as_bytes());
+            grams(word, number, order, &mut chain, |key| {
+                if number % 2 == 0 && known.len() < most {
+                    known.insert(key);
+                }
+            });
+        }
+        if known.is_empty() {
+            return Ok(None);
+        }
+        Wide::untrained(known.into_iter().collect(), classes, order).section().map(Some)
+    }
+}
+
 /// The blob of such a network with two classes.
-pub fn blob(shape: &Shape, pooling: Pooling) -> Result<AlignedBytes> {
-    blob_of(shape, pooling, 2)
+pub fn blob(shape: &Shape, pooling: Pooling, extras: Extras) -> Result<AlignedBytes> {
+    blob_of(shape, pooling, 2, extras)
 }
 
 /// The blob of such a network with so many classes.
-pub fn blob_of(shape: &Shape, pooling: Pooling, classes: usize) -> Result<AlignedBytes> {
-    build(shape, pooling, classes, WORDS, false)
+pub fn blob_of(shape: &Shape, pooling: Pooling, classes: usize, extras: Extras) -> Result<AlignedBytes> {
+    build(shape, pooling, classes, extras, WORDS, false)
 }
 
 /// The blob of such a network with its f32 numbers beside the integers.
 pub fn blob_with_floats(shape: &Shape, pooling: Pooling) -> Result<AlignedBytes> {
-    build(shape, pooling, 2, WORDS_BESIDE_FLOATS, true)
+    build(shape, pooling, 2, Extras::NONE, WORDS_BESIDE_FLOATS, true)
 }
 
 fn build(
     shape: &Shape,
     pooling: Pooling,
     classes: usize,
+    extras: Extras,
     words: usize,
     floats: bool,
 ) -> Result<AlignedBytes> {
@@ -74,7 +130,8 @@ fn build(
     let mut random = Pcg64::seed_from_u64(1);
     let ids: Vec<u32> = (0..200).map(|_| random.random_range(0..=words as u32)).collect();
     let ranges = quantise::calibrate(&weights, std::iter::once(&ids[..]));
-    let mut sections = quantise::quantise(&weights, &ranges, EmbeddingBits::Eight)?;
+    let mut sections = quantise::quantise(&weights, &ranges, extras.bits()?)?;
+    sections.wide = extras.section(classes)?;
     if floats {
         sections.optional.push(quantise::float_reference(&weights));
     }
