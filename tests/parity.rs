@@ -37,10 +37,11 @@ fn every_board_gives_the_lines_of_the_pc() {
     let programs: Vec<_> =
         boards.iter().map(|board| build(board, "classifier", None).expect("builds")).collect();
     for cell in ["rnn", "gru", "lstm", "fastgrnn"] {
-        for layers in ["1", "2"] {
-            let name = format!("{cell}-{layers}");
+        for (layers, fold) in [("1", false), ("2", false), ("1", true), ("2", true)] {
+            let name = format!("{cell}-{layers}{}", if fold { "-folded" } else { "" });
             let model = folder.path().join(&name);
             let rest: &[&str] = match (cell, layers) {
+                _ if fold => &["--fold"],
                 ("rnn", "1") => &["--pooling", "last", "--head-hidden", "20"],
                 ("lstm", "1") => &["--pooling", "max"],
                 ("gru", "2") => &["--embed-bits", "4", "--embed", "13", "--hidden", "21"],
@@ -51,7 +52,7 @@ fn every_board_gives_the_lines_of_the_pc() {
             let flags: Vec<&str> =
                 if rest.contains(&"--embed") { [&flags[0][..4], rest].concat() } else { flags.concat() };
             train(&model, &flags);
-            if (cell, layers) == ("gru", "1") {
+            if (cell, layers, fold) == ("gru", "1", false) {
                 // A model that stops reading does so at the same word everywhere.
                 let flags = ["--model", text(&model), "--agreement", "0.8", "--export", text(&model)];
                 succeed(&[&["early-exit"], &flags[..]].concat(), b"");

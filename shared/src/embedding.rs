@@ -3,44 +3,57 @@
 //! A row is E weights of 8 or 4 bits with a multiplier `m` of its own:
 //! `x[i] = round(e[i] · m / 2^shift)`, activations whose unit the first layer's scales know.
 //!
+//! # Folded
+//!
+//! What the first layer's W makes of a word is the same wherever the word stands. A blob may hold these
+//! products in place of the embedding: a row has a number for each of the G·H rows of W,
+//! `e[i] · m · 2^shift`, which is added to what the [layer's](crate::cell) map makes of its state. It is
+//! W_i·x in steps of sums, for the n of a GRU its input's bias included. That map then has no columns for
+//! an input, and a word costs E·G·H multiply-accumulates less; its row takes G·H bytes.
+//!
 //! # Section
+//!
+//! A folded embedding is a section of another kind, of the same form.
 //!
 //! | bytes | content |
 //! |---|---|
 //! | 4 | rows V: the words and one more for unknown words, u32 |
-//! | 2 | width E, u16 |
-//! | 1 | bits of a weight, 8 or 4 |
+//! | 2 | width: E, 1 to 1024; folded: G·H, 1 to 4096; u16 |
+//! | 1 | bits of a weight, 8 or 4; folded: 8 |
 //! | 1 | shift, 0 to 14 |
 //! | V, padded to 4 | multipliers, u8 |
 //! | V·⌈E·bits/8⌉, padded to 4 | rows; of two 4-bit weights, the first is in the low half |
 
 use crate::blob::{Error, Part};
 use crate::fixed::round_shift;
-use crate::vector::{fill_row, pad};
+use crate::parts;
+use crate::vector::{add_row, fill_row, pad};
 
 /// The embedding table, borrowed from the blob.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Embedding<'a> {
     width: usize,
     narrow: bool,
+    folded: bool,
     shift: u32,
     multipliers: &'a [u8],
     rows: &'a [u8],
 }
 
 impl<'a> Embedding<'a> {
-    /// Reads the section, checking every length.
+    /// Reads the section, `folded` or not by its kind, checking every length.
     ///
     /// # Errors
     /// [`Error`] naming the embedding if the section is not what the table above says.
-    pub fn open(section: &'a [u8]) -> Result<Self, Error> {
+    pub fn open(section: &'a [u8], folded: bool) -> Result<Self, Error> {
+        parts::need(!folded || cfg!(feature = "fold"), "fold")?;
         let mut part = Part::new(section, "embedding");
         let count = part.u32();
         let [low, high, bits, shift] = part.bytes4();
         let width = u16::from_le_bytes([low, high]).into();
         let count = part.within(count, 1, 1 << 16) as usize;
-        let width = part.within(width, 1, 1024) as usize;
-        part.expect(matches!(bits, 4 | 8), bits.into(), 8);
+        let width = part.within(width, 1, if folded { 4096 } else { 1024 }) as usize;
+        part.expect(bits == 8 || (bits == 4 && !folded), bits.into(), 8);
         part.need(bits == 8 || cfg!(feature = "i4"), "i4");
         let shift = part.within(shift.into(), 0, 14);
         let multipliers = part.bytes(count);
@@ -49,7 +62,7 @@ impl<'a> Embedding<'a> {
         let rows = part.bytes(count * row);
         part.align();
         part.end()?;
-        Ok(Self { width, narrow: bits == 4, shift, multipliers, rows })
+        Ok(Self { width, narrow: bits == 4, folded, shift, multipliers, rows })
     }
 
     /// Rows, the unknown word's included.
@@ -58,7 +71,7 @@ impl<'a> Embedding<'a> {
         self.multipliers.len()
     }
 
-    /// E, the numbers in a row.
+    /// The numbers in a row: E, or G·H of a [folded](Self::is_folded) embedding.
     #[must_use]
     pub const fn width(&self) -> usize {
         self.width
@@ -70,16 +83,39 @@ impl<'a> Embedding<'a> {
         if self.narrow { 4 } else { 8 }
     }
 
-    /// The largest magnitude that [`Self::look_up`] writes.
+    /// Whether rows are what the first layer's map makes of a word.
+    #[must_use]
+    pub const fn is_folded(&self) -> bool {
+        cfg!(feature = "fold") && self.folded
+    }
+
+    /// The largest magnitude that [`Self::look_up`] writes or [`Self::add`] adds, below 2³⁰.
     #[must_use]
     pub fn limit(&self) -> u32 {
         let largest = self.multipliers.iter().copied().max().unwrap_or(0);
         let weight = if self.narrow { 8 } else { 128 };
+        if self.is_folded() {
+            return (weight as u32 * u32::from(largest)) << self.shift;
+        }
         round_shift(weight * i32::from(largest), self.shift).unsigned_abs()
     }
 
-    /// Writes row `id` to the first E entries of `x` and zeros up to the padded width.
+    /// Adds row `id` of a folded embedding to the first G·H sums; nothing of another.
+    pub fn add(&self, id: u32, sums: &mut [i32]) {
+        if !self.is_folded() {
+            return;
+        }
+        let at = id as usize;
+        let multiplier = i32::from(self.multipliers.get(at).copied().unwrap_or(0)) << self.shift;
+        add_row(sums, self.rows.get(at * self.width..(at + 1) * self.width).unwrap_or(&[]), multiplier);
+    }
+
+    /// Writes row `id` to the first E entries of `x` and zeros up to the padded width; nothing of a folded
+    /// embedding.
     pub fn look_up(&self, id: u32, x: &mut [i16]) {
+        if self.is_folded() {
+            return;
+        }
         let at = id as usize;
         let multiplier = i32::from(self.multipliers.get(at).copied().unwrap_or(0));
         let scaled = |byte: u8| round_shift(i32::from(byte as i8) * multiplier, self.shift) as i16;

@@ -76,7 +76,13 @@ impl<'a> Model<'a> {
     fn take(&mut self, kind: u8, bytes: &'a [u8]) -> Result<(), Error> {
         match kind {
             kind if kind == Kind::Vocabulary as u8 => self.vocabulary = Vocabulary::open(bytes)?,
-            kind if kind == Kind::Embedding as u8 => self.embedding = Embedding::open(bytes)?,
+            kind if kind == Kind::Embedding as u8 || kind == Kind::Folded as u8 => {
+                // A layer is proven for the embedding before it.
+                if !self.layers.is_empty() {
+                    return Err(Error::Content("section table", kind.into(), Kind::Layer as u32));
+                }
+                self.embedding = Embedding::open(bytes, kind == Kind::Folded as u8)?;
+            }
             kind if kind == Kind::Head as u8 => self.head = Head::open(bytes)?,
             kind if kind == Kind::EarlyExit as u8 => {
                 parts::need(cfg!(feature = "early-exit"), "early-exit")?;
@@ -121,6 +127,10 @@ impl<'a> Model<'a> {
         };
         fits("embedding", embedding.count(), vocabulary.len() as usize + 1)?;
         let mut width = embedding.width();
+        if let (true, Some(first)) = (embedding.is_folded(), self.layers.first()) {
+            fits("embedding", width, first.cell().gates() * first.hidden())?;
+            width = 0;
+        }
         for layer in &self.layers {
             fits("layer", layer.inputs(), width)?;
             width = layer.hidden();
@@ -164,6 +174,7 @@ impl<'a> Model<'a> {
             ("wide", self.wide.is_some()),
             ("early-exit", self.early_exit.is_some()),
             ("i4", self.embedding.bits() == 4),
+            ("fold", self.embedding.is_folded()),
         ];
         parts.extend(more.iter().filter(|(_, needed)| *needed).map(|(name, _)| *name));
         parts
@@ -320,7 +331,11 @@ impl<'a> Model<'a> {
         let mut rest = &mut state.units[..];
         for (at, layer) in self.layers.iter().enumerate() {
             let Some((units, above)) = rest.split_at_mut_checked(layer.units()) else { return };
-            layer.step(x, y, units);
+            layer.sum(x, y, units);
+            if at == 0 {
+                self.embedding.add(id, y);
+            }
+            layer.update(y, units);
             if let Some(next) = self.layers.get(at + 1) {
                 next.take_input(units, x);
             }

@@ -10,6 +10,7 @@
 //! | `wide` | the [wide part](crate::wide) |
 //! | `early-exit` | a rule of [early exit](crate::early_exit) |
 //! | `i4` | an [embedding](crate::embedding) of 4 bits |
+//! | `fold` | a [folded](crate::embedding#folded) embedding |
 //!
 //! All of them are on by default (`parts`). A model that needs a part that is off is refused when it is
 //! opened, with [`Error::LeftOut`]; what is read gives the same integers whatever else is compiled in.

@@ -1,4 +1,4 @@
-//! Compares the core's kernels, of affine maps, of a GRU's gates, of embedding rows, of vectors rescaled
+//! Compares the core's kernels, of affine maps, of a GRU's gates, of embedding rows, of folded rows, of vectors rescaled
 //! and averaged, with the portable ones or the formulas that define the results.
 //!
 //! Says `passed <maps>` or what differed, then `end`.
@@ -112,6 +112,7 @@ mod compare {
             gates(hidden, &mut random)?;
             vectors(hidden, &mut random)?;
             rows(hidden, &mut random)?;
+            folded(hidden, &mut random)?;
         }
         Ok(maps)
     }
@@ -185,7 +186,7 @@ mod compare {
             section.0.iter_mut().zip(head.iter().chain(row)).for_each(|(to, &from)| *to = from);
             let section = section.0.get(..12 + size.next_multiple_of(4)).unwrap_or(&[]);
             let mut x = [7i16; MOST_UNITS + 8];
-            if let Ok(embedding) = Embedding::open(section) {
+            if let Ok(embedding) = Embedding::open(section, false) {
                 embedding.look_up(0, black_box(&mut x));
             }
             let expected = (0..width).map(|at| {
@@ -200,6 +201,28 @@ mod compare {
             same(x.iter().map(|&x| x.into()), padded_with_zeros(expected, width))?;
         }
         Ok(())
+    }
+
+    /// A folded row, added to sums.
+    fn folded(width: usize, random: &mut Random) -> Result<(), Difference> {
+        let (multiplier, shift) = (random.next() as u8, random.next() % 15);
+        let mut section = Aligned([0u8; 12 + (MOST_UNITS + 3) / 4 * 4]);
+        let head = [1, 0, 0, 0, width as u8, 0, 8, shift as u8, multiplier, 0, 0, 0];
+        let mut row = [0u8; MOST_UNITS];
+        row.iter_mut().for_each(|byte| *byte = random.next() as u8);
+        let row = row.get(..width).unwrap_or(&[]);
+        section.0.iter_mut().zip(head.iter().chain(row)).for_each(|(to, &from)| *to = from);
+        let section = section.0.get(..12 + width.next_multiple_of(4)).unwrap_or(&[]);
+        let mut before = [0i32; MOST_UNITS + 2];
+        before.iter_mut().for_each(|sum| *sum = random.next() as i32 >> 1);
+        let mut sums = before;
+        if let Ok(embedding) = Embedding::open(section, true) {
+            embedding.add(0, black_box(&mut sums));
+        }
+        let row = row.iter().map(|&byte| i32::from(byte as i8)).chain([0; 2]);
+        let expected =
+            before.iter().zip(row).map(|(sum, byte)| sum + ((byte * i32::from(multiplier)) << shift));
+        same(sums.iter().copied(), expected)
     }
 
     /// Zeros up to a multiple of 8 behind `count` entries.

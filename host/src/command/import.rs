@@ -55,6 +55,9 @@ pub struct Args {
     /// Bits of an embedding weight on the chip, 4 or 8 [default: 8, or those of the saved model]
     #[arg(long, value_name = "BITS")]
     embed_bits: Option<u32>,
+    /// Folds the first layer's input weights into the words' rows (see `train --fold`)
+    #[arg(long, conflicts_with = "embed_bits")]
+    fold: bool,
     /// Results for machines; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -142,6 +145,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
     };
     let bits = match args.embed_bits.or(description.telltale.as_ref().map(|origin| origin.embed_bits)) {
+        _ if args.fold => EmbeddingBits::Folded,
         None | Some(8) => EmbeddingBits::Eight,
         Some(4) => EmbeddingBits::Four,
         Some(bits) => anyhow::bail!("--embed-bits {bits}: 4 or 8 is possible"),

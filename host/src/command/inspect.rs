@@ -38,6 +38,8 @@ struct Report {
     punctuation: bool,
     embed: usize,
     embed_bits: u32,
+    /// Whether rows are sums of the first layer, `embed` of them.
+    folded: bool,
     layers: Vec<LayerReport>,
     pooling: &'static str,
     head_hidden: usize,
@@ -106,13 +108,14 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn part_name(kind: u8) -> &'static str {
-    const NAMES: [(Kind, &str); 6] = [
+    const NAMES: [(Kind, &str); 7] = [
         (Kind::Vocabulary, "vocabulary"),
         (Kind::Embedding, "embedding"),
         (Kind::Layer, "layer"),
         (Kind::Head, "head"),
         (Kind::Wide, "n-grams"),
         (Kind::EarlyExit, "early exit"),
+        (Kind::Folded, "folded embedding"),
     ];
     NAMES.iter().find(|(own, _)| *own as u8 == kind).map_or("unknown, skipped", |(_, name)| name)
 }
@@ -138,6 +141,7 @@ fn report(model: &Model<'_>) -> Result<Report> {
         punctuation: manifest.text.punctuation,
         embed: model.embedding().width(),
         embed_bits: model.embedding().bits(),
+        folded: model.embedding().is_folded(),
         layers: model
             .layers()
             .iter()
@@ -188,7 +192,8 @@ fn print(report: &Report) {
     say!("model {}, {} bytes, by {}", report.digest, report.bytes, report.writer);
     say!("labels: {}", report.labels.join(", "));
     say!("words: {}{}", report.words, if report.punctuation { ", `!` and `?` among them" } else { "" });
-    put!("network: embedding {} (i{})", report.embed, report.embed_bits);
+    let folded = if report.folded { "folded to " } else { "" };
+    put!("network: embedding {folded}{} (i{})", report.embed, report.embed_bits);
     report.layers.iter().for_each(|layer| put!(" → {} {}", layer.cell, layer.hidden));
     put!(" → {}", report.pooling);
     if report.head_hidden > 0 {

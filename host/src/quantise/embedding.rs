@@ -3,7 +3,6 @@
 use super::EmbeddingBits;
 use super::scale::Inputs;
 use crate::bytes::Bytes;
-use crate::model::weights::Weights;
 
 /// Multipliers are u8.
 const MULTIPLIER_MAX: f64 = 255.0;
@@ -22,7 +21,7 @@ impl EmbeddingBits {
     const fn most(self) -> f64 {
         match self {
             Self::Four => 7.0,
-            Self::Eight => 127.0,
+            Self::Eight | Self::Folded => 127.0,
         }
     }
 }
@@ -30,8 +29,7 @@ impl EmbeddingBits {
 impl Format {
     /// The format in which the table's largest number has the largest weight and multiplier.
     #[must_use]
-    pub fn of(weights: &Weights, bits: EmbeddingBits) -> Self {
-        let table = weights.get("embed.weight");
+    pub fn of(table: &[f32], bits: EmbeddingBits) -> Self {
         let largest = table.iter().fold(f32::MIN_POSITIVE, |largest, e| largest.max(e.abs()));
         let squares: f64 = table.iter().map(|&e| f64::from(e) * f64::from(e)).sum();
         Self {
@@ -39,6 +37,14 @@ impl Format {
             fine: f64::from(largest) / (bits.most() * MULTIPLIER_MAX),
             square: squares / table.len().max(1) as f64,
         }
+    }
+
+    /// The format of numbers in steps of 2^shift and that shift, the smallest that will do.
+    #[must_use]
+    pub fn folded(sums: &[f32]) -> (Self, u32) {
+        let finest = Self::of(sums, EmbeddingBits::Folded);
+        let shift = finest.fine.log2().ceil().max(0.0);
+        (Self { fine: shift.exp2(), ..finest }, shift as u32)
     }
 
     /// What the first layer sees if products are divided by 2^`shift`.
@@ -53,13 +59,11 @@ impl Format {
     }
 }
 
-/// Quantises the table, products divided by 2^`shift`.
+/// Quantises the table, whose rows have `width` numbers, to a section whose header tells `shift`.
 #[must_use]
-pub fn quantise(weights: &Weights, format: Format, shift: u32) -> Vec<u8> {
+pub fn quantise(table: &[f32], width: usize, format: Format, shift: u32) -> Vec<u8> {
     let Format { bits, fine, .. } = format;
     let most = bits.most();
-    let table = weights.get("embed.weight");
-    let width = weights.config.embed;
     let mut multipliers = Vec::new();
     let mut rows = Bytes::default();
     for row in table.chunks_exact(width) {
@@ -68,7 +72,9 @@ pub fn quantise(weights: &Weights, format: Format, shift: u32) -> Vec<u8> {
         multipliers.push(multiplier as u8);
         let quantised = |e: f32| (f64::from(e) / (multiplier * fine)).round().clamp(-most, most) as i8;
         match bits {
-            EmbeddingBits::Eight => row.iter().for_each(|&e| rows.bytes(&quantised(e).to_le_bytes())),
+            EmbeddingBits::Eight | EmbeddingBits::Folded => {
+                row.iter().for_each(|&e| rows.bytes(&quantised(e).to_le_bytes()))
+            }
             EmbeddingBits::Four => {
                 for pair in row.chunks(2) {
                     let nibble = |at: usize| pair.get(at).map_or(0, |&e| quantised(e) as u8 & 15);

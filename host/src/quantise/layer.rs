@@ -12,7 +12,16 @@ use crate::model::weights::{Ranges, Weights};
 /// How much larger than in calibration an LSTM's cell may grow before it saturates.
 const CELL_MARGIN: f32 = 1.5;
 
-/// Quantises layer `layer`, whose input has, for each shift, the given form.
+/// What a layer takes beside its own state.
+#[derive(Clone, Copy)]
+pub enum Input<'i> {
+    /// A vector that has, for each shift, the given form.
+    Vector(&'i dyn Fn(u32) -> Inputs),
+    /// Sums, at most this, that a folded embedding adds.
+    Sums(u32),
+}
+
+/// Quantises layer `layer`.
 ///
 /// States are divided by `divisor`: 1 but for a FastGRNN.
 ///
@@ -24,13 +33,22 @@ const CELL_MARGIN: f32 = 1.5;
 pub fn quantise(
     weights: &Weights,
     layer: usize,
-    input: impl Fn(u32) -> Inputs,
+    input: Input<'_>,
     ranges: &Ranges,
     divisor: f32,
 ) -> Result<(Vec<u8>, u32)> {
     let config = &weights.config;
-    let (inputs, hidden) = (config.inputs(layer), config.hidden);
+    let hidden = config.hidden;
     let (of_input, of_state) = (weights.layer("weight_ih", layer), weights.layer("weight_hh", layer));
+    let nothing = Inputs { limit: 0, unit: 1.0, square: 0.0 };
+    let (inputs, of_input, added) = match input {
+        Input::Vector(_) => (config.inputs(layer), of_input, 0),
+        Input::Sums(most) => (0, &[][..], most),
+    };
+    let input = |shift| match input {
+        Input::Vector(form) => form(shift),
+        Input::Sums(_) => nothing,
+    };
     // Rows of W and U that make sums together; GRU's n keeps them apart.
     let rows = of_state.len() / hidden;
     let both = if config.cell == Cell::Gru { 2 * hidden } else { rows };
@@ -60,11 +78,14 @@ pub fn quantise(
             let input = Columns { weights: of_input, width: inputs, inputs: input(input_shift) };
             let state = Columns { weights: of_state, width: hidden, inputs: Inputs::of_units(state_shift) };
             let together = [input.rows(0, both), state.rows(0, both)];
-            let most = if config.cell == Cell::Fastgrnn { fastgrnn::LIMIT } else { 1 << 31 };
+            let most = if config.cell == Cell::Fastgrnn { fastgrnn::LIMIT } else { 1 << 31 } - added;
             let mut maps = vec![Map::new(&together, &bias[..both], units(0), most)?];
             if both < rows {
-                maps.push(Map::new(&[input.rows(both, rows)], &bias[both..rows], units(both), 1 << 30)?);
-                maps.push(Map::new(&[state.rows(both, rows)], &bias[rows..], units(rows), 1 << 30)?);
+                let most = (1 << 30) - added;
+                if inputs > 0 {
+                    maps.push(Map::new(&[input.rows(both, rows)], &bias[both..rows], units(both), most)?);
+                }
+                maps.push(Map::new(&[state.rows(both, rows)], &bias[rows..], units(rows), most)?);
             }
             Some((input_shift, state_shift, maps))
         })
@@ -88,7 +109,7 @@ pub fn quantise(
 }
 
 /// How many bits a sum has beyond a gate's, because it enters tanh or, in GRU, is multiplied by r before.
-const fn enlarged(cell: Cell, hidden: usize, sum: usize) -> u32 {
+pub const fn enlarged(cell: Cell, hidden: usize, sum: usize) -> u32 {
     match (cell, sum / hidden) {
         (Cell::Rnn | Cell::Fastgrnn, _) | (Cell::Gru, 2) | (Cell::Lstm, 2) => 1,
         (Cell::Gru, 3) => 2,

@@ -8,6 +8,7 @@
 mod embedding;
 mod fastgrnn;
 mod float_reference;
+mod fold;
 mod head;
 mod layer;
 mod scale;
@@ -19,17 +20,20 @@ use anyhow::Result;
 
 use crate::model::config::Cell;
 use crate::model::weights::{Ranges, Weights};
+use layer::Input;
 
 pub use float_reference::float_reference;
 pub use writer::{Description, install, with_section, write_blob};
 
-/// Bits of an embedding weight.
+/// What a word's row holds: bits of an embedding weight, or what the first layer makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmbeddingBits {
     /// −7 to 7, two to a byte.
     Four,
     /// −127 to 127.
     Eight,
+    /// [Folded](shared::embedding#folded): G·H sums in place of E weights, −127 to 127.
+    Folded,
 }
 
 /// The sections of a network, the vocabulary's aside.
@@ -37,6 +41,8 @@ pub enum EmbeddingBits {
 pub struct Sections {
     /// The embedding.
     pub embedding: Vec<u8>,
+    /// Whether it is folded.
+    pub folded: bool,
     /// Each layer, the lowest first.
     pub layers: Vec<Vec<u8>>,
     /// The head.
@@ -71,15 +77,25 @@ pub fn calibrate<'t>(weights: &Weights, texts: impl Iterator<Item = &'t [u32]>) 
 pub fn quantise(weights: &Weights, ranges: &Ranges, bits: EmbeddingBits) -> Result<Sections> {
     let divisor = fastgrnn::divisor(weights, ranges);
     let weights = &*fastgrnn::divided(weights, divisor)?;
-    let format = embedding::Format::of(weights, bits);
-    let (first, shift) = layer::quantise(weights, 0, |shift| format.inputs(shift), ranges, divisor)?;
-    let embedding = embedding::quantise(weights, format, shift);
+    let (table, width) = (weights.get("embed.weight"), weights.config.embed);
+    let folded = bits == EmbeddingBits::Folded;
+    let (first, embedding) = if folded {
+        let (embedding, limit) = fold::quantise(weights)?;
+        (layer::quantise(weights, 0, Input::Sums(limit), ranges, divisor)?.0, embedding)
+    } else {
+        let format = embedding::Format::of(table, bits);
+        let input = |shift| format.inputs(shift);
+        let (first, shift) = layer::quantise(weights, 0, Input::Vector(&input), ranges, divisor)?;
+        (first, embedding::quantise(table, width, format, shift))
+    };
     let mut layers = vec![first];
     for layer in 1..weights.config.layers {
-        layers.push(layer::quantise(weights, layer, scale::Inputs::of_units, ranges, divisor)?.0);
+        let input = Input::Vector(&scale::Inputs::of_units);
+        layers.push(layer::quantise(weights, layer, input, ranges, divisor)?.0);
     }
     Ok(Sections {
         embedding,
+        folded,
         layers,
         head: head::quantise(weights, ranges)?,
         wide: None,

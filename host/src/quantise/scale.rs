@@ -157,7 +157,8 @@ impl Noise {
     pub fn new(maps: &[Vec<(&[f32], usize, usize)>]) -> Self {
         let mut rows = Vec::new();
         for parts in maps {
-            let height = parts.first().map_or(0, |(weights, width, _)| weights.len() / width);
+            let height = |(weights, width, _): &(&[f32], usize, usize)| weights.len().checked_div(*width);
+            let height = parts.iter().filter_map(height).max().unwrap_or(0);
             rows.extend((0..height).map(|row| {
                 let of = |&(weights, width, inputs): &(&[f32], usize, usize)| {
                     (inputs, Statistics::new(&weights[row * width..][..width]))

@@ -81,6 +81,10 @@ fn blob_within(
 ) -> AlignedBytes {
     let mut sections = quantise(weights, ranges, bits).expect("quantises");
     sections.optional = optional;
+    write_sections(weights, &sections).expect("writes")
+}
+
+fn write_sections(weights: &Weights, sections: &Sections) -> Result<AlignedBytes> {
     let description = Description {
         labels: vec!["a".into(), "b".into(), "c".into()],
         text: shared::text::Options { punctuation: true },
@@ -92,7 +96,7 @@ fn blob_within(
         self_test: "w1 w2 unknown w3".into(),
         metrics: shared::blob::Metrics::default(),
     };
-    write_blob(&description, vocabulary().section(), &sections).expect("writes")
+    write_blob(&description, vocabulary().section(), sections)
 }
 
 /// The largest distances of pooled states and logits, over all words of the texts.
@@ -159,6 +163,67 @@ fn four_bit_rows_are_coarser_but_close() {
     assert!(eight < four && four < 10.0 * UNIT_TOLERANCE, "{eight} {four}");
 }
 
+/// Sums of 8 bits, of a multiplier a word, are about as near as the embedding's map.
+#[test]
+fn a_folded_network_follows_the_reference() {
+    for cell in [Cell::Rnn, Cell::Gru, Cell::Lstm, Cell::Fastgrnn] {
+        for layers in [1, 2] {
+            let weights = random_weights(&config(cell, layers, Pooling::Mean, 0), 3);
+            let blob = blob(&weights, EmbeddingBits::Folded);
+            let model = Model::open(&blob).expect("opens");
+            let first = model.layers()[0];
+            assert_eq!((model.embedding().width(), first.inputs()), (cell.engine().gates() * 20, 0));
+            assert_eq!(first.macs(), cell.engine().gates() * 20 * 20);
+            assert!(model.parts().contains(&"fold"));
+            let (units, logits) = distances(&weights, &blob, &texts(11, 12, 80));
+            assert!(
+                units < UNIT_TOLERANCE && logits < LOGIT_TOLERANCE,
+                "{cell} ×{layers}: units {units}, logits {logits}"
+            );
+        }
+    }
+}
+
+/// A section of another kind than its content, and rows that the sums have no room for.
+#[test]
+fn a_fold_that_does_not_fit_its_layer_is_refused() {
+    let weights = random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 3);
+    let own = ranges(&weights);
+    let good = quantise(&weights, &own, EmbeddingBits::Folded).expect("quantises");
+    let plain = quantise(&weights, &own, EmbeddingBits::Eight).expect("quantises");
+    let refused = |sections: &Sections| {
+        let error = write_sections(&weights, sections).expect_err("does not fit");
+        format!("{error:#}")
+    };
+    let mixed = [
+        Sections { folded: false, ..good.clone() },
+        Sections { folded: true, ..plain.clone() },
+        Sections { layers: plain.layers.clone(), ..good.clone() },
+        Sections { layers: good.layers.clone(), ..plain },
+    ];
+    for sections in &mixed {
+        let error = refused(sections);
+        assert!(error.contains("malformed") || error.contains("overflow"), "{error}");
+    }
+    let mut late = good.clone();
+    late.optional = vec![(shared::blob::Kind::Folded as u8, good.embedding.clone())];
+    assert!(refused(&late).contains("section table section is malformed: found 7"), "{}", refused(&late));
+    let mut narrow = good.clone();
+    narrow.embedding[6] = 4;
+    assert!(refused(&narrow).contains("embedding section is malformed: found 4, expected 8"));
+    // The largest shift: sums of up to 2²⁹ are added to the first row's bias, which has no room for them.
+    let mut large = good.clone();
+    large.embedding[7] = 14;
+    assert!(write_sections(&weights, &large).is_ok());
+    // Behind the header and 24 columns of two pairs of rows.
+    let bias = 16 + 24 * 2 * 2;
+    large.layers[0][bias..bias + 4].copy_from_slice(&0x7000_0000i32.to_le_bytes());
+    assert!(refused(&large).contains("overflow in row: found 0"), "{}", refused(&large));
+    let mut alone = good;
+    alone.layers[0][bias..bias + 4].copy_from_slice(&0x5F00_0000i32.to_le_bytes());
+    assert!(write_sections(&weights, &alone).is_ok());
+}
+
 #[test]
 fn odd_sizes_and_large_weights_fit() {
     for (embed, hidden, scale) in [(1, 1, 1.0), (3, 5, 4.0), (17, 33, 1.0), (128, 256, 1.0), (8, 130, 20.0)] {
@@ -196,7 +261,11 @@ fn any_flipped_bit_any_cut_and_any_tail_is_refused() {
 #[test]
 fn a_resealed_blob_never_panics() {
     let shape = Config { embed: 4, hidden: 4, ..config(Cell::Lstm, 2, Pooling::Mean, 3) };
-    let good = blob(&random_weights(&shape, 1), EmbeddingBits::Eight);
+    resealed(&blob(&random_weights(&shape, 1), EmbeddingBits::Eight));
+    resealed(&blob(&random_weights(&shape, 1), EmbeddingBits::Folded));
+}
+
+fn resealed(good: &[u8]) {
     let manifest = u32::from_le_bytes(good[20..24].try_into().expect("four bytes"));
     let mut random = Pcg64::seed_from_u64(5);
     let mut accepted = 0;

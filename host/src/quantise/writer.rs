@@ -105,8 +105,8 @@ fn assemble(
     trace: u64,
 ) -> Result<AlignedBytes> {
     let required = |kind: Kind, bytes| Part { kind: kind as u8, required: true, bytes };
-    let mut parts =
-        vec![required(Kind::Vocabulary, vocabulary), required(Kind::Embedding, &sections.embedding)];
+    let embedding = if sections.folded { Kind::Folded } else { Kind::Embedding };
+    let mut parts = vec![required(Kind::Vocabulary, vocabulary), required(embedding, &sections.embedding)];
     parts.extend(sections.layers.iter().map(|layer| required(Kind::Layer, layer)));
     parts.push(required(Kind::Head, &sections.head));
     parts.extend(sections.wide.as_ref().map(|wide| required(Kind::Wide, wide)));

@@ -31,6 +31,8 @@ pub enum Kind {
     Wide = 5,
     /// [`crate::early_exit::Rule`], which a blob may lack
     EarlyExit = 6,
+    /// A [folded](crate::embedding::Embedding::is_folded) embedding, in place of the other
+    Folded = 7,
 }
 
 /// An entry of the section table.

@@ -40,8 +40,8 @@
 //!
 //! Kinds of sections: 1 [vocabulary](crate::vocab), 2 [embedding](crate::embedding),
 //! 3 [layer](crate::cell), one for each layer in order, 4 [head](crate::head),
-//! 5 [wide part](crate::wide) and 6 [early exit](crate::early_exit), which a blob may lack. What each contains
-//! is specified on those pages. A reader skips an unknown section that is not required and
+//! 5 [wide part](crate::wide) and 6 [early exit](crate::early_exit), which a blob may lack,
+//! 7 [folded embedding](crate::embedding#folded), in place of 2. What each contains is specified on those pages. A reader skips an unknown section that is not required and
 //! refuses one that is; new parts of a network come as new kinds, under the same version.
 //!
 //! # Promises
@@ -151,7 +151,7 @@ pub fn open(blob: &[u8]) -> Result<Outline<'_>, Error> {
     let outline = manifest_bytes(blob).and_then(Outline::read).ok_or(Error::Manifest)?;
     for section in outline.sections() {
         section_bytes(blob, &section)?;
-        if section.required && !(1..=6).contains(&section.kind) {
+        if section.required && !(1..=7).contains(&section.kind) {
             return Err(Error::UnknownSection(section.kind.into()));
         }
     }

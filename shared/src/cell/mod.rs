@@ -16,6 +16,10 @@
 //! next state; they are in steps of 2^−[`SUM_FRACTION`], those that enter tanh made as much larger as
 //! the cell's page says.
 //!
+//! Above a [folded embedding](crate::embedding#folded) the first layer has no columns of an input: E is 0.
+//! The embedding adds the input's share to sums that the map has made of the state alone; those of a GRU's n
+//! of the input start at zero.
+//!
 //! # Section
 //!
 //! | bytes | content |
@@ -24,14 +28,14 @@
 //! | 1 | 0 |
 //! | 1 | input shift, 0 to 14; 0 for the first layer |
 //! | 1 | state shift, 0 to 14 |
-//! | 2 | E, u16 |
+//! | 2 | E, u16; 0 above a folded embedding |
 //! | 2 | H, u16 |
 //! | 1 | lstm: c is in steps of 2^(this − 15), 0 to 4; otherwise 0 |
 //! | 3 | 0 |
 //! | 2 | fastgrnn: ζ in steps of 2⁻¹⁵, u16; otherwise 0 |
 //! | 2 | fastgrnn: ν in steps of 2⁻¹⁵, u16, ζ + ν at most 32,767; otherwise 0 |
 //! | … | [affine map](crate::matvec) of \[W U\], G·H rows (GRU: the 2H of r and z), padded to 16 |
-//! | … | GRU: maps of W_n and of U_n, H rows each, each padded to 16 |
+//! | … | GRU: maps of W_n, unless E is 0, and of U_n, H rows each, each padded to 16 |
 //! | 4H | fastgrnn: each unit's 2(b_z − b_h) in steps of sums, i32 below 2³⁰, padded to 16 |
 
 pub mod fastgrnn;
@@ -148,7 +152,8 @@ pub struct Layer<'a> {
 impl<'a> Layer<'a> {
     /// Reads the section, checking every length and bound.
     ///
-    /// `limit` is the largest |x| of the first layer; `None` for the layers above it.
+    /// `limit` is the largest |x| of the first layer, or what a folded embedding adds at most, below 2³⁰; `None`
+    /// for the layers above it.
     ///
     /// # Errors
     /// [`Error`] naming the layer if the section is not what the table above says.
@@ -166,7 +171,8 @@ impl<'a> Layer<'a> {
         part.need(cell.is_there(), cell.name());
         let mixes = cell.is(Cell::Fastgrnn);
         part.expect(zero == 0 && zeros == [0; 3] && (mixes || zeta + nu == 0), zeta + nu, 0);
-        let inputs = part.within(inputs, 1, 1024) as usize;
+        let folded = cfg!(feature = "fold") && inputs == 0 && limit.is_some();
+        let inputs = part.within(inputs, u32::from(!folded), 1024) as usize;
         let hidden = part.within(hidden, 1, 1024) as usize;
         part.within(input_shift.max(state_shift).into(), 0, 14);
         let (input_shift, state_shift) = (u32::from(input_shift & 15), u32::from(state_shift & 15));
@@ -174,13 +180,15 @@ impl<'a> Layer<'a> {
         let limits = [limit.unwrap_or_else(|| unit_limit(input_shift)), unit_limit(state_shift)];
         let (width, depth) = (padded(inputs, COLUMN_UNIT), padded(hidden, COLUMN_UNIT));
         // Sums that enter the GRU's n are added once more, and so are FastGRNN's.
-        let (whole, half) = (if mixes { fastgrnn::LIMIT } else { 1 << 31 }, fastgrnn::LIMIT);
+        // So are those of a folded row.
+        let added = if folded { limits[0] } else { 0 };
+        let (whole, half) = (if mixes { fastgrnn::LIMIT } else { 1 << 31 } - added, fastgrnn::LIMIT - added);
         let apart = cell.is(Cell::Gru);
         let rows = (cell.gates() - usize::from(apart)) * hidden;
         let both = part.map(rows, width + depth, width, limits, whole, 0);
         let apart = apart.then(|| {
             [
-                part.map(hidden, width, width, limits, half, 2 * hidden),
+                part.map(if folded { 0 } else { hidden }, width, width, limits, half, 2 * hidden),
                 part.map(hidden, depth, 0, limits, half, 3 * hidden),
             ]
         });
@@ -203,7 +211,7 @@ impl<'a> Layer<'a> {
         self.cell
     }
 
-    /// E, the width of the input.
+    /// E, the width of the input; 0 above a folded embedding.
     #[must_use]
     pub const fn inputs(&self) -> usize {
         self.inputs
@@ -221,7 +229,13 @@ impl<'a> Layer<'a> {
         self.cell.states() * self.hidden
     }
 
-    /// The entries that [`Self::step`] needs in `x` and `y`.
+    /// Whether a folded embedding adds to the layer's sums.
+    #[must_use]
+    pub const fn is_folded(&self) -> bool {
+        cfg!(feature = "fold") && self.inputs == 0
+    }
+
+    /// The entries that [`Self::sum`] needs in `x` and `y`.
     #[must_use]
     pub const fn scratch(&self) -> (usize, usize) {
         // Padding rows behind a map lie where the next one writes.
@@ -241,19 +255,28 @@ impl<'a> Layer<'a> {
         fill_units(x, below, self.input_shift);
     }
 
-    /// One word: `x` starts with the input, padded, and is used behind it; `y` is scratch; `units` is
-    /// the state, h and, for LSTM, c behind it.
-    pub fn step(&self, x: &mut [i16], y: &mut [i32], units: &mut [i16]) {
+    /// The first half of a word's step, the sums `y`: `x` starts with the input, padded, and is used behind it;
+    /// `units` is the state, h and, for LSTM, c behind it.
+    pub fn sum(&self, x: &mut [i16], y: &mut [i32], units: &[i16]) {
         let width = padded(self.inputs, COLUMN_UNIT);
         let hidden = units.get(..self.hidden).unwrap_or(&[]);
         let state = x.get_mut(width..).unwrap_or(&mut []);
         fill_units(state, hidden, self.state_shift);
         self.both.apply(x, y);
         if let Some([of_input, of_state]) = &self.apart {
-            of_input.apply(x, y.get_mut(2 * self.hidden..).unwrap_or(&mut []));
+            let of_n = y.get_mut(2 * self.hidden..).unwrap_or(&mut []);
+            if self.is_folded() {
+                of_n.iter_mut().take(self.hidden).for_each(|sum| *sum = 0);
+            } else {
+                of_input.apply(x, of_n);
+            }
             let state = x.get(width..).unwrap_or(&[]);
             of_state.apply(state, y.get_mut(3 * self.hidden..).unwrap_or(&mut []));
         }
+    }
+
+    /// The second half: the next state `units` from the sums `y`, which are overwritten.
+    pub fn update(&self, y: &mut [i32], units: &mut [i16]) {
         match self.cell {
             cell if cell.is(Cell::Rnn) => rnn::update(y, units),
             cell if cell.is(Cell::Gru) => gru::update(self.hidden, y, units),

@@ -74,14 +74,14 @@ pub(crate) use assembly::gru::gru;
 #[cfg(kernel = "mve")]
 pub(crate) use assembly::{
     mve_gru::gru,
-    mve_vector::{average, rescale_means, rescale_row, rescale_units},
+    mve_vector::{add_row, average, rescale_means, rescale_row, rescale_units},
 };
 #[cfg(not(kernel = "mve"))]
 mod none;
 #[cfg(not(any(kernel = "mve", kernel = "armv6m", kernel = "riscv")))]
 pub(crate) use none::gru;
 #[cfg(not(kernel = "mve"))]
-pub(crate) use none::{average, rescale_means, rescale_row, rescale_units};
+pub(crate) use none::{add_row, average, rescale_means, rescale_row, rescale_units};
 
 /// Rows come in groups of two pairs.
 pub const ROW_UNIT: usize = 4;
@@ -129,11 +129,12 @@ const fn group_halves(columns: usize) -> usize {
 }
 
 impl<'a> Affine<'a> {
-    /// A map of `columns`, which are padded, from its groups; `None` if the length does not fit.
+    /// A map of `columns`, which are padded, from its groups; `None` if the length does not fit. Without columns
+    /// there are no rows.
     #[must_use]
     pub fn new(columns: usize, groups: &'a [u16]) -> Option<Self> {
         let columns = padded(columns, COLUMN_UNIT);
-        (columns > 0 && groups.len().is_multiple_of(group_halves(columns)))
+        ((columns > 0 || groups.is_empty()) && groups.len().is_multiple_of(group_halves(columns)))
             .then_some(Self { columns, groups })
     }
 

@@ -26,6 +26,12 @@ pub const fn rescale_row(_: &mut [i16], _: &[u8], _: i32, _: u32) -> usize {
     0
 }
 
+/// Sums that an entry of a folded row was added to: none.
+#[inline(always)]
+pub const fn add_row(_: &mut [i32], _: &[u8], _: i32) -> usize {
+    0
+}
+
 /// Units taken into their means: none.
 #[inline(always)]
 pub const fn average(_: &mut [i32], _: &[i16], _: i32, _: u32) -> usize {

@@ -26,7 +26,7 @@ use crate::{cost, files};
 /// A network of random weights is run in QEMU, where an instruction takes a nanosecond. Figures are
 /// instructions, not cycles; each is exact to 0.1 %. The network has mean pooling and a linear head of two
 /// classes; the words looked up are in its vocabulary, and every second one ends n-grams that its wide part
-/// knows, if it has one and that is large enough.
+/// knows, if it has one and that is large enough. What a folded row takes is the cell's.
 ///
 /// stack: bytes, the peak of a whole session (opening the model, self-test, words with traces).
 ///
@@ -47,14 +47,14 @@ pub struct Args {
     #[command(flatten)]
     extras: Extras,
     /// Also measures the same network in f32 (micromath), on the core's floating-point unit if it has one
-    #[arg(long, conflicts_with_all = ["embed_bits", "wide"])]
+    #[arg(long, conflicts_with_all = ["embed_bits", "fold", "wide"])]
     float: bool,
     /// Measures programs with all parts of the engine, which read any model, as `qemu` without `--embed` does
     #[arg(long)]
     all_parts: bool,
     /// Instead measures networks of several shapes and writes the coefficients by which `inspect` estimates
     /// instructions per word to `cost.toml` in each board's folder, for the next build of this program
-    #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "embed_bits", "wide", "wide_order", "float"])]
+    #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "embed_bits", "fold", "wide", "wide_order", "float"])]
     fit: bool,
     /// Seconds that an emulated board may take before it is given up
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]

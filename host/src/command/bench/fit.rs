@@ -21,6 +21,7 @@ type Kind = (Cell, usize, usize, usize, Pooling, usize, Extras);
 const fn with(wide_order: usize, embed_bits: u32) -> Extras {
     Extras {
         embed_bits,
+        fold: false,
         wide: if wide_order > 0 { 500 } else { 0 },
         wide_order: if wide_order > 0 { wide_order } else { 1 },
     }

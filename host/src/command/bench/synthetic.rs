@@ -21,8 +21,8 @@ use crate::vocabulary::{Built, MAX_WORDS};
 /// Words w0, w1, … of the vocabulary.
 const WORDS: usize = 1000;
 
-/// Words where the f32 numbers are in the blob, too, so that it fits a small flash.
-const WORDS_BESIDE_FLOATS: usize = 250;
+/// Words where each takes much of a small flash: its f32 numbers are in the blob, too, or its row is folded.
+const LARGE_WORDS: usize = 250;
 
 /// The shape of the network.
 #[derive(ClapArgs, Clone, Debug, PartialEq, Eq, Serialize)]
@@ -47,6 +47,9 @@ pub struct Extras {
     /// Bits of an embedding weight, 8 or 4
     #[arg(long, value_name = "BITS", default_value_t = 8)]
     pub embed_bits: u32,
+    /// Folds the first layer's input weights into the words' rows (see `train --fold`)
+    #[arg(long, conflicts_with = "embed_bits")]
+    pub fold: bool,
     /// N-grams of a wide part, 0 for none; of w0 w1 w2 …, those that end with every second word, the first ones
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub wide: usize,
@@ -57,10 +60,11 @@ pub struct Extras {
 
 impl Extras {
     /// None of them.
-    pub const NONE: Self = Self { embed_bits: 8, wide: 0, wide_order: 2 };
+    pub const NONE: Self = Self { embed_bits: 8, fold: false, wide: 0, wide_order: 2 };
 
     fn bits(self) -> Result<EmbeddingBits> {
         match self.embed_bits {
+            _ if self.fold => Ok(EmbeddingBits::Folded),
             8 => Ok(EmbeddingBits::Eight),
             4 => Ok(EmbeddingBits::Four),
             bits => bail!("--embed-bits {bits}: 4 or 8 is possible"),
@@ -99,12 +103,12 @@ pub fn blob(shape: &Shape, pooling: Pooling, extras: Extras) -> Result<AlignedBy
 
 /// The blob of such a network with so many classes.
 pub fn blob_of(shape: &Shape, pooling: Pooling, classes: usize, extras: Extras) -> Result<AlignedBytes> {
-    build(shape, pooling, classes, extras, WORDS, false)
+    build(shape, pooling, classes, extras, if extras.fold { LARGE_WORDS } else { WORDS }, false)
 }
 
 /// The blob of such a network with its f32 numbers beside the integers.
 pub fn blob_with_floats(shape: &Shape, pooling: Pooling) -> Result<AlignedBytes> {
-    build(shape, pooling, 2, Extras::NONE, WORDS_BESIDE_FLOATS, true)
+    build(shape, pooling, 2, Extras::NONE, LARGE_WORDS, true)
 }
 
 fn build(

@@ -18,8 +18,8 @@ use crate::train::checkpoint::{Contents, Run, Store, differences};
 use crate::train::stop::Stop;
 use crate::train::{Moment, Text, Trainer};
 
-/// Flags that say where things go and not what is trained: they may differ when a run goes on.
-const FREE: [&str; 6] = ["export", "json", "save", "checkpoint", "checkpoint_minutes", "resume"];
+/// Flags that say where things go, and in what form, and not what is trained: they may differ when a run goes on.
+const FREE: [&str; 7] = ["export", "fold", "json", "save", "checkpoint", "checkpoint_minutes", "resume"];
 
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Keeping")]

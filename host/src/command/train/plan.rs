@@ -89,6 +89,11 @@ pub struct ShapeArgs {
     /// Bits of an embedding weight on the chip, 4 or 8 [default: 4 for two classes, 8 for more]
     #[arg(long, value_name = "BITS")]
     pub embed_bits: Option<u32>,
+    /// Folds the first layer's input weights into the words' rows: for a third fewer multiply-accumulates (of a
+    /// layer of twice as many units as embedding), a word takes gates · units bytes (GRU 3, LSTM 4 gates)
+    #[arg(long, conflicts_with = "embed_bits")]
+    #[serde(default)]
+    pub fold: bool,
 }
 
 /// How it is trained; what is not given comes from the preset.
@@ -246,6 +251,7 @@ impl Plan {
             vocab,
             min_freq: shape.min_freq.unwrap_or(base.min_freq),
             bits: match shape.embed_bits {
+                _ if shape.fold => EmbeddingBits::Folded,
                 None => base.bits,
                 Some(8) => EmbeddingBits::Eight,
                 Some(4) => EmbeddingBits::Four,

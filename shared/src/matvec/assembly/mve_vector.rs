@@ -1,12 +1,13 @@
 //! Helium: vectors rescaled and averaged; loops end by tail predication, so that any length will do.
 //!
-//! Per vector, loop included: units 4 instructions for eight, embedding rows 5 for eight, means on
-//! their way to the head 4 for four, the running mean 9 for four.
+//! Per vector, loop included: units 4 instructions for eight, embedding rows 5 for eight, folded rows 5
+//! for four, means on their way to the head 4 for four, the running mean 9 for four.
 
 unsafe extern "C" {
     fn telltale_rescale_units(from: *const i16, to: *mut i16, count: usize, up: i32);
     fn telltale_rescale_means(from: *const i32, to: *mut i16, count: usize, up: i32);
     fn telltale_rescale_row(from: *const u8, to: *mut i16, count: usize, multiplier: i32, up: i32);
+    fn telltale_add_row(from: *const u8, sums: *mut i32, count: usize, multiplier: i32);
     fn telltale_average(mean: *mut i32, units: *const i16, count: usize, reciprocal: i32, up: i32);
 }
 
@@ -32,6 +33,14 @@ pub fn rescale_row(x: &mut [i16], row: &[u8], multiplier: i32, shift: u32) -> us
     let count = x.len().min(row.len());
     // SAFETY: both slices have `count` entries, and `x` overlaps nothing.
     unsafe { telltale_rescale_row(row.as_ptr(), x.as_mut_ptr(), count, multiplier, -(shift as i32)) };
+    count
+}
+
+/// `sums[i] += row[i] · multiplier` of signed bytes; how many of them.
+pub fn add_row(sums: &mut [i32], row: &[u8], multiplier: i32) -> usize {
+    let count = sums.len().min(row.len());
+    // SAFETY: both slices have `count` entries, and `sums` overlaps nothing.
+    unsafe { telltale_add_row(row.as_ptr(), sums.as_mut_ptr(), count, multiplier) };
     count
 }
 
@@ -90,6 +99,18 @@ core::arch::global_asm!(
 2:
     pop   {{r4, pc}}
     .size telltale_rescale_row, . - telltale_rescale_row
+
+    telltale_function telltale_add_row
+    wlstp.32 lr, r2, 2f
+1:
+    vldrb.s32 q0, [r0], #4
+    vldrw.u32 q1, [r1]
+    vmla.s32 q1, q0, r3
+    vstrw.32 q1, [r1], #16
+    letp  lr, 1b
+2:
+    pop   {{r4, pc}}
+    .size telltale_add_row, . - telltale_add_row
 
     telltale_function telltale_average
     ldr   r4, [sp, #8]
