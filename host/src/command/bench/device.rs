@@ -466,7 +466,7 @@ mod tests {
             keys.sort();
             keys.join(" ")
         };
-        let plain = "board cell code_bytes core embed embed_bits hidden instructions_per_mac \
+        let plain = "board cell code_bytes core embed embed_bits fold hidden instructions_per_mac \
                      instructions_per_word layers macs phases ram_bytes stack_bytes table_bytes wide \
                      wide_order";
         assert_eq!(keys(Outcome::Measured(cost.clone())), plain);
