@@ -472,7 +472,7 @@ mod tests {
         assert_eq!(keys(Outcome::Measured(cost.clone())), plain);
         assert_eq!(
             keys(Outcome::Failed { error: "no".to_owned() }),
-            "board cell core embed embed_bits error hidden layers wide wide_order"
+            "board cell core embed embed_bits error fold hidden layers wide wide_order"
         );
         let cost = Cost { float: Some(Outcome::Measured(float)), ..cost };
         assert!(keys(Outcome::Measured(cost)).contains(" float "));
