@@ -105,7 +105,9 @@ fn folders_that_cannot_be_written_are_told_before_the_training() {
 }
 
 /// Weights that double with each step leave the numbers of f32 after some forty epochs.
-const EXPLOSIVE: [&str; 14] = [
+const EXPLOSIVE: [&str; 16] = [
+    "--cell",
+    "gru",
     "--batch",
     "2000",
     "--schedule",
@@ -145,12 +147,25 @@ fn a_loss_that_is_no_number_ends_with_the_best_epoch() {
     assert!(fs::read(model).expect("written") == fs::read(again).expect("written"));
 }
 
+/// A FastGRNN's best weights before are too large for the chip's formats: nothing is exported.
+#[test]
+fn a_run_that_diverges_and_leaves_nothing_to_quantise_says_both() {
+    let folder = folder();
+    let model = folder.path().join("model.bin");
+    let flags = ["--cell", "fastgrnn", "--epochs", "200", "--export", text(&model)];
+    let output = host(&[&["train"], &EXPLOSIVE[2..], &flags].concat(), b"");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{error}");
+    assert!(error.starts_with("training diverged: ") && error.contains("too large"), "{error}");
+    assert!(!model.exists());
+}
+
 #[test]
 fn a_loss_that_is_no_number_in_the_first_epoch_is_an_error() {
     let folder = folder();
     let model = folder.path().join("model.bin");
     let flags = ["--epochs", "2", "--export", text(&model), "--batch", "16"];
-    let flags = [&["train"], &EXPLOSIVE[2..], &flags].concat();
+    let flags = [&["train"], &EXPLOSIVE[..2], &EXPLOSIVE[4..], &flags].concat();
     let error = fail(&flags);
     assert!(error.contains("in epoch 1, batch ") && error.contains("lower --lr"), "{error}");
     assert!(!model.exists());

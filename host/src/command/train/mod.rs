@@ -143,7 +143,12 @@ pub fn run(args: &Args) -> Result<()> {
     };
     keeper.trained();
     let trained = training.elapsed();
-    let finished = finish::finish(&args, &data, &network)?;
+    let finished = finish::finish(&args, &data, &network).map_err(|error| match end {
+        End::Complete | End::Patience => error,
+        End::Diverged { .. } => {
+            Ending::Diverged(format!("{end}; the best epoch before cannot be used: {error:#}")).into()
+        }
+    })?;
     if let Some(path) = &args.export {
         quantise::install(&finished.blob, path).or_else(|error| keeper.rescue(error, &finished.blob))?;
     }
