@@ -17,10 +17,8 @@ fn main() -> ! {
     let memory = drivers::memory();
     let stack = bench::stack(memory);
     bench::report(&mut uart, memory);
-    let _ = writeln!(uart, "stack {stack} 1\nend");
-    loop {
-        core::hint::spin_loop();
-    }
+    let _ = writeln!(uart, "stack {stack} 1");
+    firmware::measure::end(&mut uart)
 }
 
 #[cfg(target_os = "none")]

@@ -17,10 +17,7 @@ fn main() -> ! {
     if let Err(error) = bench::measure(&mut uart) {
         let _ = writeln!(uart, "error: {error}");
     }
-    let _ = writeln!(uart, "end");
-    loop {
-        core::hint::spin_loop();
-    }
+    firmware::measure::end(&mut uart)
 }
 
 #[cfg(target_os = "none")]

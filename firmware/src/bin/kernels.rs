@@ -22,10 +22,7 @@ fn main() -> ! {
             let _ = writeln!(uart, "{difference:?}");
         }
     }
-    let _ = writeln!(uart, "end");
-    loop {
-        core::hint::spin_loop();
-    }
+    firmware::measure::end(&mut uart)
 }
 
 #[cfg(target_os = "none")]
@@ -173,30 +170,51 @@ mod compare {
         same(found.iter().copied(), expected.chain(means.iter().skip(count).copied()))
     }
 
+    /// An embedding of one random row.
+    struct Row {
+        section: Aligned<[u8; 12 + (MOST_UNITS + 3) / 4 * 4]>,
+        /// Bytes of the section.
+        len: usize,
+        multiplier: i32,
+        shift: u32,
+    }
+
+    impl Row {
+        fn new(width: usize, bits: usize, random: &mut Random) -> Self {
+            let size = (width * bits).div_ceil(8);
+            let (multiplier, shift) = (random.next() as u8, random.next() % 15);
+            let mut section = Aligned([0; 12 + (MOST_UNITS + 3) / 4 * 4]);
+            let head = [1, 0, 0, 0, width as u8, 0, bits as u8, shift as u8, multiplier, 0, 0, 0];
+            let row = core::iter::repeat_with(|| random.next() as u8).take(size);
+            section.0.iter_mut().zip(head.into_iter().chain(row)).for_each(|(to, from)| *to = from);
+            Self { section, len: 12 + size.next_multiple_of(4), multiplier: multiplier.into(), shift }
+        }
+
+        fn section(&self) -> &[u8] {
+            self.section.0.get(..self.len).unwrap_or(&[])
+        }
+
+        fn byte(&self, at: usize) -> u8 {
+            self.section.0.get(12 + at).copied().unwrap_or(0)
+        }
+    }
+
     /// An embedding row of `width` weights of 8 bits and one of 4 bits, looked up.
     fn rows(width: usize, random: &mut Random) -> Result<(), Difference> {
         for bits in [8, 4] {
-            let size = (width * bits).div_ceil(8);
-            let (multiplier, shift) = (random.next() as u8, random.next() % 15);
-            let mut section = Aligned([0u8; 12 + (MOST_UNITS + 3) / 4 * 4]);
-            let head = [1, 0, 0, 0, width as u8, 0, bits as u8, shift as u8, multiplier, 0, 0, 0];
-            let mut row = [0u8; MOST_UNITS];
-            row.iter_mut().for_each(|byte| *byte = random.next() as u8);
-            let row = row.get(..size).unwrap_or(&[]);
-            section.0.iter_mut().zip(head.iter().chain(row)).for_each(|(to, &from)| *to = from);
-            let section = section.0.get(..12 + size.next_multiple_of(4)).unwrap_or(&[]);
+            let row = Row::new(width, bits, random);
             let mut x = [7i16; MOST_UNITS + 8];
-            if let Ok(embedding) = Embedding::open(section, false) {
+            if let Ok(embedding) = Embedding::open(row.section(), false) {
                 embedding.look_up(0, black_box(&mut x));
             }
             let expected = (0..width).map(|at| {
-                let byte = row.get(at * bits / 8).copied().unwrap_or(0);
+                let byte = row.byte(at * bits / 8);
                 let weight = match (bits, at % 2) {
                     (8, _) => byte as i8,
                     (_, 0) => (byte << 4) as i8 >> 4,
                     _ => byte as i8 >> 4,
                 };
-                round_shift(i32::from(weight) * i32::from(multiplier), shift)
+                round_shift(i32::from(weight) * row.multiplier, row.shift)
             });
             same(x.iter().map(|&x| x.into()), padded_with_zeros(expected, width))?;
         }
@@ -205,23 +223,15 @@ mod compare {
 
     /// A folded row, added to sums.
     fn folded(width: usize, random: &mut Random) -> Result<(), Difference> {
-        let (multiplier, shift) = (random.next() as u8, random.next() % 15);
-        let mut section = Aligned([0u8; 12 + (MOST_UNITS + 3) / 4 * 4]);
-        let head = [1, 0, 0, 0, width as u8, 0, 8, shift as u8, multiplier, 0, 0, 0];
-        let mut row = [0u8; MOST_UNITS];
-        row.iter_mut().for_each(|byte| *byte = random.next() as u8);
-        let row = row.get(..width).unwrap_or(&[]);
-        section.0.iter_mut().zip(head.iter().chain(row)).for_each(|(to, &from)| *to = from);
-        let section = section.0.get(..12 + width.next_multiple_of(4)).unwrap_or(&[]);
+        let row = Row::new(width, 8, random);
         let mut before = [0i32; MOST_UNITS + 2];
         before.iter_mut().for_each(|sum| *sum = random.next() as i32 >> 1);
         let mut sums = before;
-        if let Ok(embedding) = Embedding::open(section, true) {
+        if let Ok(embedding) = Embedding::open(row.section(), true) {
             embedding.add(0, black_box(&mut sums));
         }
-        let row = row.iter().map(|&byte| i32::from(byte as i8)).chain([0; 2]);
-        let expected =
-            before.iter().zip(row).map(|(sum, byte)| sum + ((byte * i32::from(multiplier)) << shift));
+        let added = (0..width).map(|at| (i32::from(row.byte(at) as i8) * row.multiplier) << row.shift);
+        let expected = before.iter().zip(added.chain([0; 2])).map(|(sum, added)| sum + added);
         same(sums.iter().copied(), expected)
     }
 

@@ -144,12 +144,8 @@ pub fn run(args: &Args) -> Result<()> {
             quantise::calibrate(&weights, all.chunks(1).chain(std::iter::once(all)))
         }
     };
-    let bits = match args.embed_bits.or(description.telltale.as_ref().map(|origin| origin.embed_bits)) {
-        _ if args.fold => EmbeddingBits::Folded,
-        None | Some(8) => EmbeddingBits::Eight,
-        Some(4) => EmbeddingBits::Four,
-        Some(bits) => anyhow::bail!("--embed-bits {bits}: 4 or 8 is possible"),
-    };
+    let original = description.telltale.as_ref().map(|origin| origin.embed_bits);
+    let bits = EmbeddingBits::asked(args.embed_bits.or(original).unwrap_or(8), args.fold)?;
     let sections = quantise::quantise(&weights, &ranges, bits)?;
     let mut about = match origin {
         Some(origin) => of_origin(&description, origin)?,

@@ -11,8 +11,21 @@ pub use linear::probabilities;
 pub use teacher::Teacher;
 pub use wide::{Selection, Wide, eligible};
 
+use anyhow::{Result, ensure};
 use rayon::prelude::*;
-use shared::wide::{Chain, grams};
+use shared::wide::{Chain, MAX_ORDER, grams};
+
+use crate::vocabulary::MAX_WORDS;
+
+/// Checks what the flags `--wide` and `--wide-order` ask for.
+///
+/// # Errors
+/// If the chip cannot have that many n-grams, or such long ones.
+pub fn check(most: usize, order: usize) -> Result<()> {
+    ensure!(most <= MAX_WORDS, "--wide {most}: 0 to {MAX_WORDS} is possible");
+    ensure!((1..=MAX_ORDER).contains(&order), "--wide-order {order}: 1 to {MAX_ORDER} is possible");
+    Ok(())
+}
 
 /// A text to learn from: the hashes of its words and the probability that it should have of each class.
 #[derive(Clone, Copy, Debug)]

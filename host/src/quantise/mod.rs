@@ -16,7 +16,7 @@ mod scale;
 pub(crate) mod tests;
 mod writer;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::model::config::Cell;
 use crate::model::weights::{Ranges, Weights};
@@ -34,6 +34,21 @@ pub enum EmbeddingBits {
     Eight,
     /// [Folded](shared::embedding#folded): G·H sums in place of E weights, −127 to 127.
     Folded,
+}
+
+impl EmbeddingBits {
+    /// What the flags `--embed-bits` and `--fold` ask for.
+    ///
+    /// # Errors
+    /// If such a number of bits is not possible.
+    pub fn asked(bits: u32, fold: bool) -> Result<Self> {
+        match bits {
+            _ if fold => Ok(Self::Folded),
+            8 => Ok(Self::Eight),
+            4 => Ok(Self::Four),
+            bits => bail!("--embed-bits {bits}: 4 or 8 is possible"),
+        }
+    }
 }
 
 /// The sections of a network, the vocabulary's aside.

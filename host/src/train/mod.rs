@@ -113,6 +113,33 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// How a network is trained unless something else is asked for.
+    #[must_use]
+    pub const fn usual(epochs: usize, seed: u64) -> Self {
+        Self {
+            epochs,
+            batch: 32,
+            rate: 0.005,
+            rule: Rule::AdamW,
+            decay: 0.01,
+            schedule: Schedule::Cosine,
+            clip: 1.0,
+            dropout_embed: 0.3,
+            dropout_head: 0.3,
+            dropout_words: 0.1,
+            smoothing: 0.05,
+            loss: Loss::EveryWord,
+            bptt: None,
+            patience: 0,
+            max_len: 400,
+            keep: Keep::Tail,
+            average: 0.998,
+            seed,
+        }
+    }
+}
+
 /// A tokenised text with its label.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Text {
@@ -463,26 +490,7 @@ mod tests {
             head_hidden: 0,
             classes: 2,
         };
-        let options = Options {
-            epochs: 2,
-            batch: 8,
-            rate: 0.005,
-            rule: Rule::AdamW,
-            decay: 0.01,
-            schedule: Schedule::Cosine,
-            clip: 1.0,
-            dropout_embed: 0.3,
-            dropout_head: 0.3,
-            dropout_words: 0.1,
-            smoothing: 0.05,
-            loss: Loss::EveryWord,
-            bptt: Some(5),
-            patience: 0,
-            max_len: 10,
-            keep: Keep::Tail,
-            average: 0.9,
-            seed: 1,
-        };
+        let options = Options { batch: 8, bptt: Some(5), max_len: 10, average: 0.9, ..Options::usual(2, 1) };
         let trained = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
             let network = Network::new(&config, &Device::Cpu, 1).expect("builds");

@@ -179,10 +179,10 @@ impl<'a> Layer<'a> {
         let cell_format = part.within(cell_format.into(), 0, 4);
         let limits = [limit.unwrap_or_else(|| unit_limit(input_shift)), unit_limit(state_shift)];
         let (width, depth) = (padded(inputs, COLUMN_UNIT), padded(hidden, COLUMN_UNIT));
-        // Sums that enter the GRU's n are added once more, and so are FastGRNN's.
-        // So are those of a folded row.
+        // Sums that enter the GRU's n are added once more, and so are FastGRNN's; a folded row is added to all.
         let added = if folded { limits[0] } else { 0 };
-        let (whole, half) = (if mixes { fastgrnn::LIMIT } else { 1 << 31 } - added, fastgrnn::LIMIT - added);
+        let half = fastgrnn::LIMIT - added;
+        let whole = if mixes { half } else { (1 << 31) - added };
         let apart = cell.is(Cell::Gru);
         let rows = (cell.gates() - usize::from(apart)) * hidden;
         let both = part.map(rows, width + depth, width, limits, whole, 0);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 use candle_core::Device;
 use clap::Args as ClapArgs;
 use rand::{Rng, SeedableRng};
@@ -10,13 +10,13 @@ use rand_pcg::Pcg64;
 use serde::Serialize;
 use shared::blob::Metrics;
 use shared::text::{Options as TextOptions, Word};
-use shared::wide::{Chain, MAX_ORDER, grams};
+use shared::wide::{Chain, grams};
 
 use crate::aligned::AlignedBytes;
 use crate::model::{Cell, Config, Network, Pooling};
-use crate::ngrams::Wide;
+use crate::ngrams::{self, Wide};
 use crate::quantise::{self, Description, EmbeddingBits};
-use crate::vocabulary::{Built, MAX_WORDS};
+use crate::vocabulary::Built;
 
 /// Words w0, w1, … of the vocabulary.
 const WORDS: usize = 1000;
@@ -62,20 +62,10 @@ impl Extras {
     /// None of them.
     pub const NONE: Self = Self { embed_bits: 8, fold: false, wide: 0, wide_order: 2 };
 
-    fn bits(self) -> Result<EmbeddingBits> {
-        match self.embed_bits {
-            _ if self.fold => Ok(EmbeddingBits::Folded),
-            8 => Ok(EmbeddingBits::Eight),
-            4 => Ok(EmbeddingBits::Four),
-            bits => bail!("--embed-bits {bits}: 4 or 8 is possible"),
-        }
-    }
-
     /// The wide part's section, if there is to be one.
     fn section(self, classes: usize) -> Result<Option<Vec<u8>>> {
         let (most, order) = (self.wide, self.wide_order);
-        ensure!(most <= MAX_WORDS, "--wide {most}: 0 to {MAX_WORDS} is possible");
-        ensure!((1..=MAX_ORDER).contains(&order), "--wide-order {order}: 1 to {MAX_ORDER} is possible");
+        ngrams::check(most, order)?;
         let mut known = BTreeSet::new();
         let mut chain = Chain::default();
         for number in 0u16.. {
@@ -134,7 +124,8 @@ fn build(
     let mut random = Pcg64::seed_from_u64(1);
     let ids: Vec<u32> = (0..200).map(|_| random.random_range(0..=words as u32)).collect();
     let ranges = quantise::calibrate(&weights, std::iter::once(&ids[..]));
-    let mut sections = quantise::quantise(&weights, &ranges, extras.bits()?)?;
+    let mut sections =
+        quantise::quantise(&weights, &ranges, EmbeddingBits::asked(extras.embed_bits, extras.fold)?)?;
     sections.wide = extras.section(classes)?;
     if floats {
         sections.optional.push(quantise::float_reference(&weights));

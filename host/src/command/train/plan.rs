@@ -5,6 +5,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Cell, Pooling};
+use crate::ngrams;
 use crate::quantise::EmbeddingBits;
 use crate::train::batches::Keep;
 use crate::train::optimiser::Rule;
@@ -231,16 +232,7 @@ impl Plan {
             shape.wide.unwrap_or(if args.save.is_some() { 0 } else { base.wide }),
             shape.wide_order.unwrap_or(base.wide_order),
         );
-        ensure!(
-            wide <= crate::vocabulary::MAX_WORDS,
-            "--wide {wide}: 0 to {} is possible",
-            crate::vocabulary::MAX_WORDS
-        );
-        ensure!(
-            (1..=shared::wide::MAX_ORDER).contains(&wide_order),
-            "--wide-order {wide_order}: 1 to {} is possible",
-            shared::wide::MAX_ORDER
-        );
+        ngrams::check(wide, wide_order)?;
         Ok(Self {
             cell: shape.cell.unwrap_or(base.cell),
             layers: shape.layers.unwrap_or(base.layers),
@@ -251,41 +243,14 @@ impl Plan {
             vocab,
             min_freq: shape.min_freq.unwrap_or(base.min_freq),
             bits: match shape.embed_bits {
-                _ if shape.fold => EmbeddingBits::Folded,
-                None => base.bits,
-                Some(8) => EmbeddingBits::Eight,
-                Some(4) => EmbeddingBits::Four,
-                Some(bits) => anyhow::bail!("--embed-bits {bits}: 4 or 8 is possible"),
+                None if !shape.fold => base.bits,
+                bits => EmbeddingBits::asked(bits.unwrap_or_default(), shape.fold)?,
             },
             wide,
             wide_order,
             teacher: training.teacher.unwrap_or(base.teacher),
             options,
         })
-    }
-
-    /// How a network is trained unless something else is asked for.
-    pub fn usual_options(epochs: usize, seed: u64) -> Options {
-        Options {
-            epochs,
-            batch: 32,
-            rate: 0.005,
-            rule: Rule::AdamW,
-            decay: 0.01,
-            schedule: Schedule::Cosine,
-            clip: 1.0,
-            dropout_embed: 0.3,
-            dropout_head: 0.3,
-            dropout_words: 0.1,
-            smoothing: 0.05,
-            loss: Loss::EveryWord,
-            bptt: None,
-            patience: 0,
-            max_len: 400,
-            keep: Keep::Tail,
-            average: 0.998,
-            seed,
-        }
     }
 
     /// The most words and n-grams of a preset.
@@ -298,7 +263,7 @@ impl Plan {
         let short = words < SHORT_TEXT * texts as u64;
         let two = classes == 2;
         let epochs = (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize;
-        let usual = Self::usual_options(epochs, seed);
+        let usual = Options::usual(epochs, seed);
         // More than two classes: a column of weights for each is dear, so all bytes go to the network.
         let plain = Self {
             cell: Cell::Gru,

@@ -12,7 +12,6 @@ use sha2::{Digest, Sha256};
 use shared::text::Options as TextOptions;
 
 use super::data::{Texts, lessons, targets};
-use super::plan::Plan;
 use crate::console::say;
 use crate::model::{Cell, Config, Network, Pooling};
 use crate::ngrams::{Teacher as Ngrams, probabilities};
@@ -186,7 +185,7 @@ fn recurrent(texts: &Texts, others: &[Text], classes: usize, seed: u64) -> Resul
         classes,
     };
     let network = Network::new(&config, &Device::Cpu, seed ^ 1)?;
-    let options = Options { epochs: EPOCHS, ..Plan::usual_options(EPOCHS, seed ^ 1) };
+    let options = Options::usual(EPOCHS, seed ^ 1);
     Trainer::new(&network, &all, &valid, &options)?
         .run(&Log::new(), &mut |_, _| Ok(std::ops::ControlFlow::Continue(())))?;
     let whole = Options { max_len: 0, ..options };
