@@ -15,21 +15,20 @@
 kernel!(
     [r#"
     .syntax unified
+    .macro telltale_sum op, sum, from
+    .ifc \op, start
+    mov   \sum, \from
+    .else
+    add   \sum, \sum, \from
+    .endif
+    .endm
     .macro telltale_word op, both, low, word, x, next, spare
     sxtb  \spare, \word
     muls  \spare, \x, \spare
-    .ifc \op, start
-    mov   \low, \spare
-    .else
-    add   \low, \low, \spare
-    .endif
+    telltale_sum \op, \low, \spare
     sxth  \spare, \word
     muls  \spare, \x, \spare
-    .ifc \op, start
-    mov   \both, \spare
-    .else
-    add   \both, \both, \spare
-    .endif
+    telltale_sum \op, \both, \spare
     asrs  \word, \word, #16
     sxtb  \spare, \word
     muls  \spare, \next, \spare
@@ -207,6 +206,7 @@ telltale_apply:
     pop   {{r4-r7, pc}}
 "#,
     r#"
+    .purgem telltale_sum
     .purgem telltale_word
     .purgem telltale_pair
     .purgem telltale_eight

@@ -64,6 +64,11 @@ core::arch::global_asm!(
 \name:
     push  {{r4, lr}}
     .endm
+    .macro telltale_end name
+2:
+    pop   {{r4, pc}}
+    .size \name, . - \name
+    .endm
 
     telltale_function telltale_rescale_units
     wlstp.16 lr, r2, 2f
@@ -72,9 +77,7 @@ core::arch::global_asm!(
     vrshl.s16 q0, r3
     vstrh.16 q0, [r1], #16
     letp  lr, 1b
-2:
-    pop   {{r4, pc}}
-    .size telltale_rescale_units, . - telltale_rescale_units
+    telltale_end telltale_rescale_units
 
     telltale_function telltale_rescale_means
     wlstp.32 lr, r2, 2f
@@ -83,9 +86,7 @@ core::arch::global_asm!(
     vrshl.s32 q0, r3
     vstrh.32 q0, [r1], #8
     letp  lr, 1b
-2:
-    pop   {{r4, pc}}
-    .size telltale_rescale_means, . - telltale_rescale_means
+    telltale_end telltale_rescale_means
 
     telltale_function telltale_rescale_row
     ldr   r4, [sp, #8]
@@ -96,9 +97,7 @@ core::arch::global_asm!(
     vrshl.s16 q0, r4
     vstrh.16 q0, [r1], #16
     letp  lr, 1b
-2:
-    pop   {{r4, pc}}
-    .size telltale_rescale_row, . - telltale_rescale_row
+    telltale_end telltale_rescale_row
 
     telltale_function telltale_add_row
     wlstp.32 lr, r2, 2f
@@ -108,9 +107,7 @@ core::arch::global_asm!(
     vmla.s32 q1, q0, r3
     vstrw.32 q1, [r1], #16
     letp  lr, 1b
-2:
-    pop   {{r4, pc}}
-    .size telltale_add_row, . - telltale_add_row
+    telltale_end telltale_add_row
 
     telltale_function telltale_average
     ldr   r4, [sp, #8]
@@ -126,9 +123,8 @@ core::arch::global_asm!(
     vadd.i32 q0, q0, q1
     vstrw.32 q0, [r0], #16
     letp  lr, 1b
-2:
-    pop   {{r4, pc}}
-    .size telltale_average, . - telltale_average
+    telltale_end telltale_average
     .purgem telltale_function
+    .purgem telltale_end
 "#
 );
