@@ -58,6 +58,14 @@ fn prepare() -> Result<(), String> {
     let model = match env::var("MODEL") {
         Ok(path) if !path.is_empty() => {
             println!("cargo:rerun-if-changed={path}");
+            let model = fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
+            // The header's number of the layout of maps: 1 is that of ARMv6-M, 0 that of the others.
+            if model.get(24).copied() != Some(target.starts_with("thumbv6m").into()) {
+                return Err(format!(
+                    "MODEL={path} is not laid out for {board}: write its image with `cargo run -p host -- image \
+                     --board {board} --model MODEL --export FILE`"
+                ));
+            }
             copy(PathBuf::from(path), "model.bin")?;
             "embed_model!(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/model.bin\")));\n"
         }

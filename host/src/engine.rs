@@ -6,12 +6,14 @@ use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
 use shared::classifier::decide;
 use shared::head::MAX_CLASSES;
+use shared::matvec::Layout;
 use shared::model::MAX_LAYERS;
 use shared::session::Reader;
 use shared::wide::Chain;
 use shared::{Model, Scratch, State};
 
 use crate::aligned::AlignedBytes;
+use crate::board::Board;
 
 const WIDEST: usize = 1024;
 
@@ -38,6 +40,14 @@ pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> 
         format!("{} is not a usable model (write one with `train --export`)", path.display())
     })?;
     act(&model)
+}
+
+/// What goes onto a board for a model file: the file's bytes, its maps laid out for the board's core.
+///
+/// # Errors
+/// As [`with_model`].
+pub fn image(path: &Path, board: &Board) -> Result<Vec<u8>> {
+    with_model(path, |model| Ok(shared::image::image(model.blob(), Layout::of_target(&board.target))?))
 }
 
 /// What the integer engine makes of a text.

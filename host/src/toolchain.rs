@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use shared::Model;
+use shared::matvec::Layout;
 use shared::model::Needs;
 use shared::session::{END, PLAIN, TRACED, sanitise};
+use tempfile::NamedTempFile;
 
 use crate::board::Board;
 use crate::{engine, files};
@@ -214,10 +216,10 @@ impl Recipe<'_> {
             }
             name += &format!("-{parts}-{units}-{pool}-{input}-{sums}");
         }
-        match model {
-            Some(path) => {
-                command.env("MODEL", path.canonicalize().with_context(|| path.display().to_string())?)
-            }
+        let image = model.map(|path| engine::image(path, board)).transpose()?;
+        let embedded = folder.join("image.bin");
+        match &image {
+            Some(_) => command.env("MODEL", &embedded),
             None => command.env_remove("MODEL"),
         };
         let variable = format!("CARGO_TARGET_{}", target.to_uppercase().replace(['-', '.'], "_"));
@@ -234,6 +236,9 @@ impl Recipe<'_> {
         // Whoever builds another program under the same name waits until this one is put aside.
         let lock = File::create(folder.join("lock")).and_then(|file| file.lock().map(|()| file));
         let _lock = lock.with_context(|| format!("cannot lock {}", folder.display()))?;
+        if let Some(image) = image {
+            files::write(&embedded, &image)?;
+        }
         let result = command.output().with_context(|| format!("cannot run {}", compiler.cargo.display()))?;
         ensure!(
             result.status.success(),
@@ -284,10 +289,25 @@ pub struct Emulator {
     /// What a thread reads from the board; it ends with the emulation.
     lines: Receiver<std::io::Result<Vec<u8>>>,
     patience: Duration,
+    /// What the board has been given for its model, until it ends.
+    _image: Option<NamedTempFile>,
+}
+
+/// What a board is given for a model, if that is not its file: of an unsound one it is, for the board to
+/// say so.
+fn image_of(board: &Board, model: &Path) -> Result<Option<NamedTempFile>> {
+    if Layout::of_target(&board.target) == Layout::OWN {
+        return Ok(None);
+    }
+    let Ok(image) = engine::image(model, board) else { return Ok(None) };
+    let context = || format!("cannot write an image of {}", model.display());
+    let mut file = NamedTempFile::new().with_context(context)?;
+    file.write_all(&image).with_context(context)?;
+    Ok(Some(file))
 }
 
 impl Emulator {
-    /// Boots a board with a program and a model in its region.
+    /// Boots a board with a program and the [image](engine::image) of a model in its region.
     ///
     /// # Errors
     /// If QEMU is not installed, which names the package, or the model is larger than the region.
@@ -308,6 +328,7 @@ impl Emulator {
         command.args(&board.qemu.arguments).args(extra);
         command.args(["-display", "none", "-monitor", "none", "-chardev", "stdio,id=uart,signal=off"]);
         command.args(["-serial", "chardev:uart", "-kernel"]).arg(program);
+        let mut image = None;
         if let Some(model) = model {
             let size = std::fs::metadata(model)
                 .with_context(|| format!("cannot read the model {}", model.display()))?
@@ -319,7 +340,9 @@ impl Emulator {
                 board.name,
                 board.memory.model
             );
-            let file = model.display().to_string().replace(',', ",,");
+            image = image_of(board, model)?;
+            let file = image.as_ref().map_or(model, |image| image.path());
+            let file = file.display().to_string().replace(',', ",,");
             command.args([
                 "-device",
                 &format!("loader,file={file},addr={:#x},force-raw=on", board.memory.model_address),
@@ -339,7 +362,7 @@ impl Emulator {
             };
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().context("QEMU has no output")?);
-        Ok(Self { child, input, lines: lines_of(output), patience: PATIENCE })
+        Ok(Self { child, input, lines: lines_of(output), patience: PATIENCE, _image: image })
     }
 
     /// How long [`Self::line`] waits.

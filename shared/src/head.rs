@@ -103,6 +103,12 @@ impl<'a> Head<'a> {
         self.hidden.map_or(0, |hidden| hidden.units)
     }
 
+    /// All its maps.
+    #[cfg(feature = "std")]
+    pub(crate) fn maps(&self) -> impl Iterator<Item = Affine<'a>> {
+        self.hidden.map(|hidden| hidden.map).into_iter().chain([self.output])
+    }
+
     /// The entries that [`Self::scores`] needs in `x` and `y`.
     #[must_use]
     pub fn scratch(&self) -> (usize, usize) {

@@ -16,6 +16,7 @@
 //! - [`classifier`]: feed bytes, get an opinion after every word
 //! - [`session`]: what a serial line says
 //! - [`parts`]: what a reader may be compiled without, to be small
+//! - `image`, on a PC: what goes onto a chip
 //! - `float_reference`, behind the feature of that name: the step in f32, to compare with
 //!
 //! A reader needs the blob's bytes and a few hundred bytes of RAM whose sizes are compiled in:
@@ -48,6 +49,8 @@ pub mod fixed;
 #[cfg(feature = "float-reference")]
 pub mod float_reference;
 pub mod head;
+#[cfg(feature = "std")]
+pub mod image;
 pub mod matvec;
 pub mod model;
 pub mod parts;

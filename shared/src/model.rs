@@ -186,6 +186,12 @@ impl<'a> Model<'a> {
         blob::digest(self.blob)
     }
 
+    /// The blob.
+    #[must_use]
+    pub const fn blob(&self) -> &'a [u8] {
+        self.blob
+    }
+
     /// The blob's length in bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {

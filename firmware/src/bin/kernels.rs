@@ -33,7 +33,7 @@ mod compare {
     use shared::cell::gru;
     use shared::embedding::Embedding;
     use shared::fixed::round_shift;
-    use shared::matvec::{Affine, SCALE_MAX, SUM_LIMIT, halves, lane, portable};
+    use shared::matvec::{Affine, SCALE_MAX, SUM_LIMIT, half, halves, portable};
     use shared::pooling::{Pooled, take};
 
     const MOST_COLUMNS: usize = 328;
@@ -257,7 +257,7 @@ mod compare {
         for group in words.chunks_mut(2 * columns + 12) {
             for (at, word) in group.iter_mut().enumerate() {
                 *word = match at.checked_sub(2 * columns) {
-                    None => lane(random.of(pattern, 127) as i8, random.of(pattern, 127) as i8),
+                    None => half(random.of(pattern, 127) as i8, random.of(pattern, 127) as i8),
                     // Upper halves of biases: below 2³⁰.
                     Some(1 | 3 | 5 | 7) => random.within(0x3FFF) as u16,
                     Some(..8) => random.next() as u16,

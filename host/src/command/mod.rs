@@ -6,6 +6,7 @@ pub mod early_exit;
 pub mod eval;
 pub mod fit;
 pub mod frontier;
+pub mod image;
 pub mod import;
 pub mod inspect;
 pub mod qemu;

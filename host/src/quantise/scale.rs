@@ -1,7 +1,7 @@
 //! Numbers to integers: affine maps of i8 weights, activations with shifts.
 
 use shared::fixed::unit_limit;
-use shared::matvec::{COLUMN_UNIT, ROW_UNIT, SCALE_MAX, SUM_LIMIT, SUM_SHIFT, lane, padded, result_limit};
+use shared::matvec::{COLUMN_UNIT, ROW_UNIT, SCALE_MAX, SUM_LIMIT, SUM_SHIFT, half, padded, result_limit};
 
 use crate::bytes::Bytes;
 
@@ -92,7 +92,7 @@ impl Map {
             for eight in (0..self.columns).step_by(COLUMN_UNIT) {
                 for pair in [0, 2] {
                     for column in eight..eight + COLUMN_UNIT {
-                        to.u16(lane(weight(pair, column), weight(pair + 1, column)));
+                        to.u16(half(weight(pair, column), weight(pair + 1, column)));
                     }
                 }
             }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::matvec::Layout;
+
 /// What was wrong with a blob, what was found and what was expected.
 ///
 /// Without `core::fmt` (on the chip) the same sentence comes from [`Error::what`],
@@ -21,6 +23,8 @@ pub enum Error {
     Length(u32, u32),
     /// The CRC-32 in the header is not that of the content: header, content.
     Checksum(u32, u32),
+    /// Maps in a [layout](crate::matvec#layout) that this core does not read: its number.
+    Layout(u32),
     /// The manifest is not valid postcard or has contents out of range.
     Manifest,
     /// A required section of a kind that this reader does not know: the kind.
@@ -50,6 +54,7 @@ impl Error {
             Self::Version(_) => "format version unknown to this reader",
             Self::Length(..) => "model cut or padded: wrong length",
             Self::Checksum(..) => "model damaged: wrong CRC-32",
+            Self::Layout(_) => "maps laid out for another core",
             Self::Manifest => "manifest unreadable",
             Self::UnknownSection(_) => "required section of unknown kind",
             Self::Missing(name) | Self::LeftOut(name) => name,
@@ -81,6 +86,7 @@ impl Error {
             | Self::Version(found)
             | Self::Length(found, _)
             | Self::Checksum(found, _)
+            | Self::Layout(found)
             | Self::UnknownSection(found)
             | Self::Content(_, found, _)
             | Self::Overflow(_, found)
@@ -98,6 +104,7 @@ impl Error {
             Self::Misaligned(_) => Some(0),
             Self::Magic(_) => Some(u32::from_le_bytes([b'T', b'E', b'L', b'L'])),
             Self::Version(_) => Some(super::VERSION),
+            Self::Layout(_) => Some(Layout::OWN as u32),
             Self::Length(_, expected)
             | Self::Checksum(_, expected)
             | Self::Content(_, _, expected)

@@ -11,7 +11,8 @@
 //! | 12 | 4 | total length L in bytes | `40 2A 00 00` (10,816) |
 //! | 16 | 4 | CRC-32 of bytes 20 to L (ISO-HDLC: reflected 0x04C11DB7, as in zlib) | `.. .. .. ..` |
 //! | 20 | 4 | length M of the manifest in bytes | `9C 00 00 00` (156) |
-//! | 24 | 8 | 0 | `00 00 00 00 00 00 00 00` |
+//! | 24 | 4 | [layout](crate::matvec#layout) of maps: 0 pairs, 1 quads | `00 00 00 00` |
+//! | 28 | 4 | in pairs 0, otherwise the CRC-32 that the same model has in pairs | `00 00 00 00` |
 //! | 32 | M | the manifest, a `Manifest` in postcard 1.x | see below |
 //! | … | … | the sections, each on a multiple of 16, zero bytes between them | |
 //!
@@ -61,6 +62,8 @@ pub use manifest::{Manifest, Metrics, Provenance, SelfTest};
 pub use outline::{MAX_SECTIONS, Outline};
 pub use part::Part;
 
+use crate::matvec::Layout;
+
 /// The first bytes of a blob.
 pub const MAGIC: [u8; 8] = *b"TELLTALE";
 
@@ -82,7 +85,8 @@ mod field {
     pub const LENGTH: Range<usize> = 12..16;
     pub const CHECKSUM: Range<usize> = 16..20;
     pub const MANIFEST: Range<usize> = 20..24;
-    pub const RESERVED: Range<usize> = 24..32;
+    pub const LAYOUT: Range<usize> = 24..28;
+    pub const ORIGIN: Range<usize> = 28..32;
     /// What the checksum covers starts here.
     pub const CHECKED: usize = 20;
 }
@@ -121,11 +125,14 @@ fn header(bytes: &[u8]) -> Result<u32, Error> {
     }
 }
 
-/// The digest by which a model is known: its header's CRC-32.
+/// The digest by which a model is known, on whatever chip: the CRC-32 of its blob in pairs.
 #[must_use]
 pub fn digest(blob: &[u8]) -> u32 {
-    u32_at(blob, field::CHECKSUM)
+    u32_at(blob, if OWN_PAIRS { field::CHECKSUM } else { field::ORIGIN })
 }
+
+/// Whether maps in pairs are read.
+const OWN_PAIRS: bool = matches!(Layout::OWN, Layout::Pairs);
 
 /// Checks header, checksum and section table.
 ///
@@ -141,11 +148,15 @@ pub fn open(blob: &[u8]) -> Result<Outline<'_>, Error> {
         return Err(Error::Misaligned(misaligned as u32));
     }
     let computed = checksum(blob.get(field::CHECKED..).unwrap_or(&[]));
-    let stored = digest(blob);
+    let stored = u32_at(blob, field::CHECKSUM);
     if computed != stored {
         return Err(Error::Checksum(stored, computed));
     }
-    if blob.get(field::RESERVED).is_none_or(|bytes| bytes.iter().any(|&byte| byte != 0)) {
+    let layout = u32_at(blob, field::LAYOUT);
+    if layout != Layout::OWN as u32 {
+        return Err(Error::Layout(layout));
+    }
+    if OWN_PAIRS && u32_at(blob, field::ORIGIN) != 0 {
         return Err(Error::Manifest);
     }
     let outline = manifest_bytes(blob).and_then(Outline::read).ok_or(Error::Manifest)?;
@@ -195,14 +206,30 @@ pub fn seal(blob: &mut [u8], manifest_length: u32) {
         (field::VERSION, &VERSION.to_le_bytes()),
         (field::LENGTH, &length.to_le_bytes()),
         (field::MANIFEST, &manifest_length.to_le_bytes()),
-        (field::RESERVED, &[0; 8]),
+        (field::LAYOUT, &(Layout::OWN as u32).to_le_bytes()),
+        (field::ORIGIN, &[0; 4]),
     ] {
-        if let Some(to) = blob.get_mut(field) {
-            to.copy_from_slice(bytes);
-        }
+        put(blob, field, bytes);
     }
+    put_checksum(blob);
+}
+
+/// Says in the header that the maps have been laid out anew.
+#[cfg(feature = "std")]
+pub(crate) fn seal_anew(blob: &mut [u8], layout: Layout) {
+    let origin = digest(blob);
+    put(blob, field::LAYOUT, &(layout as u32).to_le_bytes());
+    put(blob, field::ORIGIN, &origin.to_le_bytes());
+    put_checksum(blob);
+}
+
+fn put(blob: &mut [u8], field: core::ops::Range<usize>, bytes: &[u8]) {
+    if let Some(to) = blob.get_mut(field) {
+        to.copy_from_slice(bytes);
+    }
+}
+
+fn put_checksum(blob: &mut [u8]) {
     let sum = checksum(blob.get(field::CHECKED..).unwrap_or(&[]));
-    if let Some(to) = blob.get_mut(field::CHECKSUM) {
-        to.copy_from_slice(&sum.to_le_bytes());
-    }
+    put(blob, field::CHECKSUM, &sum.to_le_bytes());
 }

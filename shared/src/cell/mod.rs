@@ -249,6 +249,12 @@ impl<'a> Layer<'a> {
         self.cell.gates() * self.hidden * (self.inputs + self.hidden)
     }
 
+    /// All its maps.
+    #[cfg(feature = "std")]
+    pub(crate) fn maps(&self) -> impl Iterator<Item = Affine<'a>> {
+        core::iter::once(self.both).chain(self.apart.into_iter().flatten())
+    }
+
     /// Prepares `x` for this layer, the second or a higher one, from the state of the one below.
     pub fn take_input(&self, below: &[i16], x: &mut [i16]) {
         let below = below.get(..self.inputs).unwrap_or(&[]);

@@ -11,16 +11,29 @@
 //!
 //! # Layout
 //!
-//! Weights lie in the order in which the kernels read them; one layout serves every core. Rows are
-//! padded to [`ROW_UNIT`] and columns to [`COLUMN_UNIT`] with weights of zero. Rows 2p and 2p + 1 are
-//! a pair and share 16-bit lanes `256·w[2p][c] + w[2p+1][c]`: multiplying a lane by an activation
-//! does two products at once. Each group of four rows is
+//! Weights lie in the order in which the kernels read them. Rows are padded to [`ROW_UNIT`] and columns
+//! to [`COLUMN_UNIT`] with weights of zero. Each group of four rows is
 //!
 //! | bytes | content |
 //! |---|---|
-//! | C/8 × 32 | for each eight columns, 8 lanes of the first pair, then 8 lanes of the second |
+//! | C/8 × 32 | for each eight columns, 16 halves of two weights |
 //! | 16 | 4 biases, i32 |
 //! | 8 | 4 scales, u16, 32,767 at most |
+//!
+//! There are two [layouts](Layout) of the halves, and the blob's header names that of its maps. Files are
+//! written in pairs, which the PC reads; `image` makes of a file what goes onto a chip whose core
+//! reads quads. A reader refuses the layout that it does not read.
+//!
+//! # Pairs
+//!
+//! Rows 2p and 2p + 1 are a pair and share 16-bit lanes `256·w[2p][c] + w[2p+1][c]`: multiplying a lane by an
+//! activation does two products at once. Of eight columns, the 8 lanes of the first pair come before those of
+//! the second.
+//!
+//! # Quads
+//!
+//! Column by column, four bytes `w[r][c] + 128` of the four rows. They are a word whose product with an
+//! activation has something of all four rows.
 //!
 //! # Why two rows in a lane are exact
 //!
@@ -39,7 +52,7 @@
 //! | `mve` | Cortex-M55 | 7.5 | 0.234 | 13 |
 //! | `x86` | x86-64 with AVX2 | 7 and 2 for the loop | 0.28 | 14 |
 //! | `armv7m` | Cortex-M3 | 61.5 | 1.922 | 20.5 |
-//! | `armv6m` | Cortex-M0, M0+ | 105 | 3.281 | 35 |
+//! | `armv6m`, quads | Cortex-M0, M0+ | 72 | 2.25 | 51 |
 //! | `riscv` | RV32IM, 16 rows together | 99.5 | 3.109 | 33 |
 //!
 //! # Overflow
@@ -98,15 +111,36 @@ pub const SCALE_MAX: u16 = i16::MAX as u16;
 /// A sum enters its product with the scale divided by 2 to this power.
 pub const SUM_SHIFT: u32 = 8;
 
-/// The u16 behind the lanes of a group: 4 biases and 4 scales.
+/// The u16 behind the weights of a group: 4 biases and 4 scales.
 const TAIL: usize = 12;
+
+/// How the weights of a group lie: see [above](self#layout).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Layout {
+    /// Lanes of two rows, for cores that multiply two of them at once.
+    Pairs = 0,
+    /// Words of four rows, for those that multiply words.
+    Quads = 1,
+}
+
+impl Layout {
+    /// The one that this program reads.
+    pub const OWN: Self = if cfg!(kernel = "armv6m") { Self::Quads } else { Self::Pairs };
+
+    /// The one that programs for a target read, given its triple.
+    #[must_use]
+    pub fn of_target(target: &str) -> Self {
+        if target.starts_with("thumbv6m") { Self::Quads } else { Self::Pairs }
+    }
+}
 
 /// A quantised affine map, borrowed from the blob.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Affine<'a> {
     /// C, padded to [`COLUMN_UNIT`].
     columns: usize,
-    /// \[R/4\] groups of 2C lanes and [`TAIL`].
+    /// \[R/4\] groups of 2C halves and [`TAIL`].
     groups: &'a [u16],
 }
 
@@ -129,6 +163,31 @@ const fn group_halves(columns: usize) -> usize {
 }
 
 impl<'a> Affine<'a> {
+    /// Its groups, in place.
+    #[cfg(feature = "std")]
+    pub(crate) const fn groups_in_place(&self) -> &'a [u16] {
+        self.groups
+    }
+
+    /// Its groups in quads, if they are in pairs.
+    #[cfg(any(test, feature = "std"))]
+    pub(crate) fn in_quads(&self) -> std::vec::Vec<u16> {
+        let mut quads = self.groups.to_vec();
+        for group in quads.chunks_exact_mut(group_halves(self.columns)) {
+            let eights = group.split_at_mut(2 * self.columns).0;
+            for eight in eights.as_chunks_mut::<{ 2 * COLUMN_UNIT }>().0 {
+                let pairs = *eight;
+                let (first, second) = pairs.split_at(COLUMN_UNIT);
+                let columns = first.iter().zip(second).flat_map(|(first, second)| [first, second]);
+                for (half, &lane) in eight.iter_mut().zip(columns) {
+                    let [even, odd] = [0, 1].map(|row| weight_of_lane(lane, row) as i8);
+                    *half = bytes(even, odd);
+                }
+            }
+        }
+        quads
+    }
+
     /// A map of `columns`, which are padded, from its groups; `None` if the length does not fit. Without columns
     /// there are no rows.
     #[must_use]
@@ -153,8 +212,8 @@ impl<'a> Affine<'a> {
     fn groups(&self) -> impl Iterator<Item = Group<'a>> {
         let columns = self.columns;
         self.groups.chunks_exact(group_halves(columns)).filter_map(move |group| {
-            let (lanes, tail) = group.split_at_checked(2 * columns)?;
-            Some(Group { lanes: lanes.as_chunks().0, tail: tail.first_chunk()? })
+            let (eights, tail) = group.split_at_checked(2 * columns)?;
+            Some(Group { eights: eights.as_chunks().0, tail: tail.first_chunk()? })
         })
     }
 
@@ -184,12 +243,11 @@ impl<'a> Affine<'a> {
         for (number, group) in self.groups().enumerate() {
             for row in 0..ROW_UNIT {
                 let mut reach = 0u32;
-                for (eight, lanes) in group.lanes.iter().enumerate() {
-                    let limit = u64::from(if eight * COLUMN_UNIT < split { limits[0] } else { limits[1] });
-                    let pair = lanes.iter().skip(row / 2 * COLUMN_UNIT).take(COLUMN_UNIT);
+                for (number, eight) in group.eights.iter().enumerate() {
+                    let limit = u64::from(if number * COLUMN_UNIT < split { limits[0] } else { limits[1] });
                     // A magnitude of 128 counts as SUM_LIMIT: kernels build on there being none.
-                    let magnitude = |lane: u16| weight(lane, row).unsigned_abs();
-                    let sum: u32 = pair.map(|&lane| magnitude(lane) | (magnitude(lane) & 128) << 16).sum();
+                    let magnitude = |weight: i32| weight.unsigned_abs() | (weight.unsigned_abs() & 128) << 16;
+                    let sum: u32 = weights(eight, row).map(magnitude).sum();
                     let sum = u64::from(reach) + u64::from(sum) * limit;
                     reach = sum.min(SUM_LIMIT.into()) as u32;
                 }
@@ -206,10 +264,13 @@ impl<'a> Affine<'a> {
     }
 }
 
+/// Eight columns of four rows.
+type Eight = [u16; 2 * COLUMN_UNIT];
+
 /// Four rows.
 struct Group<'a> {
-    /// \[C/8\] eights of the first pair, then of the second.
-    lanes: &'a [[u16; 2 * COLUMN_UNIT]],
+    /// \[C/8\]
+    eights: &'a [Eight],
     tail: &'a [u16; TAIL],
 }
 
@@ -230,18 +291,53 @@ pub const fn result_limit(reach: u32, bias: i32, scale: u16) -> u32 {
     bias.unsigned_abs() + ((reach >> SUM_SHIFT) + 1) * scale as u32
 }
 
-/// The lane of weight `high` of an even row and `low` of the odd row after it.
+/// The half that holds `first`, a weight of an even row, and `second`, that of the row after it.
 #[must_use]
-pub const fn lane(high: i8, low: i8) -> u16 {
+pub const fn half(first: i8, second: i8) -> u16 {
+    match Layout::OWN {
+        Layout::Pairs => lane(first, second),
+        Layout::Quads => bytes(first, second),
+    }
+}
+
+/// Two rows of pairs.
+const fn lane(high: i8, low: i8) -> u16 {
     (high as i16 * 256 + low as i16) as u16
 }
 
-/// The weight of `row` in its pair's lane.
+/// Two rows of quads.
+const fn bytes(first: i8, second: i8) -> u16 {
+    u16::from_le_bytes([first.cast_unsigned() ^ 128, second.cast_unsigned() ^ 128])
+}
+
+/// The weight of `row` in the half that it shares.
 #[inline(always)]
 #[must_use]
-pub const fn weight(lane: u16, row: usize) -> i32 {
+pub const fn weight(half: u16, row: usize) -> i32 {
+    match Layout::OWN {
+        Layout::Pairs => weight_of_lane(half, row),
+        Layout::Quads => (if row.is_multiple_of(2) { half & 255 } else { half >> 8 }) as i32 - 128,
+    }
+}
+
+#[inline(always)]
+const fn weight_of_lane(lane: u16, row: usize) -> i32 {
     let low = lane as i8 as i32;
     if row.is_multiple_of(2) { (lane as i16 as i32 - low) >> 8 } else { low }
+}
+
+/// The weights of a row of pairs.
+#[cfg(not(kernel = "armv6m"))]
+#[inline(always)]
+fn weights(eight: &Eight, row: usize) -> impl Iterator<Item = i32> {
+    eight.iter().skip(row / 2 * COLUMN_UNIT).take(COLUMN_UNIT).map(move |&half| weight(half, row))
+}
+
+/// The weights of a row of quads.
+#[cfg(kernel = "armv6m")]
+#[inline(always)]
+fn weights(eight: &Eight, row: usize) -> impl Iterator<Item = i32> {
+    eight.iter().skip(row / 2).step_by(2).map(move |&half| weight(half, row))
 }
 
 /// The definition. Every other kernel gives the same integers.
@@ -249,10 +345,10 @@ pub const fn weight(lane: u16, row: usize) -> i32 {
 pub fn portable(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
     for (group, y) in map.groups().zip(y.chunks_mut(ROW_UNIT)) {
         let mut sums = [0i32; ROW_UNIT];
-        for (lanes, x) in group.lanes.iter().zip(x.as_chunks::<COLUMN_UNIT>().0) {
+        for (eight, x) in group.eights.iter().zip(x.as_chunks::<COLUMN_UNIT>().0) {
             for (row, sum) in sums.iter_mut().enumerate() {
-                for (&lane, &x) in lanes.iter().skip(row / 2 * COLUMN_UNIT).zip(x) {
-                    *sum = sum.wrapping_add(weight(lane, row).wrapping_mul(x.into()));
+                for (weight, &x) in weights(eight, row).zip(x) {
+                    *sum = sum.wrapping_add(weight.wrapping_mul(x.into()));
                 }
             }
         }
@@ -267,6 +363,13 @@ pub fn portable(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn layouts_are_known_by_target() {
+        assert_eq!(Layout::of_target("thumbv6m-none-eabi"), Layout::Quads);
+        assert_eq!(Layout::of_target("thumbv7em-none-eabi"), Layout::Pairs);
+        assert_eq!(Layout::OWN, Layout::Pairs, "files are in pairs");
+    }
 
     #[test]
     fn lanes_hold_two_weights() {
@@ -338,6 +441,19 @@ mod tests {
             portable(&map, &x, &mut defined);
             prop_assert_eq!(&y, &defined);
             prop_assert_eq!(map.prove(8, [limit as u32; 2], 1 << 31), Ok(()));
+            // Quads: the same weights column by column, and the same tails.
+            let quads = map.in_quads();
+            for (group, (quads, pairs)) in
+                quads.chunks(2 * columns + TAIL).zip(words.chunks(2 * columns + TAIL)).enumerate()
+            {
+                prop_assert_eq!(&quads[2 * columns..], &pairs[2 * columns..]);
+                for (column, word) in quads[..2 * columns].chunks(2).enumerate() {
+                    let bytes = [word[0].to_le_bytes(), word[1].to_le_bytes()].concat();
+                    for (row, byte) in bytes.into_iter().enumerate() {
+                        prop_assert_eq!(i32::from(byte) - 128, i32::from(plain.weights[4 * group + row][column]));
+                    }
+                }
+            }
             // The proof fails exactly where a row reaches the limit.
             let reach = |row: usize, limit: u32| -> u64 {
                 plain.weights[row].iter().map(|&w| u64::from(w.unsigned_abs()) * u64::from(limit)).sum()

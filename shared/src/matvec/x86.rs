@@ -36,7 +36,7 @@ fn groups(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
     for (group, y) in map.groups().zip(y.as_chunks_mut::<ROW_UNIT>().0) {
         // Per 128 bits, that is, per pair: 256·high + low, and 256·low.
         let (mut both, mut low) = (_mm256_setzero_si256(), _mm256_setzero_si256());
-        for (lanes, x) in group.lanes.iter().zip(x) {
+        for (lanes, x) in group.eights.iter().zip(x) {
             // SAFETY: an array of 16 u16 and one of 8 i16 are read; no alignment is asked for.
             let (lanes, x) =
                 unsafe { (_mm256_loadu_si256(lanes.as_ptr().cast()), _mm_loadu_si128(x.as_ptr().cast())) };

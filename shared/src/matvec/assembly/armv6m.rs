@@ -1,86 +1,111 @@
-//! ARMv6-M: eight columns of four rows in 105 instructions, and 3 for every four eights.
+//! ARMv6-M: [quads](crate::matvec#quads), eight columns of four rows in 70 instructions, and two for the loop.
 //!
-//! A word of weights, two columns of a row pair, takes 12 instructions: three to take its lanes and
-//! their low bytes apart, beside the fourth that the word itself becomes, four products and four sums.
-//! Eight columns of four rows have 8 such words. Activations are widened to words on the stack once for
-//! all rows, so that one LDM brings four of them: 4 LDM of weights, 4 of activations and one step back
-//! of their pointer make 105. Each LDM of weights is placed where registers have just become free, so
-//! it brings one word ahead of its use, and the last one brings the first bias.
+//! Three products are enough for a column's four weights, and two instructions make their factors: the word W
+//! itself, its bytes reversed, and its upper half. Three sums in the high registers, which ADD can reach, take
+//! all that an accumulator of 32 bits can hold of four rows' sums a, b, c, d of 24 bits:
 //!
-//! Sums are in the high registers, which ADD can reach. The first eight starts them; the others are a
-//! chain of four that is entered so that it ends with the last one. A group takes 35 more. Maps of more
-//! than 96 columns would need too much stack: their activations are read where they are, eight columns
-//! in 118 instructions.
+//! ```text
+//! W =      a + 2⁸·b + 2¹⁶·c + 2²⁴·d
+//! R = 2²⁴·a + 2¹⁶·b + 2⁸·c + d        all modulo 2³²
+//! H =                     c + 2⁸·d
+//! ```
+//!
+//! # Taking the sums apart
+//!
+//! S = W − 2¹⁶·H is a + 2⁸·b. R − 2⁸·(H + S) is (1 − 2¹⁶)·(d − 2⁸·a), whose factor 1 + 2¹⁶ undoes: T =
+//! d − 2⁸·a. Then H − 2⁸·T − 2¹⁶·S is c − 2²⁴·b, of which the lower 24 bits are c; and with its sign, since
+//! |c| < 2²³, come d from H, a from T and b from S.
+//!
+//! A weight's byte is 128 more than the weight, which puts 128·Σx into each sum. They start lower by that.
+//!
+//! # Loads
+//!
+//! Activations are widened to words on the stack once for all rows, so that LDM brings them; eight columns take
+//! six LDM. A group of four rows takes 51 more. Maps of more than 96 columns would need too much stack: their
+//! activations are read where they are, eight columns in 78 instructions.
 
 kernel!(
     [r#"
     .syntax unified
-    .macro telltale_sum op, sum, from
-    .ifc \op, start
-    mov   \sum, \from
-    .else
-    add   \sum, \sum, \from
-    .endif
-    .endm
-    .macro telltale_word op, both, low, word, x, next, spare
-    sxtb  \spare, \word
+    .macro telltale_quad word, x, spare
+    rev   \spare, \word
     muls  \spare, \x, \spare
-    telltale_sum \op, \low, \spare
-    sxth  \spare, \word
+    add   r9, r9, \spare
+    lsrs  \spare, \word, #16
     muls  \spare, \x, \spare
-    telltale_sum \op, \both, \spare
-    asrs  \word, \word, #16
-    sxtb  \spare, \word
-    muls  \spare, \next, \spare
-    add   \low, \low, \spare
-    muls  \word, \next, \word
-    add   \both, \both, \word
+    add   r10, r10, \spare
+    muls  \word, \x, \word
+    add   r8, r8, \word
     .endm
-    .macro telltale_pair op, both, low
-    ldmia r1!, {{r4-r7}}
-    telltale_word \op, \both, \low, r3, r4, r5, r2
-    ldmia r0!, {{r2, r3}}
-    telltale_word on, \both, \low, r2, r6, r7, r4
-    ldmia r1!, {{r4-r7}}
-    telltale_word on, \both, \low, r3, r4, r5, r2
-    ldmia r0!, {{r2, r3}}
-    telltale_word on, \both, \low, r2, r6, r7, r4
+    .macro telltale_two x
+    ldmia r0!, {{r4, r5}}
+    sxth  r6, \x
+    telltale_quad r4, r6, r7
+    asrs  \x, \x, #16
+    telltale_quad r5, \x, r7
     .endm
-    .macro telltale_eight op
-    telltale_pair \op, r8, r9
-    subs  r1, r1, #32
-    telltale_pair \op, r10, r11
+    .macro telltale_start           // from r6, the sum of x
+    lsls  r2, r6, #7
+    lsls  r3, r6, #15
+    adds  r2, r2, r3
+    rsbs  r2, r2, #0
+    mov   r12, r2                   // −128·(1 + 2⁸) of it
+    lsls  r3, r2, #16
+    adds  r2, r2, r3
+    mov   r11, r2                   // −128·(1 + 2⁸ + 2¹⁶ + 2²⁴) of it
     .endm
-    .macro telltale_row both, low, scale, y, next
-    mov   r1, \both
-    mov   r2, \low
-    subs  r1, r1, r2
-    asrs  r1, r1, #16
-    asrs  r2, r2, #8
-    ldrh  r7, [r0, #\scale]
-    muls  r1, r7, r1
-    adds  \y, \y, r1
-    ldrh  r7, [r0, #\scale + 2]
-    muls  r2, r7, r2
-    adds  \next, \next, r2
+    .macro telltale_sums
+    mov   r8, r11
+    mov   r9, r11
+    mov   r10, r12
     .endm
-    .macro telltale_column
-    ldrsh r6, [r1, r3]
-    ldrsh r4, [r0, r3]
-    sxtb  r5, r4
-    muls  r4, r6, r4
-    add   r8, r8, r4
-    muls  r5, r6, r5
-    add   r9, r9, r5
-    ldrsh r4, [r2, r3]
-    sxtb  r5, r4
-    muls  r4, r6, r4
-    add   r10, r10, r4
-    muls  r5, r6, r5
-    add   r11, r11, r5
-    adds  r3, r3, #2
+    .macro telltale_rows            // compares where y goes on with its end
+    mov   r1, r10                   // H
+    mov   r2, r8                    // W
+    mov   r3, r9                    // R
+    lsls  r4, r1, #16
+    subs  r2, r2, r4                // S
+    adds  r4, r1, r2
+    lsls  r4, r4, #8
+    subs  r3, r3, r4
+    lsls  r4, r3, #16
+    adds  r3, r3, r4                // T
+    lsls  r4, r2, #8
+    adds  r4, r4, r3
+    lsls  r4, r4, #8
+    subs  r4, r1, r4
+    lsls  r4, r4, #8                // 2⁸·c
+    asrs  r6, r4, #16
+    asrs  r4, r4, #8
+    subs  r1, r1, r4                // 2⁸·d
+    asrs  r7, r1, #16
+    asrs  r1, r1, #8
+    subs  r1, r1, r3                // 2⁸·a
+    asrs  r4, r1, #16
+    asrs  r1, r1, #8
+    subs  r2, r2, r1                // 2⁸·b
+    asrs  r5, r2, #16
+    ldrh  r1, [r0, #16]             // scales
+    muls  r4, r1, r4
+    ldrh  r1, [r0, #18]
+    muls  r5, r1, r5
+    ldrh  r1, [r0, #20]
+    muls  r6, r1, r6
+    ldrh  r1, [r0, #22]
+    muls  r7, r1, r7
+    ldmia r0!, {{r1-r3}}            // biases
+    adds  r4, r4, r1
+    adds  r5, r5, r2
+    adds  r6, r6, r3
+    ldmia r0!, {{r1}}
+    adds  r7, r7, r1
+    adds  r0, r0, #8
+    ldr   r1, [sp]
+    stmia r1!, {{r4-r7}}
+    str   r1, [sp]
+    ldr   r2, [sp, #4]
+    cmp   r1, r2
     .endm
-    .set telltale_chain, 4
 "#],
     r#"
     .thumb_func
@@ -92,111 +117,96 @@ telltale_apply:
     mov   r6, r10
     mov   r7, r11
     push  {{r4-r7}}                 // [sp, #36] groups
-    mov   lr, r2                    // y
+    ldr   r4, [sp, #36]
+    lsls  r4, r4, #4
+    adds  r4, r4, r2                // the end of y
+    movs  r6, #0                    // sum of x
     cmp   r3, #96
     bls   1f
     b     6f
 1:
-    ldr   r4, [sp, #36]
-    lsls  r4, r4, #4
-    adds  r4, r4, r2                // the end of y
-    mov   r12, sp                   // the end of the wide x
+    mov   lr, sp                    // the end of the wide x
     lsls  r5, r3, #2
     mov   r7, sp
     subs  r7, r7, r5
-    mov   r6, r7
-    subs  r6, r6, #8
-    mov   sp, r6                    // [sp] end of y, entry into the chain, x
-    lsrs  r3, r3, #3
-    subs  r3, r3, #1
-    movs  r5, #telltale_chain - 1
-    ands  r3, r3, r5
-    movs  r5, #telltale_chain
-    subs  r5, r5, r3                // eights that the chain's first round leaves out
-    movs  r3, #210                  // 105 instructions of two bytes
-    muls  r5, r3, r5
-    adr   r3, 4f
-    adds  r5, r5, r3
-    stmia r6!, {{r4, r5}}
+    mov   r3, r7
+    subs  r3, r3, #8
+    mov   sp, r3                    // [sp] y, its end, x
+    stmia r3!, {{r2, r4}}
 2:
     .rept 2
-    ldmia r1!, {{r3, r6}}
+    ldmia r1!, {{r3, r5}}
     sxth  r2, r3
     asrs  r3, r3, #16
-    sxth  r5, r6
-    asrs  r6, r6, #16
-    stmia r7!, {{r2, r3, r5, r6}}
+    sxth  r4, r5
+    asrs  r5, r5, #16
+    stmia r7!, {{r2-r5}}
+    adds  r2, r2, r3
+    adds  r4, r4, r5
+    adds  r6, r6, r2
+    adds  r6, r6, r4
     .endr
-    cmp   r7, r12
+    cmp   r7, lr
     bne   2b
+    telltale_start
 3:
-    ldmia r0!, {{r3}}
     add   r1, sp, #8
-    telltale_eight start
-    ldr   r2, [sp, #4]
-    mov   pc, r2
-    .p2align 2
+    telltale_sums
 4:
-    .rept telltale_chain
-    telltale_eight on
-    .endr
-    cmp   r1, r12
-    beq   5f
-    b     4b
-5:
-    ldmia r0!, {{r4-r6}}            // biases from r3 on; r0 is at the scales
-    telltale_row r8, r9, 0, r3, r4
-    telltale_row r10, r11, 4, r5, r6
-    adds  r0, r0, #8
-    mov   r1, lr
-    stmia r1!, {{r3-r6}}
-    mov   lr, r1
-    ldr   r2, [sp]
-    cmp   r1, r2
+    ldmia r0!, {{r2-r4}}
+    ldmia r1!, {{r5, r6}}
+    telltale_quad r2, r5, r7
+    telltale_quad r3, r6, r7
+    ldmia r1!, {{r2, r3, r5, r6}}
+    telltale_quad r4, r2, r7
+    ldmia r0!, {{r2, r4}}
+    telltale_quad r2, r3, r7
+    telltale_quad r4, r5, r7
+    ldmia r0!, {{r2-r4}}
+    telltale_quad r2, r6, r7
+    ldmia r1!, {{r5, r6}}
+    telltale_quad r3, r5, r7
+    telltale_quad r4, r6, r7
+    cmp   r1, lr
+    bne   4b
+    telltale_rows
     beq   5f
     b     3b
 5:
-    mov   sp, r12
+    mov   sp, lr
     b     9f
 
 6:
-    push  {{r1}}                    // [sp] x; [sp, #40] groups
+    mov   r5, r1
+    push  {{r2, r4, r5}}            // [sp] y, its end, x
     lsls  r3, r3, #1
     adds  r3, r3, r1
-    mov   r12, r3                   // the end of x
+    mov   lr, r3                    // the end of x
+2:
+    ldmia r1!, {{r3}}
+    sxth  r2, r3
+    adds  r6, r6, r2
+    asrs  r3, r3, #16
+    adds  r6, r6, r3
+    cmp   r1, lr
+    bne   2b
+    telltale_start
 7:
-    movs  r3, #0
-    mov   r8, r3
-    mov   r9, r3
-    mov   r10, r3
-    mov   r11, r3
-    ldr   r1, [sp]
-    mov   r2, r0
-    adds  r2, r2, #16
+    ldr   r1, [sp, #8]
+    telltale_sums
 8:
-    .rept 8
-    telltale_column
+    .rept 2
+    ldmia r1!, {{r2, r3}}
+    telltale_two r2
+    telltale_two r3
     .endr
-    adds  r0, r0, #32
-    adds  r2, r2, #32
-    adds  r1, r1, #16
-    movs  r3, #0
-    cmp   r1, r12
+    cmp   r1, lr
     bne   8b
-    ldmia r0!, {{r3-r6}}
-    telltale_row r8, r9, 0, r3, r4
-    telltale_row r10, r11, 4, r5, r6
-    adds  r0, r0, #8
-    mov   r1, lr
-    stmia r1!, {{r3-r6}}
-    mov   lr, r1
-    ldr   r4, [sp, #40]
-    subs  r4, r4, #1
-    str   r4, [sp, #40]
+    telltale_rows
     beq   8f
     b     7b
 8:
-    pop   {{r1}}
+    add   sp, sp, #12
 9:
     pop   {{r4-r7}}
     mov   r8, r4
@@ -206,11 +216,10 @@ telltale_apply:
     pop   {{r4-r7, pc}}
 "#,
     r#"
-    .purgem telltale_sum
-    .purgem telltale_word
-    .purgem telltale_pair
-    .purgem telltale_eight
-    .purgem telltale_row
-    .purgem telltale_column
+    .purgem telltale_quad
+    .purgem telltale_two
+    .purgem telltale_start
+    .purgem telltale_sums
+    .purgem telltale_rows
 "#
 );
