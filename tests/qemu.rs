@@ -54,6 +54,34 @@ fn a_model_too_large_for_a_board_says_what_is_missing() {
     );
 }
 
+/// What goes onto a chip whose core reads another layout is the same model, and others refuse it.
+#[test]
+fn an_image_is_the_model_laid_out_for_its_core() {
+    let folder = folder();
+    let [model, image, same] = ["model.bin", "image.bin", "same.bin"].map(|name| folder.path().join(name));
+    train(&model, &["--cell", "gru", "--layers", "2", "--head-hidden", "12", "--wide", "64"]);
+    let write = |board, to| {
+        succeed(&["image", "--board", board, "--model", text(&model), "--export", text(to)], b"");
+    };
+    write("microbit", &image);
+    write("mps2-an386", &same);
+    let [of_file, of_image, of_same] = [&model, &image, &same].map(|path| fs::read(path).expect("written"));
+    assert_eq!(of_file, of_same);
+    assert_eq!(of_file.len(), of_image.len());
+    assert_ne!(of_file, of_image);
+    let refusal = "maps laid out for another core: found 1, expected 0";
+    assert!(fail(&["run", "--model", text(&image)]).contains(refusal));
+    let digest = format!("model {:08x}", with_model(&model, |model| Ok(model.digest())).expect("sound"));
+    for (board, expected) in [("microbit", "self-test ok"), ("mps2-an386", refusal)] {
+        let board = board::find(board).expect("known");
+        let program = build(&board, "classifier", None).expect("builds");
+        let hello = Emulator::boot(&board, &program, Some(&image)).and_then(|mut board| board.line());
+        let hello = hello.expect("says hello");
+        assert!(hello.ends_with(expected), "{hello}");
+        assert_eq!(hello.contains(&digest), expected != refusal, "{hello}");
+    }
+}
+
 /// A model linked into the firmware gets a program with the parts that it needs alone, and the same integers.
 #[test]
 fn a_model_can_be_linked_into_the_firmware() {
