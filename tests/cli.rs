@@ -204,8 +204,39 @@ fn the_parts_of_a_model_are_measured_apart() {
     assert_eq!(kinds["by"]["groups"][0]["parts"]["wide"]["accuracy"], 0.5);
     assert_eq!(kinds["parts"], pairs["parts"]);
 
+    // A pair counts only as a whole, so that whoever counts words solves none.
+    let whole = evaluate(text(&model), &["--data", order, "--by", "kind", "--pairs", "pair"]);
+    assert_eq!(
+        (whole["pairs"]["column"].as_str(), whole["pairs"]["groups"].as_u64()),
+        (Some("pair"), Some(100))
+    );
+    assert_eq!(whole["pairs"]["chance"], 0.25);
+    let [contrast, negation] = [0, 1].map(|kind| &whole["by"]["groups"][kind]["pairs"]);
+    assert_eq!((contrast["groups"].as_u64(), negation["groups"].as_u64()), (Some(50), Some(50)));
+    assert_eq!(contrast["wide"], 0.0);
+    let solved = |part: &str| {
+        groups.iter().filter(|pair| pair["parts"][part]["accuracy"] == 1.0).count() as f64
+            / groups.len() as f64
+    };
+    assert_eq!((whole["pairs"]["network"].as_f64(), whole["pairs"]["wide"].as_f64()), {
+        (Some(solved("network")), Some(solved("wide")))
+    });
+    assert!(solved("network") > 0.0, "{whole}");
+
+    // Single words weigh the same in any order; the network reads something else.
+    let test = ["--split", "test"];
+    let ordered = evaluate(text(&model), &test);
+    let shuffled = |seed: &str| evaluate(text(&model), &[&test[..], &["--shuffle", seed]].concat());
+    let other = shuffled("7");
+    assert_eq!((other["shuffle"].as_u64(), other["words"].as_u64()), (Some(7), ordered["words"].as_u64()));
+    assert_eq!(other["parts"]["wide"]["loss"], ordered["parts"]["wide"]["loss"]);
+    assert_ne!(other["parts"]["network"]["loss"], ordered["parts"]["network"]["loss"]);
+    assert_eq!(other["loss"], shuffled("7")["loss"]);
+    assert_ne!(other["loss"], shuffled("8")["loss"]);
+    assert!(ordered["shuffle"].is_null() && ordered["pairs"].is_null());
+
     // That half is not for want of knowledge: on whole reviews, the words alone are right far more often.
-    let test = evaluate(text(&model), &["--split", "test"]);
+    let test = ordered;
     let number = |value: &Value| value.as_f64().expect("a number");
     assert!(number(&test["parts"]["wide"]["accuracy"]) > 0.65, "{test}");
     assert!(number(&test["parts"]["network"]["agreement"]) < 1.0, "{test}");
@@ -217,7 +248,19 @@ fn the_parts_of_a_model_are_measured_apart() {
     assert_eq!(lone["parts"]["network"]["agreement"], 1.0);
 
     let shown = |model| {
-        let arguments = ["eval", "--model", model, "--parts", "--data", order, "--by", "kind"];
+        let arguments = [
+            "eval",
+            "--model",
+            model,
+            "--parts",
+            "--data",
+            order,
+            "--by",
+            "kind",
+            "--pairs",
+            "pair",
+            "--shuffle",
+        ];
         String::from_utf8(succeed(&arguments, b"")).expect("UTF-8")
     };
     let (whole, network) = (shown(text(&model)), shown(text(&plain)));
@@ -225,6 +268,9 @@ fn the_parts_of_a_model_are_measured_apart() {
         ["network ", "wide part ", "negation ", "contrast "].iter().all(|row| whole.contains(row)),
         "{whole}"
     );
+    assert!(whole.contains("random order (seed 1)"), "{whole}");
+    let row = whole.lines().rfind(|line| line.starts_with("contrast ")).expect("a row of pairs");
+    assert!(row.contains(" 50 ") && row.contains(" 0.00 % ") && row.ends_with("25.00 %"), "{whole}");
     assert!(
         network.lines().any(|line| line.starts_with("wide part ") && line.ends_with(" none")),
         "{network}"
@@ -232,5 +278,9 @@ fn the_parts_of_a_model_are_measured_apart() {
     let refused = |flags: &[&str]| fail(&[&["eval", "--model", text(&plain)], flags].concat());
     assert!(refused(&["--by", "kind"]).contains("only a .csv or .tsv"));
     assert!(refused(&["--data", order, "--by", "sort"]).contains("there is no `sort`"));
-    assert!(refused(&["--data", order, "--by", "kind", "--split", "test"]).contains("leave --split out"));
+    for flag in ["--by", "--pairs"] {
+        assert!(refused(&["--data", order, flag, "kind", "--split", "test"]).contains("leave --split out"));
+    }
+    let clash = host(&["eval", "--model", text(&plain), "--shuffle", "1", "--early-exit", "0.9"], b"");
+    assert_eq!(clash.status.code(), Some(2), "{clash:?}");
 }

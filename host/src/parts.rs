@@ -51,6 +51,23 @@ impl Alone {
         Ok(Self { network: classify_all(&model.without_wide(), texts)?, wide })
     }
 
+    /// What the network says without the n-grams.
+    #[must_use]
+    pub fn network(&self) -> &[Verdict] {
+        &self.network
+    }
+
+    /// What the n-grams say without the network; `None` where a model has none.
+    #[must_use]
+    pub fn wide(&self) -> Option<&[Verdict]> {
+        self.wide.as_deref()
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn of_verdicts(network: Vec<Verdict>, wide: Option<Vec<Verdict>>) -> Self {
+        Self { network, wide }
+    }
+
     /// What the parts made of the texts at `which`, beside the whole model's verdicts on all `texts`.
     #[must_use]
     pub fn of(&self, texts: &[Reading<'_>], whole: &[Verdict], which: &[usize]) -> Parts {

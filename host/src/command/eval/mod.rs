@@ -1,5 +1,9 @@
 //! `eval`: the integer engine over a labelled corpus.
 
+mod pairs;
+mod print;
+mod shuffle;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -10,12 +14,13 @@ use serde::Serialize;
 use shared::Model;
 use shared::early_exit::Rule;
 
-use crate::console::{put, say};
 use crate::corpus::{self, CorpusArgs};
 use crate::early_exit::{Effect, answers, effect};
 use crate::engine::{Reading, classify_all, with_model};
 use crate::parts::{Alone, Parts, accuracy};
 use crate::vocabulary::hashes_of;
+use pairs::{Pairs, Solved};
+use shuffle::Shuffle;
 
 /// Reads a labelled corpus with the integer engine, exactly as a chip would
 #[derive(ClapArgs, Clone, Debug)]
@@ -41,6 +46,14 @@ pub struct Args {
     /// Also tells the accuracy for each value of a column (.csv and .tsv, with --split all)
     #[arg(long, value_name = "COLUMN")]
     by: Option<String>,
+    /// Also tells the share of groups of which every text is right; the texts with the same value in this column
+    /// are a group. Who answers alike for both texts of a pair of opposite labels has none right
+    #[arg(long, value_name = "COLUMN")]
+    pairs: Option<String>,
+    /// Reads the words of each text in random order, the same one for the same SEED (1 if none is given), to see
+    /// what the order is worth; without early exit
+    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1", conflicts_with = "early_exit")]
+    shuffle: Option<u64>,
     /// The seed of the splits
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -74,6 +87,11 @@ struct Report {
     parts: Option<Parts>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<By>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pairs: Option<Pairs>,
+    /// The seed of the words' order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shuffle: Option<u64>,
 }
 
 /// The texts by what a column says of them.
@@ -90,6 +108,8 @@ struct Group {
     accuracy: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     parts: Option<Parts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pairs: Option<Solved>,
 }
 
 /// Runs the verb.
@@ -100,7 +120,7 @@ pub fn run(args: &Args) -> Result<()> {
     with_model(&args.model, |model| {
         let report = evaluate(model, args)?;
         if args.json.as_deref() != Some(std::path::Path::new("-")) {
-            print(&report);
+            print::print(&report);
         }
         match &args.json {
             Some(path) => super::write_json(path, &report),
@@ -129,9 +149,11 @@ fn examples(args: &Args) -> Result<Vec<(String, String)>> {
 fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let labels: Vec<String> = model.label_texts().into_iter().map(str::to_owned).collect();
     let examples = examples(args)?;
-    let groups = groups(args)?;
+    let by = groups(args, "--by", args.by.as_deref())?;
+    let pairs = groups(args, "--pairs", args.pairs.as_deref())?;
     let started = Instant::now();
     let options = model.outline().text;
+    let mut shuffle = args.shuffle.map(Shuffle::new);
     let mut texts = Vec::new();
     for (text, label) in &examples {
         let Some(label) = labels.iter().position(|own| own == label) else {
@@ -141,7 +163,10 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
                 labels.join(", ")
             );
         };
-        let hashes = hashes_of(text.as_bytes(), options);
+        let mut hashes = hashes_of(text.as_bytes(), options);
+        if let Some(shuffle) = &mut shuffle {
+            shuffle.words(&mut hashes);
+        }
         let ids: Vec<u32> = hashes.iter().map(|&hash| model.vocabulary().id(hash)).collect();
         texts.push((ids, hashes, label as u32));
     }
@@ -149,7 +174,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
         texts.iter().map(|(ids, hashes, truth)| Reading { ids, hashes, truth: *truth }).collect();
     let verdicts = classify_all(model, &readings)?;
     let seconds = started.elapsed().as_secs_f64();
-    let early_exit = match rule(args)?.or(model.early_exit()) {
+    let early_exit = match rule(args)?.or(model.early_exit()).filter(|_| args.shuffle.is_none()) {
         None => None,
         Some(rule) => {
             let texts: Vec<(&str, usize)> = examples
@@ -162,7 +187,10 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     };
     let alone = if args.parts { Some(Alone::read(model, &readings)?) } else { None };
     let parts = |which: &[usize]| alone.as_ref().map(|alone| alone.of(&readings, &verdicts, which));
-    let by = groups.map(|(column, groups)| By {
+    let solved = |pairs: &Groups, which: &[usize]| {
+        Solved::count(&readings, &verdicts, alone.as_ref(), &pairs::within(&pairs.1, which), labels.len())
+    };
+    let by = by.map(|(column, groups)| By {
         column,
         groups: groups
             .into_iter()
@@ -171,10 +199,12 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
                 examples: which.len(),
                 accuracy: accuracy(&readings, &verdicts, &which),
                 parts: parts(&which),
+                pairs: pairs.as_ref().map(|pairs| solved(pairs, &which)),
             })
             .collect(),
     });
     let all: Vec<usize> = (0..verdicts.len()).collect();
+    let pairs = pairs.map(|pairs| Pairs { all: solved(&pairs, &all), column: pairs.0 });
     let mut confusion = vec![vec![0u64; labels.len()]; labels.len()];
     for (verdict, (.., label)) in verdicts.iter().zip(&texts) {
         confusion[*label as usize][verdict.class] += 1;
@@ -192,21 +222,23 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
         early_exit,
         parts: parts(&all),
         by,
+        pairs,
+        shuffle: args.shuffle,
     })
 }
 
 /// A column, and the positions of the texts with each of its values.
 type Groups = (String, BTreeMap<String, Vec<usize>>);
 
-/// The texts by the column of --by.
-fn groups(args: &Args) -> Result<Option<Groups>> {
-    let Some(column) = &args.by else { return Ok(None) };
-    ensure!(args.split == Split::All, "--by {column}: leave --split out: the whole file is read");
+/// The texts by a column that `flag` names.
+fn groups(args: &Args, flag: &str, column: Option<&str>) -> Result<Option<Groups>> {
+    let Some(column) = column else { return Ok(None) };
+    ensure!(args.split == Split::All, "{flag} {column}: leave --split out: the whole file is read");
     let mut groups = BTreeMap::<_, Vec<_>>::new();
     for (at, value) in corpus::load_column(&args.corpus, column)?.into_iter().enumerate() {
         groups.entry(value).or_default().push(at);
     }
-    Ok(Some((column.clone(), groups)))
+    Ok(Some((column.to_owned(), groups)))
 }
 
 /// The rule that the flags ask for.
@@ -218,78 +250,4 @@ fn rule(args: &Args) -> Result<Option<Rule>> {
         args.patience
     );
     Ok(Some(Rule { probability: (probability * 10_000.0).round() as u16, words: args.patience }))
-}
-
-fn print(report: &Report) {
-    say!(
-        "{} texts, {} words in {:.2} s ({:.0} words/s)",
-        report.examples,
-        report.words,
-        report.seconds,
-        report.words as f64 / report.seconds
-    );
-    say!("accuracy {:.2} %, loss {:.4}", report.accuracy * 100.0, report.loss);
-    if let Some(exit) = &report.early_exit {
-        say!(
-            "early exit at {:.4} for {} words: {:.2} % of the words are not read, {:.2} % of the texts keep their \
-             answer, accuracy {:.2} %",
-            exit.probability,
-            exit.words,
-            exit.skipped * 100.0,
-            exit.agreement * 100.0,
-            exit.accuracy * 100.0
-        );
-    }
-    if let Some(parts) = &report.parts {
-        print_parts(parts);
-    }
-    if let Some(by) = &report.by {
-        print_groups(by, report.parts.is_some());
-    }
-    if report.labels.len() <= 12 {
-        let width = report.labels.iter().map(String::len).max().unwrap_or(0).max(7);
-        put!("\n{:>width$}", "");
-        report.labels.iter().for_each(|label| put!(" {label:>width$}"));
-        say!("  ← the engine's");
-        for (label, row) in report.labels.iter().zip(&report.confusion) {
-            put!("{label:>width$}");
-            row.iter().for_each(|count| put!(" {count:>width$}"));
-            say!();
-        }
-    }
-}
-
-fn print_parts(parts: &Parts) {
-    say!("\n{:<13}{:>9} {:>8} {:>21} {:>6}", "part alone", "accuracy", "loss", "same label as whole", "ties");
-    for (name, part) in [("network", Some(parts.network)), ("wide part", parts.wide)] {
-        match part {
-            None => say!("{name:<13}{:>9}", "none"),
-            Some(part) => say!(
-                "{name:<13}{:>7.2} % {:>8.4} {:>19.2} % {:>6}",
-                part.accuracy * 100.0,
-                part.loss,
-                part.agreement * 100.0,
-                part.ties
-            ),
-        }
-    }
-    let ties = parts.network.ties + parts.wide.map_or(0, |wide| wide.ties);
-    if ties > 0 {
-        say!("(a tie: labels with the same score, of which the first counts)");
-    }
-}
-
-fn print_groups(by: &By, parts: bool) {
-    let width = by.groups.iter().map(|group| group.value.chars().count()).max().unwrap_or(0);
-    let width = width.max(by.column.chars().count());
-    put!("\n{:<width$} {:>8} {:>9}", by.column, "texts", "accuracy");
-    say!("{}", if parts { format!(" {:>9} {:>9}", "network", "wide part") } else { String::new() });
-    for group in &by.groups {
-        put!("{:<width$} {:>8} {:>7.2} %", group.value, group.examples, group.accuracy * 100.0);
-        if let Some(parts) = &group.parts {
-            let wide = parts.wide.map(|wide| format!("{:.2} %", wide.accuracy * 100.0));
-            put!(" {:>7.2} % {:>9}", parts.network.accuracy * 100.0, wide.as_deref().unwrap_or("none"));
-        }
-        say!();
-    }
 }

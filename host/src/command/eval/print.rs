@@ -1,0 +1,108 @@
+//! The report of `eval` for people.
+
+use super::{By, Parts, Report, Solved};
+use crate::console::{put, say};
+
+/// Writes the report to standard output.
+pub fn print(report: &Report) {
+    say!(
+        "{} texts, {} words in {:.2} s ({:.0} words/s)",
+        report.examples,
+        report.words,
+        report.seconds,
+        report.words as f64 / report.seconds
+    );
+    if let Some(seed) = report.shuffle {
+        say!("the words of each text are read in random order (seed {seed})");
+    }
+    say!("accuracy {:.2} %, loss {:.4}", report.accuracy * 100.0, report.loss);
+    if let Some(exit) = &report.early_exit {
+        say!(
+            "early exit at {:.4} for {} words: {:.2} % of the words are not read, {:.2} % of the texts keep their \
+             answer, accuracy {:.2} %",
+            exit.probability,
+            exit.words,
+            exit.skipped * 100.0,
+            exit.agreement * 100.0,
+            exit.accuracy * 100.0
+        );
+    }
+    if let Some(parts) = &report.parts {
+        print_parts(parts);
+    }
+    if let Some(by) = &report.by {
+        print_groups(by, report.parts.is_some());
+    }
+    if let Some(pairs) = &report.pairs {
+        print_pairs(&pairs.column, &pairs.all, report.by.as_ref());
+    }
+    if report.labels.len() <= 12 {
+        let width = report.labels.iter().map(String::len).max().unwrap_or(0).max(7);
+        put!("\n{:>width$}", "");
+        report.labels.iter().for_each(|label| put!(" {label:>width$}"));
+        say!("  ← the engine's");
+        for (label, row) in report.labels.iter().zip(&report.confusion) {
+            put!("{label:>width$}");
+            row.iter().for_each(|count| put!(" {count:>width$}"));
+            say!();
+        }
+    }
+}
+
+fn print_parts(parts: &Parts) {
+    say!("\n{:<13}{:>9} {:>8} {:>21} {:>6}", "part alone", "accuracy", "loss", "same label as whole", "ties");
+    for (name, part) in [("network", Some(parts.network)), ("wide part", parts.wide)] {
+        match part {
+            None => say!("{name:<13}{:>9}", "none"),
+            Some(part) => say!(
+                "{name:<13}{:>7.2} % {:>8.4} {:>19.2} % {:>6}",
+                part.accuracy * 100.0,
+                part.loss,
+                part.agreement * 100.0,
+                part.ties
+            ),
+        }
+    }
+    let ties = parts.network.ties + parts.wide.map_or(0, |wide| wide.ties);
+    if ties > 0 {
+        say!("(a tie: labels with the same score, of which the first counts)");
+    }
+}
+
+fn print_groups(by: &By, parts: bool) {
+    let width = by.groups.iter().map(|group| group.value.chars().count()).max().unwrap_or(0);
+    let width = width.max(by.column.chars().count());
+    put!("\n{:<width$} {:>8} {:>9}", by.column, "texts", "accuracy");
+    say!("{}", if parts { format!(" {:>9} {:>9}", "network", "wide part") } else { String::new() });
+    for group in &by.groups {
+        put!("{:<width$} {:>8} {:>7.2} %", group.value, group.examples, group.accuracy * 100.0);
+        if let Some(parts) = &group.parts {
+            let wide = parts.wide.map(|wide| format!("{:.2} %", wide.accuracy * 100.0));
+            put!(" {:>7.2} % {:>9}", parts.network.accuracy * 100.0, wide.as_deref().unwrap_or("none"));
+        }
+        say!();
+    }
+}
+
+/// The texts that belong together, of which all are right.
+fn print_pairs(column: &str, all: &Solved, by: Option<&By>) {
+    let mut rows = vec![("all", all)];
+    if let Some(by) = by {
+        rows.extend(by.groups.iter().filter_map(|group| Some((&group.value[..], group.pairs.as_ref()?))));
+    }
+    let width = rows.iter().map(|row| row.0.chars().count()).max().unwrap_or(0);
+    let percent = |share: f64| format!("{:.2} %", share * 100.0);
+    let part = |share: Option<f64>| share.map_or_else(|| "none".to_owned(), percent);
+    put!("\nall texts of a `{column}` right:\n{:<width$} {:>8} {:>9}", "", "groups", "model");
+    if all.network.is_some() {
+        put!(" {:>9} {:>9}", "network", "wide part");
+    }
+    say!(" {:>9}", "chance");
+    for (name, solved) in rows {
+        put!("{name:<width$} {:>8} {:>9}", solved.groups, percent(solved.model));
+        if all.network.is_some() {
+            put!(" {:>9} {:>9}", part(solved.network), part(solved.wide));
+        }
+        say!(" {:>9}", percent(solved.chance));
+    }
+}
