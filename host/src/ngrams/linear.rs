@@ -27,8 +27,8 @@ pub struct Fit<'a> {
     pub count: usize,
     /// K columns of weights.
     pub columns: usize,
-    /// \[count × K\] what each feature is worth to each column; 1 where there is no such list.
-    pub worth: Option<&'a [f32]>,
+    /// \[count × K\] what each feature is worth to each column.
+    pub worth: &'a [f32],
     /// The step size, which falls to zero in a straight line.
     pub rate: f32,
     /// Passes over the samples.
@@ -46,7 +46,6 @@ impl Fit<'_> {
         let mut order: Vec<usize> = (0..samples.len()).collect();
         let mut random = Pcg64::seed_from_u64(self.seed);
         let mut errors = vec![0.0; columns];
-        let worth = |at: usize| self.worth.map_or(1.0, |worth| worth[at]);
         for epoch in 0..self.epochs {
             order.shuffle(&mut random);
             let rate = self.rate * (1.0 - epoch as f32 / self.epochs as f32);
@@ -56,7 +55,7 @@ impl Fit<'_> {
                 for &feature in features {
                     let at = feature as usize * columns;
                     for (column, sum) in errors.iter_mut().enumerate() {
-                        *sum += weights[at + column] * worth(at + column);
+                        *sum += weights[at + column] * self.worth[at + column];
                     }
                 }
                 errors.iter_mut().for_each(|sum| *sum *= scale);
@@ -69,14 +68,14 @@ impl Fit<'_> {
                 {
                     for &feature in features {
                         let at = feature as usize * columns + column;
-                        let gradient = error * scale * worth(at);
+                        let gradient = error * scale * self.worth[at];
                         squares[at] += gradient * gradient;
                         weights[at] -= rate * gradient / squares[at].sqrt();
                     }
                 }
             }
         }
-        weights.iter_mut().enumerate().for_each(|(at, weight)| *weight *= worth(at));
+        weights.iter_mut().enumerate().for_each(|(at, weight)| *weight *= self.worth[at]);
         weights
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Both know n-grams by the keys of [`shared::wide`], so training and chip see the same ones.
 
+mod bayes;
 mod linear;
 mod teacher;
 mod wide;

@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::bayes::ratios;
 use super::linear::{Fit, Sample, probabilities};
 use super::{Lesson, columns, counted, features, indices, keys_of};
 
@@ -20,9 +21,6 @@ const EPOCHS: usize = 15;
 
 /// Step size.
 const RATE: f32 = 0.03;
-
-/// Added to all counts before ratios are taken.
-const SMOOTHING: f32 = 1.0;
 
 /// A text of d different n-grams counts each of them this much over √d.
 const LENGTH: f32 = 10.0;
@@ -57,7 +55,7 @@ impl Teacher {
         let fit = Fit {
             count: known.len(),
             columns: columns(classes),
-            worth: Some(&worth),
+            worth: &worth,
             rate: RATE,
             epochs: EPOCHS,
             seed,
@@ -105,30 +103,4 @@ fn present(words: &[u32]) -> Vec<u32> {
 
 fn scale(features: &[u32]) -> f32 {
     LENGTH / (features.len().max(1) as f32).sqrt()
-}
-
-/// ln of an n-gram's share in a class over its share in all others, \[count × K\].
-fn ratios(features: &[Vec<u32>], lessons: &[Lesson<'_>], count: usize, classes: usize) -> Vec<f32> {
-    let mut counts = vec![SMOOTHING; count * classes];
-    for (own, lesson) in features.iter().zip(lessons) {
-        for &feature in own {
-            let counts = &mut counts[feature as usize * classes..][..classes];
-            counts.iter_mut().zip(lesson.target).for_each(|(sum, share)| *sum += share);
-        }
-    }
-    let mut totals = vec![0.0f64; classes];
-    for row in counts.chunks_exact(classes) {
-        totals.iter_mut().zip(row).for_each(|(total, &count)| *total += f64::from(count));
-    }
-    let all: f64 = totals.iter().sum();
-    let skipped = classes - columns(classes);
-    let row_ratios = |row: &[f32]| -> Vec<f32> {
-        let sum: f64 = row.iter().map(|&count| f64::from(count)).sum();
-        let ratio = |(&count, total): (&f32, &f64)| {
-            let (inside, outside) = (f64::from(count) / total, (sum - f64::from(count)) / (all - total));
-            (inside / outside).ln() as f32
-        };
-        row.iter().zip(&totals).skip(skipped).map(ratio).collect()
-    };
-    counts.chunks_exact(classes).flat_map(row_ratios).collect()
 }

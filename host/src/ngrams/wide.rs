@@ -1,10 +1,12 @@
 //! The wide part: the few n-grams that are worth their flash.
 //!
-//! A regression over all frequent n-grams ranks them; the best are kept and fitted again by themselves.
+//! A regression over all frequent n-grams, each weighted by its naive Bayes log-ratio, ranks them; the best are kept
+//! and fitted again by themselves.
 
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
 
+use super::bayes::ratios;
 use super::linear::{Fit, Sample};
 use super::{Lesson, columns, counted, features, indices, keys_of};
 use crate::bytes::Bytes;
@@ -14,7 +16,7 @@ use crate::vocabulary::{self, MAX_WORDS};
 const LEAST_TEXTS: usize = 5;
 
 /// Passes over the texts.
-const EPOCHS: usize = 6;
+const EPOCHS: usize = 15;
 
 /// Step size of the fit that ranks, and of the one that counts.
 const RATES: [f32; 2] = [0.01, 0.02];
@@ -94,7 +96,8 @@ impl Wide {
                 })
                 .collect();
             let (count, seed) = (known.len(), selection.seed);
-            Fit { count, columns, worth: None, rate, epochs: EPOCHS, seed }.run(&samples)
+            let worth = ratios(&features, lessons, count, classes);
+            Fit { count, columns, worth: &worth, rate, epochs: EPOCHS, seed }.run(&samples)
         };
         let first = fit(&all, RATES[0]);
         let mut ranks: Vec<(f32, u32)> = counted

@@ -81,7 +81,7 @@ pub struct ShapeArgs {
     /// [default: 26000 for two classes, 0 for more]
     #[arg(long, value_name = "N")]
     pub wide: Option<usize>,
-    /// The most words of such an n-gram, 1 to 3 [default: 2]
+    /// The most words of such an n-gram, 1 to 3 [default: 3; 2 for the presets nano, micro and small]
     #[arg(long, value_name = "N")]
     pub wide_order: Option<usize>,
     /// Whether `!` and `?` are words [default: true]
@@ -281,7 +281,7 @@ impl Plan {
             min_freq: 2,
             bits: EmbeddingBits::Eight,
             wide: 0,
-            wide_order: 2,
+            wide_order: 3,
             teacher: Teacher::Both,
             options: if two {
                 usual
@@ -314,6 +314,8 @@ impl Plan {
             vocab,
             bits,
             wide,
+            // Among few n-grams there is no room for long ones.
+            wide_order: if wide < 20_000 { 2 } else { 3 },
             options: plain.options.clone(),
             ..plain
         };

@@ -1,0 +1,36 @@
+//! What n-grams are worth before anything is fitted: naive Bayes log-ratios, from which a regression starts out
+//! with steps that suit each n-gram (Wang and Manning, "Baselines and bigrams: simple, good sentiment and topic
+//! classification", ACL 2012).
+
+use super::{Lesson, columns};
+
+/// Added to all counts before ratios are taken.
+const SMOOTHING: f32 = 1.0;
+
+/// ln of each n-gram's share in a class over its share in all others, \[count × K\].
+///
+/// `features` are the n-grams of each lesson; one that is there twice counts twice.
+pub fn ratios(features: &[Vec<u32>], lessons: &[Lesson<'_>], count: usize, classes: usize) -> Vec<f32> {
+    let mut counts = vec![SMOOTHING; count * classes];
+    for (own, lesson) in features.iter().zip(lessons) {
+        for &feature in own {
+            let counts = &mut counts[feature as usize * classes..][..classes];
+            counts.iter_mut().zip(lesson.target).for_each(|(sum, share)| *sum += share);
+        }
+    }
+    let mut totals = vec![0.0f64; classes];
+    for row in counts.chunks_exact(classes) {
+        totals.iter_mut().zip(row).for_each(|(total, &count)| *total += f64::from(count));
+    }
+    let all: f64 = totals.iter().sum();
+    let skipped = classes - columns(classes);
+    let row_ratios = |row: &[f32]| -> Vec<f32> {
+        let sum: f64 = row.iter().map(|&count| f64::from(count)).sum();
+        let ratio = |(&count, total): (&f32, &f64)| {
+            let (inside, outside) = (f64::from(count) / total, (sum - f64::from(count)) / (all - total));
+            (inside / outside).ln() as f32
+        };
+        row.iter().zip(&totals).skip(skipped).map(ratio).collect()
+    };
+    counts.chunks_exact(classes).flat_map(row_ratios).collect()
+}
