@@ -52,7 +52,7 @@
 //! | `mve` | Cortex-M55 | 7.5 | 0.234 | 13 |
 //! | `x86` | x86-64 with AVX2 | 7 and 2 for the loop | 0.28 | 14 |
 //! | `armv7m` | Cortex-M3 | 61.5 | 1.922 | 20.5 |
-//! | `armv6m`, quads | Cortex-M0, M0+ | 72 | 2.25 | 51 |
+//! | `armv6m`, quads | Cortex-M0, M0+ | 80 | 2.5 | 51 |
 //! | `riscv` | RV32IM, 16 rows together | 99.5 | 3.109 | 33 |
 //!
 //! # Overflow

@@ -1,4 +1,4 @@
-//! ARMv6-M: [quads](crate::matvec#quads), eight columns of four rows in 70 instructions, and two for the loop.
+//! ARMv6-M: [quads](crate::matvec#quads), eight columns of four rows in 78 instructions, and two for the loop.
 //!
 //! Three products are enough for a column's four weights, and two instructions make their factors: the word W
 //! itself, its bytes reversed, and its upper half. Three sums in the high registers, which ADD can reach, take
@@ -18,11 +18,11 @@
 //!
 //! A weight's byte is 128 more than the weight, which puts 128·Σx into each sum. They start lower by that.
 //!
-//! # Loads
+//! # Cost
 //!
-//! Activations are widened to words on the stack once for all rows, so that LDM brings them; eight columns take
-//! six LDM. A group of four rows takes 51 more. Maps of more than 96 columns would need too much stack: their
-//! activations are read where they are, eight columns in 78 instructions.
+//! A word takes 8 instructions, two activations another two, and six LDM bring what eight columns need. A group of
+//! four rows takes 51 more, and a map 20 and 7 for two columns, of which the sum of x is made. (With x widened to
+//! words once for all rows, eight columns would take 72; that takes four bytes of stack a column.)
 
 kernel!(
     [r#"
@@ -44,7 +44,34 @@ kernel!(
     asrs  \x, \x, #16
     telltale_quad r5, \x, r7
     .endm
-    .macro telltale_start           // from r6, the sum of x
+"#],
+    r#"
+    .thumb_func
+    .p2align 2
+telltale_apply:
+    push  {{r4-r7, lr}}
+    mov   r4, r8
+    mov   r5, r9
+    mov   r6, r10
+    mov   r7, r11
+    push  {{r4-r7}}                 // [sp, #36] groups
+    ldr   r4, [sp, #36]
+    lsls  r4, r4, #4
+    adds  r4, r4, r2                // the end of y
+    mov   r5, r1
+    push  {{r2, r4, r5}}            // [sp] y, its end, x
+    lsls  r3, r3, #1
+    adds  r3, r3, r1
+    mov   lr, r3                    // the end of x
+    movs  r6, #0                    // sum of x
+1:
+    ldmia r1!, {{r3}}
+    sxth  r2, r3
+    adds  r6, r6, r2
+    asrs  r3, r3, #16
+    adds  r6, r6, r3
+    cmp   r1, lr
+    bne   1b
     lsls  r2, r6, #7
     lsls  r3, r6, #15
     adds  r2, r2, r3
@@ -53,13 +80,19 @@ kernel!(
     lsls  r3, r2, #16
     adds  r2, r2, r3
     mov   r11, r2                   // −128·(1 + 2⁸ + 2¹⁶ + 2²⁴) of it
-    .endm
-    .macro telltale_sums
+2:
+    ldr   r1, [sp, #8]
     mov   r8, r11
     mov   r9, r11
     mov   r10, r12
-    .endm
-    .macro telltale_rows            // compares where y goes on with its end
+3:
+    .rept 2
+    ldmia r1!, {{r2, r3}}
+    telltale_two r2
+    telltale_two r3
+    .endr
+    cmp   r1, lr
+    bne   3b
     mov   r1, r10                   // H
     mov   r2, r8                    // W
     mov   r3, r9                    // R
@@ -105,109 +138,10 @@ kernel!(
     str   r1, [sp]
     ldr   r2, [sp, #4]
     cmp   r1, r2
-    .endm
-"#],
-    r#"
-    .thumb_func
-    .p2align 2
-telltale_apply:
-    push  {{r4-r7, lr}}
-    mov   r4, r8
-    mov   r5, r9
-    mov   r6, r10
-    mov   r7, r11
-    push  {{r4-r7}}                 // [sp, #36] groups
-    ldr   r4, [sp, #36]
-    lsls  r4, r4, #4
-    adds  r4, r4, r2                // the end of y
-    movs  r6, #0                    // sum of x
-    cmp   r3, #96
-    bls   1f
-    b     6f
-1:
-    mov   lr, sp                    // the end of the wide x
-    lsls  r5, r3, #2
-    mov   r7, sp
-    subs  r7, r7, r5
-    mov   r3, r7
-    subs  r3, r3, #8
-    mov   sp, r3                    // [sp] y, its end, x
-    stmia r3!, {{r2, r4}}
-2:
-    .rept 2
-    ldmia r1!, {{r3, r5}}
-    sxth  r2, r3
-    asrs  r3, r3, #16
-    sxth  r4, r5
-    asrs  r5, r5, #16
-    stmia r7!, {{r2-r5}}
-    adds  r2, r2, r3
-    adds  r4, r4, r5
-    adds  r6, r6, r2
-    adds  r6, r6, r4
-    .endr
-    cmp   r7, lr
-    bne   2b
-    telltale_start
-3:
-    add   r1, sp, #8
-    telltale_sums
+    beq   4f
+    b     2b
 4:
-    ldmia r0!, {{r2-r4}}
-    ldmia r1!, {{r5, r6}}
-    telltale_quad r2, r5, r7
-    telltale_quad r3, r6, r7
-    ldmia r1!, {{r2, r3, r5, r6}}
-    telltale_quad r4, r2, r7
-    ldmia r0!, {{r2, r4}}
-    telltale_quad r2, r3, r7
-    telltale_quad r4, r5, r7
-    ldmia r0!, {{r2-r4}}
-    telltale_quad r2, r6, r7
-    ldmia r1!, {{r5, r6}}
-    telltale_quad r3, r5, r7
-    telltale_quad r4, r6, r7
-    cmp   r1, lr
-    bne   4b
-    telltale_rows
-    beq   5f
-    b     3b
-5:
-    mov   sp, lr
-    b     9f
-
-6:
-    mov   r5, r1
-    push  {{r2, r4, r5}}            // [sp] y, its end, x
-    lsls  r3, r3, #1
-    adds  r3, r3, r1
-    mov   lr, r3                    // the end of x
-2:
-    ldmia r1!, {{r3}}
-    sxth  r2, r3
-    adds  r6, r6, r2
-    asrs  r3, r3, #16
-    adds  r6, r6, r3
-    cmp   r1, lr
-    bne   2b
-    telltale_start
-7:
-    ldr   r1, [sp, #8]
-    telltale_sums
-8:
-    .rept 2
-    ldmia r1!, {{r2, r3}}
-    telltale_two r2
-    telltale_two r3
-    .endr
-    cmp   r1, lr
-    bne   8b
-    telltale_rows
-    beq   8f
-    b     7b
-8:
     add   sp, sp, #12
-9:
     pop   {{r4-r7}}
     mov   r8, r4
     mov   r9, r5
@@ -218,8 +152,5 @@ telltale_apply:
     r#"
     .purgem telltale_quad
     .purgem telltale_two
-    .purgem telltale_start
-    .purgem telltale_sums
-    .purgem telltale_rows
 "#
 );
