@@ -59,8 +59,8 @@ fn prepare() -> Result<(), String> {
         Ok(path) if !path.is_empty() => {
             println!("cargo:rerun-if-changed={path}");
             let model = fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
-            // The header's number of the layout of maps: 1 is that of ARMv6-M, 0 that of the others.
-            if model.get(24).copied() != Some(target.starts_with("thumbv6m").into()) {
+            // The header's number of the layout of maps, and the one that the core's kernel reads.
+            if model.get(24).map(u8::to_string) != Some(variable("DEP_TELLTALE_LAYOUT")?) {
                 return Err(format!(
                     "MODEL={path} is not laid out for {board}: write its image with `cargo run -p host -- image \
                      --board {board} --model MODEL --export FILE`"

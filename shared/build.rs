@@ -1,5 +1,5 @@
 //! Chooses the kernel of `matvec` for the target: `kernel` is "mve", "dsp", "armv7m", "armv6m",
-//! "riscv", "x86" (on a PC, with the feature `std`) or "portable".
+//! "riscv", "x86" (on a PC, with the feature `std`) or "portable"; some read maps in quads.
 //!
 //! ARMv8-M cores have the DSP instructions or not, and the vectors of ARMv8.1-M: `--cfg telltale_dsp`
 //! and `--cfg telltale_mve` in RUSTFLAGS say that they do.
@@ -24,4 +24,11 @@ fn main() {
         _ => "portable",
     };
     println!("cargo:rustc-cfg=kernel=\"{kernel}\"");
+    // The layout of maps, also for the build script of the firmware.
+    println!("cargo:rustc-check-cfg=cfg(quads)");
+    let quads = matches!(kernel, "armv7m" | "armv6m" | "riscv");
+    if quads {
+        println!("cargo:rustc-cfg=quads");
+    }
+    println!("cargo:layout={}", u8::from(quads));
 }

@@ -296,7 +296,7 @@ pub struct Emulator {
 /// What a board is given for a model, if that is not its file: of an unsound one it is, for the board to
 /// say so.
 fn image_of(board: &Board, model: &Path) -> Result<Option<NamedTempFile>> {
-    if Layout::of_target(&board.target) == Layout::OWN {
+    if Layout::of_target(&board.target, &board.rustflags) == Layout::OWN {
         return Ok(None);
     }
     let Ok(image) = engine::image(model, board) else { return Ok(None) };

@@ -10,7 +10,7 @@ use crate::{board, engine, files};
 /// Writes what goes onto a board for a model: its file, the maps laid out for the board's core
 ///
 /// `qemu` and `bench` do so by themselves; this is for real boards. What a model gives is the same in every
-/// layout. A Cortex-M0 has one of its own, all other boards take the file as it is.
+/// layout. Cortex-M0, M3 and RISC-V have one of their own, the other cores take the file as it is.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The board; `boards` lists them

@@ -1,55 +1,27 @@
-//! ARMv7-M: eight columns of eight rows in 123 instructions, 1.92 per MAC.
+//! ARMv7-M: [quads](crate::matvec#quads), eight columns of four rows in 52 instructions, 1.63 per MAC.
 //!
-//! Two groups go together and share x. For one column of a group, MLA sums both lanes, and one SMLAL
-//! the low bytes b and d of both: `2²⁴·b + d` is a SXTB and an ADD away, and since each row's sum is
-//! below 2²³ in magnitude, a sum of 64 bits holds two. That is 7 instructions for 4 MACs where four MLA
-//! and their parts take 8. (SMLAL takes 4 to 7 cycles on a Cortex-M3 and MLA 2: in time it is about even.)
+//! As on [ARMv6-M](super::armv6m), three sums take all that four rows' sums a, b, c, d hold: MLA adds to them the
+//! word, its upper half and its middle, which LSR and UBFX bring.
 //!
-//! The long sum starts from 2²³, so that its upper word ends as ⌊Σ b·x / 256⌋. What one row's sum leaves in
-//! the low byte of a lane's sum, a shift by 16 takes away: the end of two groups takes 41 instructions.
+//! ```text
+//! W = a + 2⁸·b + 2¹⁶·c + 2²⁴·d
+//! V =        b + 2⁸·c             all modulo 2³²
+//! H =              c + 2⁸·d
+//! ```
 //!
-//! An odd group goes alone, 72 for eight columns.
+//! W − 2⁸·V is a + 2²⁴·d, of which the lower 24 bits with their sign are a; b comes from W − 2¹⁶·H − a, c from V
+//! and d from H. A column takes a load of x and 5; an LDM brings four of weights. A group takes 23 more.
 
-// Sums of a group: the lanes of the first pair, the upper word of the long sum, the lanes of the second
-// pair, the lower word of the long sum: r4 to r7 and r8 to r11, which become rows 0 to 7.
 kernel!(
     [r#"
     .syntax unified
-    .macro telltale_lanes first, second, upper0, upper1, lower
-    ldrsh r12, \first
-    ldrsh lr, \second
-    mla   \upper0, r12, r2, \upper0
-    mla   \upper1, lr, r2, \upper1
-    sxtb  lr, lr
-    add   lr, lr, r12, lsl #24
-    .endm
-    .macro telltale_column x, first, second
-    ldrsh r2, [r1\x
-    telltale_lanes "[r0\first", "[r0, #\second]", r4, r6
-    smlal r7, r5, lr, r2
-    telltale_lanes "[r3\first", "[r3, #\second]", r8, r10
-    smlal r11, r9, lr, r2
-    .endm
-    .macro telltale_floors row0, row1, row2, row3
-    eor   \row3, \row3, #0x800000
-    sbfx  \row3, \row3, #8, #16
-    sub   \row2, \row2, \row3, lsl #8
-    asr   \row2, \row2, #16
-    sub   \row0, \row0, \row1, lsl #8
-    asr   \row0, \row0, #16
-    .endm
-    .macro telltale_rows from, row0, row1, row2, row3
-    telltale_floors \row0, \row1, \row2, \row3
-    ldrd  r1, r2, [\from], #8       // biases
-    ldrh  r12, [\from, #8]          // scales
-    ldrh  lr, [\from, #10]
-    mla   \row0, \row0, r12, r1
-    mla   \row1, \row1, lr, r2
-    ldrd  r1, r2, [\from], #16
-    ldrh  r12, [\from, #-4]
-    ldrh  lr, [\from, #-2]
-    mla   \row2, \row2, r12, r1
-    mla   \row3, \row3, lr, r2
+    .macro telltale_quad word, at
+    ldrsh r12, [r1\at
+    mla   r4, \word, r12, r4
+    lsr   lr, \word, #16
+    mla   r5, lr, r12, r5
+    ubfx  lr, \word, #8, #16
+    mla   r6, lr, r12, r6
     .endm
 "#],
     r#"
@@ -57,72 +29,65 @@ kernel!(
     .p2align 2
 telltale_apply:
     push  {{r4-r11, lr}}
-    ldr   r9, [sp, #36]             // groups
-    mov   r5, r1
-    add   r4, r1, r3, lsl #1        // the end of x
-    mov   r6, r2
-    lsr   r7, r9, #1
-    add   r7, r2, r7, lsl #5        // the end of y, but for an odd group
-    lsl   r8, r3, #2
-    add   r8, r8, #24               // bytes of a group
-    push  {{r4-r9}}
-    add   r3, r0, r8
-    cmp   r2, r7
-    beq   3f
+    ldr   r7, [sp, #36]             // groups
+    add   r7, r2, r7, lsl #4        // the end of y
+    add   r3, r1, r3, lsl #1        // the end of x
+    mov   r4, r1
+    mov   r5, #0                    // sum of x
 1:
-    adr   r2, 6f
-    ldm   r2, {{r4-r11}}
-2:
-    telltale_column "], #16", "], #32", -16
-    .irp  at, 2, 4, 6, 8, 10, 12, 14
-    telltale_column ", #\at - 16]", ", #\at - 32]", \at - 16
-    .endr
-    ldr   r12, [sp]
-    cmp   r1, r12
-    bne   2b
-    telltale_rows r0, r4, r5, r6, r7
-    telltale_rows r3, r8, r9, r10, r11
-    ldm   sp, {{r0, r1, r2, r12, lr}}   // end of x, x, y, end of y, bytes of a group
-    stmia r2!, {{r4-r11}}
-    str   r2, [sp, #8]
-    mov   r0, r3
-    add   r3, r3, lr
-    cmp   r2, r12
+    ldrsh r8, [r4], #2
+    ldrsh r9, [r4], #2
+    add   r5, r5, r8
+    add   r5, r5, r9
+    cmp   r4, r3
     bne   1b
+    rsb   r5, r5, #0
+    add   r5, r5, r5, lsl #8
+    lsl   r5, r5, #7                // −128·(1 + 2⁸) of it
+    add   r4, r5, r5, lsl #16       // −128·(1 + 2⁸ + 2¹⁶ + 2²⁴) of it
+    mov   r6, r5
+    push  {{r1, r4-r7}}             // [sp] x, starts of the three sums, the end of y
+2:
+    ldm   sp, {{r1, r4-r6}}         // W, H, V
 3:
-    ldr   r3, [sp, #20]
-    lsls  r3, r3, #31
-    beq   5f
-    adr   r2, 6f
-    ldm   r2, {{r4-r7}}
-    ldr   r8, [sp]
-    mov   r3, #0                    // from half of eight columns to the next: 0 or 16 more
-4:
-    .irp  at, 0, 2, 4, 6
-    ldrsh r2, [r1, #\at]
-    telltale_lanes "[r0, #\at]", "[r0, #\at + 16]", r4, r6
-    smlal r7, r5, lr, r2
-    .endr
-    adds  r1, r1, #8
-    adds  r0, r0, #8
-    add   r0, r0, r3
-    eor   r3, r3, #16
-    cmp   r1, r8
-    bne   4b
-    telltale_rows r0, r4, r5, r6, r7
-    ldr   r1, [sp, #8]
-    stmia r1!, {{r4-r7}}
-5:
-    add   sp, #24
+    ldmia r0!, {{r8-r11}}
+    telltale_quad r8, "], #16"
+    telltale_quad r9, ", #-14]"
+    telltale_quad r10, ", #-12]"
+    telltale_quad r11, ", #-10]"
+    ldmia r0!, {{r8-r11}}
+    telltale_quad r8, ", #-8]"
+    telltale_quad r9, ", #-6]"
+    telltale_quad r10, ", #-4]"
+    telltale_quad r11, ", #-2]"
+    cmp   r1, r3
+    bne   3b
+    ldmia r0!, {{r8-r11}}           // biases
+    sub   r1, r4, r6, lsl #8        // a + 2²⁴·d
+    sbfx  r12, r1, #0, #24
+    sbfx  r1, r1, #8, #16
+    sub   r4, r4, r5, lsl #16
+    sub   r4, r4, r12               // 2⁸·b
+    asr   r12, r4, #16
+    sub   r6, r6, r4, asr #8        // 2⁸·c
+    asr   r4, r6, #16
+    sub   r5, r5, r6, asr #8        // 2⁸·d
+    asr   r5, r5, #16
+    ldrh  lr, [r0], #8              // scales
+    mla   r8, r1, lr, r8
+    ldrh  lr, [r0, #-6]
+    mla   r9, r12, lr, r9
+    ldrh  lr, [r0, #-4]
+    mla   r10, r4, lr, r10
+    ldrh  lr, [r0, #-2]
+    mla   r11, r5, lr, r11
+    stmia r2!, {{r8-r11}}
+    cmp   r2, r7
+    bne   2b
+    add   sp, #20
     pop   {{r4-r11, pc}}
-    .p2align 2
-6:
-    .word 0, 0, 0, 0x800000, 0, 0, 0, 0x800000
 "#,
     r#"
-    .purgem telltale_lanes
-    .purgem telltale_column
-    .purgem telltale_floors
-    .purgem telltale_rows
+    .purgem telltale_quad
 "#
 );
