@@ -30,6 +30,10 @@ const LENGTH: f32 = 15.0;
 /// The largest magnitude of an i8 weight.
 const WEIGHT_MAX: f32 = 127.0;
 
+/// Largest weights that are tried, each this much smaller than the one before.
+const CLIPS: i32 = 24;
+const CLIP_FACTOR: f32 = 0.93;
+
 /// Which n-grams to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection {
@@ -41,15 +45,16 @@ pub struct Selection {
     pub seed: u64,
 }
 
-/// Selected n-grams and what they say.
+/// Selected n-grams and what they say, in the numbers of the chip: a network beside it learns what these leave over.
 #[derive(Clone, Debug)]
 pub struct Wide {
     order: usize,
     columns: usize,
     /// Ascending.
     known: Vec<u32>,
-    /// \[known × K\]; a text's logits are Σ weights / √words.
-    weights: Vec<f32>,
+    /// \[known × K\]; a text's logits are step · Σ weights / √words.
+    weights: Vec<i8>,
+    step: f32,
 }
 
 /// Texts of `count` in which an n-gram must occur to be chosen.
@@ -69,8 +74,8 @@ impl Wide {
     #[must_use]
     pub fn untrained(known: Vec<u32>, classes: usize, order: usize) -> Self {
         let columns = columns(classes);
-        let weights = vec![1.0; known.len() * columns];
-        Self { order, columns, known, weights }
+        let weights = vec![1; known.len() * columns];
+        Self { order, columns, known, weights, step: 1.0 }
     }
 
     /// Selects and fits.
@@ -114,7 +119,9 @@ impl Wide {
         known.sort_unstable();
         let mut weights = fit(&known, RATES[1]);
         weights.iter_mut().for_each(|weight| *weight *= LENGTH);
-        Ok(Self { order: selection.order, columns, known, weights })
+        let step = step_of(&weights);
+        let weights = weights.iter().map(|weight| rounded(*weight, step)).collect();
+        Ok(Self { order: selection.order, columns, known, weights, step })
     }
 
     /// How many n-grams were kept.
@@ -138,7 +145,7 @@ impl Wide {
     /// \[words × K\]: what the n-grams up to each word add to the logits, of the second of two classes or of all.
     #[must_use]
     pub fn logits(&self, words: &[u32]) -> Vec<f32> {
-        let mut votes = vec![0.0; self.columns];
+        let mut votes = vec![0i32; self.columns];
         let mut out = Vec::with_capacity(words.len() * self.columns);
         let mut chain = shared::wide::Chain::default();
         for (at, &word) in words.iter().enumerate() {
@@ -146,16 +153,16 @@ impl Wide {
             shared::wide::grams(word, before, self.order, &mut chain, |key| {
                 for feature in indices(&[key], &self.known) {
                     let weights = &self.weights[feature as usize * self.columns..][..self.columns];
-                    votes.iter_mut().zip(weights).for_each(|(vote, weight)| *vote += weight);
+                    votes.iter_mut().zip(weights).for_each(|(vote, &weight)| *vote += i32::from(weight));
                 }
             });
-            let root = (at as f32 + 1.0).sqrt();
-            out.extend(votes.iter().map(|vote| vote / root));
+            let scale = self.step / (at as f32 + 1.0).sqrt();
+            out.extend(votes.iter().map(|&vote| vote as f32 * scale));
         }
         out
     }
 
-    /// The section of the blob: weights as i8 with one multiplier.
+    /// The section of the blob.
     ///
     /// # Errors
     /// If the weights are too large for the format.
@@ -163,20 +170,15 @@ impl Wide {
         let entries: Vec<(u32, String)> = self.known.iter().map(|&key| (key, format!("{key:08x}"))).collect();
         let built = vocabulary::Built::new(&entries)?;
         let table = built.open()?;
-        let largest =
-            self.weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
-        let step = f64::from(largest / WEIGHT_MAX);
         // A score has 12 fractional bits; the multiplier uses all of its 16.
-        let score_step = step * 4096.0;
+        let score_step = f64::from(self.step) * 4096.0;
         let shift = (15.0 - score_step.log2().floor()).clamp(0.0, 30.0);
         let multiplier = (score_step * shift.exp2()).round();
         ensure!(multiplier <= f64::from(u16::MAX), "the wide part's weights are too large");
         let mut weights = vec![0i8; self.weights.len()];
         for (key, own) in self.known.iter().zip(self.weights.chunks_exact(self.columns)) {
             let at = table.id(*key) as usize * self.columns;
-            for (to, &weight) in weights[at..].iter_mut().zip(own) {
-                *to = (f64::from(weight) / step).round() as i8;
-            }
+            weights[at..at + self.columns].copy_from_slice(own);
         }
         let mut to = Bytes::default();
         to.u32(built.section().len() as u32);
@@ -191,9 +193,38 @@ impl Wide {
     }
 }
 
+/// What one step of an i8 is worth: the largest weights are cut off where that makes the others finer by more.
+fn step_of(weights: &[f32]) -> f32 {
+    let largest = weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
+    let error = |step: f32| -> f64 {
+        let one = |&weight: &f32| f64::from(f32::from(rounded(weight, step)) * step - weight).powi(2);
+        weights.iter().map(one).sum()
+    };
+    (0..CLIPS)
+        .map(|clip| largest / WEIGHT_MAX * CLIP_FACTOR.powi(clip))
+        .min_by(|a, b| error(*a).total_cmp(&error(*b)))
+        .unwrap_or(largest)
+}
+
+fn rounded(weight: f32, step: f32) -> i8 {
+    (weight / step).round().clamp(-WEIGHT_MAX, WEIGHT_MAX) as i8
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A few large weights are cut off where many small ones gain by it, and never where they don't.
+    #[test]
+    fn steps_suit_most_weights() {
+        let even: Vec<f32> = (0..=200_000).map(|n| n as f32 / 100_000.0 - 1.0).collect();
+        assert!(step_of(&even) > 0.9 / WEIGHT_MAX);
+        let outlier = [&even[..], &[1.5]].concat();
+        let step = step_of(&outlier);
+        assert!(step < 1.5 / WEIGHT_MAX && step > 0.9 / WEIGHT_MAX, "{step}");
+        assert_eq!((rounded(1.5, step), rounded(-9.0, step), rounded(0.0, step)), (127, -127, 0));
+        assert_eq!(step_of(&[5.0]), 5.0 / WEIGHT_MAX);
+    }
 
     /// The section says what the floats say, after any number of words.
     #[test]
@@ -203,9 +234,8 @@ mod tests {
                 (0..500u32).map(|n| shared::wide::start(n % 100 + n / 100 * 1000)).collect();
             let mut known = known;
             known.sort_unstable();
-            let weights =
-                (0..known.len() * columns).map(|n| (n * 37 % 101) as f32 / 50.0 - 1.0).collect::<Vec<_>>();
-            let wide = Wide { order: 1, columns, known, weights };
+            let weights = (0..known.len() * columns).map(|n| (n * 37 % 101) as i8 - 50).collect();
+            let wide = Wide { order: 1, columns, known, weights, step: 0.02 };
             let section = crate::aligned::AlignedBytes::new(&wide.section().expect("fits"));
             let engine = shared::wide::Wide::open(&section).expect("opens");
             assert_eq!((engine.len() as usize, engine.columns(), engine.order()), (500, columns, 1));
