@@ -2,7 +2,9 @@
 
 use crate::activation::{Curve, exp_negative};
 use crate::blob::{Error, Pooling};
-use crate::early_exit::{Rule, Watch};
+use crate::early_exit::Rule;
+#[cfg(feature = "early-exit")]
+use crate::early_exit::Watch;
 use crate::fixed::{Score, round_shift};
 use crate::model::{Model, Scratch, State};
 use crate::text::{Tokeniser, Word};
@@ -62,10 +64,8 @@ pub struct Classifier<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT
     exit: Exit,
 }
 
-/// Whether early exit is compiled in.
-const EARLY: bool = cfg!(feature = "early-exit");
-
 /// Early exit: the rule, if there is one, and how far the present text is.
+#[cfg(feature = "early-exit")]
 #[derive(Clone, Copy, Debug)]
 struct Exit {
     rule: Option<Rule>,
@@ -74,19 +74,49 @@ struct Exit {
     decided: Option<(usize, u32)>,
 }
 
+#[cfg(feature = "early-exit")]
 impl Exit {
     const fn new(rule: Option<Rule>) -> Self {
         Self { rule, watch: Watch::new(), decided: None }
     }
 
+    const fn rule(&self) -> Option<Rule> {
+        self.rule
+    }
+
+    const fn decided(&self) -> Option<(usize, u32)> {
+        self.decided
+    }
+
     const fn observe(&mut self, class: usize, probability: u32) {
         if let Some(rule) = self.rule
-            && EARLY
             && self.watch.observe(rule, class, probability)
         {
             self.decided = Some((class, probability));
         }
     }
+}
+
+/// Without early exit, no text is decided before its end.
+#[cfg(not(feature = "early-exit"))]
+#[derive(Clone, Copy, Debug)]
+struct Exit;
+
+#[cfg(not(feature = "early-exit"))]
+impl Exit {
+    const fn new(_: Option<Rule>) -> Self {
+        Self
+    }
+
+    const fn rule(&self) -> Option<Rule> {
+        None
+    }
+
+    const fn decided(&self) -> Option<(usize, u32)> {
+        None
+    }
+
+    const fn observe(&mut self, _: usize, _: u32) {}
 }
 
 impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>
@@ -109,8 +139,9 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
     /// # Errors
     /// As [`Self::new`].
     pub(crate) fn fit(model: &Model<'_>, memory: &mut Memory<UNITS, POOL, INPUT, SUMS>) -> Result<(), Error> {
-        memory.state.fit(model)?;
-        Scratch::<INPUT, SUMS>::check(model)
+        let needs = model.needs();
+        memory.state.fit_needs(&needs, model.votes())?;
+        Scratch::<INPUT, SUMS>::check_needs(&needs)
     }
 
     /// A classifier at the start of a text, of memory that [fits](Self::fit).
@@ -150,7 +181,7 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
         let Self { model, memory, tokeniser, tracing, exit } = self;
         tokeniser.finish(&mut |word| tell(word, read(model, memory, exit, word, *tracing)));
         memory.state.reset();
-        *exit = Exit::new(exit.rule);
+        *exit = Exit::new(exit.rule());
     }
 
     /// The class of the text so far and its probability in units of 10⁻⁴, even of no words at all.
@@ -165,7 +196,7 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
     /// [`Error::SelfTest`] with the lower halves of the hashes.
     pub fn self_test(&mut self) -> Result<(), Error> {
         let test = self.model.outline();
-        let (before, rule) = (self.tracing, self.exit.rule);
+        let (before, rule) = (self.tracing, self.exit.rule());
         self.tracing = true;
         self.set_early_exit(None);
         let mut last = 0;
@@ -191,9 +222,7 @@ fn read<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: u
     tracing: bool,
 ) -> Opinion {
     let Memory { state, scratch } = memory;
-    if let Some((class, probability)) = exit.decided
-        && EARLY
-    {
+    if let Some((class, probability)) = exit.decided() {
         let id = model.vocabulary().id(word.hash());
         let trace = tracing.then(|| model.trace(id, state, model.scores(state, scratch)));
         return Opinion { id, class, probability, read: false, trace };

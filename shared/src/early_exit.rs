@@ -11,7 +11,7 @@
 //! | 2 | P in units of 10⁻⁴, 1 to 10,000, u16 |
 //! | 2 | N, 1 or more, u16 |
 
-use crate::blob::{Error, Part};
+use crate::blob::{Error, Name, Part};
 
 /// When a text counts as decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +28,17 @@ impl Rule {
     /// # Errors
     /// [`Error`] naming the early exit if the section is not what the table above says.
     pub fn open(section: &[u8]) -> Result<Self, Error> {
-        let mut part = Part::new(section, "early exit");
+        let mut part = Part::new(section, Name::EarlyExit);
+        let rule = Self::read(&mut part);
+        part.end().map(|()| rule)
+    }
+
+    /// As [`Self::open`]; errors are the part's.
+    pub(crate) fn read(part: &mut Part<'_>) -> Self {
         let [probability, words] = part.u16_pair();
         let probability = part.within(probability, 1, 10_000) as u16;
         let words = part.within(words, 1, u16::MAX.into()) as u16;
-        part.end()?;
-        Ok(Self { probability, words })
+        Self { probability, words }
     }
 
     /// The section's bytes.

@@ -24,18 +24,17 @@
 //! | V, padded to 4 | multipliers, u8 |
 //! | V·⌈E·bits/8⌉, padded to 4 | rows; of two 4-bit weights, the first is in the low half |
 
-use crate::blob::{Error, Part};
+use crate::blob::{Error, Name, Part};
 use crate::fixed::round_shift;
-use crate::parts;
 use crate::vector::{add_row, fill_row, pad};
 
 /// The embedding table, borrowed from the blob.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Embedding<'a> {
-    width: usize,
+    width: u16,
     narrow: bool,
     folded: bool,
-    shift: u32,
+    shift: u8,
     multipliers: &'a [u8],
     rows: &'a [u8],
 }
@@ -46,23 +45,28 @@ impl<'a> Embedding<'a> {
     /// # Errors
     /// [`Error`] naming the embedding if the section is not what the table above says.
     pub fn open(section: &'a [u8], folded: bool) -> Result<Self, Error> {
-        parts::need(!folded || cfg!(feature = "fold"), "fold")?;
-        let mut part = Part::new(section, "embedding");
+        let mut part = Part::new(section, Name::Embedding);
+        let embedding = Self::read(&mut part, folded);
+        part.end().map(|()| embedding)
+    }
+
+    /// As [`Self::open`]; errors are the part's.
+    pub(crate) fn read(part: &mut Part<'a>, folded: bool) -> Self {
+        part.need(!folded || cfg!(feature = "fold"), Name::Fold);
         let count = part.u32();
         let [low, high, bits, shift] = part.bytes4();
         let width = u16::from_le_bytes([low, high]).into();
         let count = part.within(count, 1, 1 << 16) as usize;
         let width = part.within(width, 1, if folded { 4096 } else { 1024 }) as usize;
         part.expect(bits == 8 || (bits == 4 && !folded), bits.into(), 8);
-        part.need(bits == 8 || cfg!(feature = "i4"), "i4");
+        part.need(bits == 8 || cfg!(feature = "i4"), Name::I4);
         let shift = part.within(shift.into(), 0, 14);
         let multipliers = part.bytes(count);
         part.align();
         let row = (width * usize::from(bits)).div_ceil(8);
         let rows = part.bytes(count * row);
         part.align();
-        part.end()?;
-        Ok(Self { width, narrow: bits == 4, folded, shift, multipliers, rows })
+        Self { width: width as u16, narrow: bits == 4, folded, shift: shift as u8, multipliers, rows }
     }
 
     /// Rows, the unknown word's included.
@@ -74,7 +78,7 @@ impl<'a> Embedding<'a> {
     /// The numbers in a row: E, or G·H of a [folded](Self::is_folded) embedding.
     #[must_use]
     pub const fn width(&self) -> usize {
-        self.width
+        self.width as usize
     }
 
     /// Bits of a weight.
@@ -97,17 +101,18 @@ impl<'a> Embedding<'a> {
         if self.is_folded() {
             return (weight as u32 * u32::from(largest)) << self.shift;
         }
-        round_shift(weight * i32::from(largest), self.shift).unsigned_abs()
+        round_shift(weight * i32::from(largest), self.shift.into()).unsigned_abs()
     }
 
-    /// Adds row `id` of a folded embedding to the first G·H sums; nothing of another.
-    pub fn add(&self, id: u32, sums: &mut [i32]) {
+    /// Adds row `id` of a folded embedding, from its entry `first` on, to the sums; nothing of another.
+    pub fn add(&self, id: u32, first: usize, sums: &mut [i32]) {
         if !self.is_folded() {
             return;
         }
         let at = id as usize;
         let multiplier = i32::from(self.multipliers.get(at).copied().unwrap_or(0)) << self.shift;
-        add_row(sums, self.rows.get(at * self.width..(at + 1) * self.width).unwrap_or(&[]), multiplier);
+        let row = self.rows.get(at * self.width()..(at + 1) * self.width()).unwrap_or(&[]);
+        add_row(sums, row.get(first..).unwrap_or(&[]), multiplier);
     }
 
     /// Writes row `id` to the first E entries of `x` and zeros up to the padded width; nothing of a folded
@@ -118,17 +123,17 @@ impl<'a> Embedding<'a> {
         }
         let at = id as usize;
         let multiplier = i32::from(self.multipliers.get(at).copied().unwrap_or(0));
-        let scaled = |byte: u8| round_shift(i32::from(byte as i8) * multiplier, self.shift) as i16;
+        let scaled = |byte: u8| round_shift(i32::from(byte as i8) * multiplier, self.shift.into()) as i16;
         let narrow = self.narrow && cfg!(feature = "i4");
-        let size = if narrow { self.width.div_ceil(2) } else { self.width };
+        let size = if narrow { self.width().div_ceil(2) } else { self.width() };
         let row = self.rows.get(at * size..(at + 1) * size).unwrap_or(&[]);
         if !narrow {
-            return fill_row(x, row, multiplier, self.shift);
+            return fill_row(x, row, multiplier, self.shift.into());
         }
         // Of an odd width, the last byte's upper half ends up in the padding.
         for (pair, &byte) in x.as_chunks_mut::<2>().0.iter_mut().zip(row) {
             *pair = [byte << 4, byte].map(|byte| scaled((byte as i8 >> 4) as u8));
         }
-        pad(x, self.width);
+        pad(x, self.width());
     }
 }

@@ -25,7 +25,7 @@
 use heapless::Vec;
 use micromath::F32Ext;
 
-use crate::blob::{Error, Part, Pooling, section_bytes};
+use crate::blob::{Error, Name, Part, Pooling, section_bytes};
 use crate::cell::Cell;
 use crate::model::{MAX_LAYERS, Model};
 
@@ -36,7 +36,7 @@ pub const KIND: u8 = 0xF0;
 pub const TEST_WORDS: u32 = 16;
 
 /// The section's name in errors.
-const NAME: &str = "float reference";
+const NAME: Name = Name::FloatReference;
 
 /// `y = bias + W·x`.
 #[derive(Clone, Copy, Debug)]
@@ -160,7 +160,7 @@ impl<'a> Network<'a> {
         let of_layers = self.layers.iter().map(|layer| layer.cell.sums() * layer.hidden).max().unwrap_or(0);
         let sums = of_layers.max(self.output.rows() + self.head_hidden.map_or(0, |map| map.rows()));
         for (what, needed, there) in
-            [("state (UNITS)", units, UNITS), ("pooling (POOL)", pool, POOL), ("sums (SUMS)", sums, SUMS)]
+            [(Name::Units, units, UNITS), (Name::Pool, pool, POOL), (Name::Sums, sums, SUMS)]
         {
             if needed > there {
                 return Err(Error::Capacity(what, needed as u32, there as u32));

@@ -15,10 +15,11 @@
 //!
 //! Scores are round(sum / 64), in steps of 2⁻¹².
 
-use crate::blob::{Error, Part};
+use crate::blob::{Error, Name, Part};
 use crate::fixed::{UNIT_MAX, half_step, round_shift, unit_limit};
 use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, padded};
 use crate::pooling::Pooled;
+#[cfg(feature = "hidden")]
 use crate::vector::fill;
 
 /// From a sum to a score or a hidden unit.
@@ -26,9 +27,6 @@ pub const SUM_DOWN: u32 = 6;
 
 /// The most classes that a head may have.
 pub const MAX_CLASSES: usize = 1024;
-
-/// Whether hidden layers are compiled in.
-const HIDDEN: bool = cfg!(feature = "hidden");
 
 /// The next map of `rows` and `columns`, proven while |x| ≤ `limit`.
 fn open_map<'a>(part: &mut Part<'a>, rows: usize, columns: usize, limit: u32) -> Affine<'a> {
@@ -38,13 +36,15 @@ fn open_map<'a>(part: &mut Part<'a>, rows: usize, columns: usize, limit: u32) ->
 /// The head of a network, borrowed from the blob.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Head<'a> {
-    inputs: usize,
-    pooled_shift: u32,
+    inputs: u16,
+    classes: u16,
+    pooled_shift: u8,
+    #[cfg(feature = "hidden")]
     hidden: Option<Hidden<'a>>,
-    classes: usize,
     output: Affine<'a>,
 }
 
+#[cfg(feature = "hidden")]
 #[derive(Clone, Copy, Debug)]
 struct Hidden<'a> {
     units: usize,
@@ -58,7 +58,13 @@ impl<'a> Head<'a> {
     /// # Errors
     /// [`Error`] naming the head if the section is not what the table above says.
     pub fn open(section: &'a [u8]) -> Result<Self, Error> {
-        let mut part = Part::new(section, "head");
+        let mut part = Part::new(section, Name::Head);
+        let head = Self::read(&mut part);
+        part.end().map(|()| head)
+    }
+
+    /// As [`Self::open`]; errors are the part's.
+    pub(crate) fn read(part: &mut Part<'a>) -> Self {
         let [inputs, units] = part.u16_pair();
         let [classes, rest] = part.u16_pair();
         let [pooled_shift, zero] = [rest & 0xFF, rest >> 8];
@@ -69,38 +75,50 @@ impl<'a> Head<'a> {
         let classes = part.within(classes, 2, MAX_CLASSES as u32) as usize;
         let pooled_shift = part.within(pooled_shift, 0, 14);
         part.expect(zero == 0 && zeros == 0, zero, 0);
-        let limit = part.within(limit, 0, UNIT_MAX as u32);
-        part.need(units == 0 || HIDDEN, "hidden");
-        part.need(classes == 2 || cfg!(feature = "classes"), "classes");
+        let _limit = part.within(limit, 0, UNIT_MAX as u32);
+        part.need(units == 0 || cfg!(feature = "hidden"), Name::Hidden);
+        part.need(classes == 2 || cfg!(feature = "classes"), Name::Classes);
         let pooled_limit = unit_limit(pooled_shift);
-        let (hidden, output) = match units {
-            units if units == 0 || !HIDDEN => (None, open_map(&mut part, classes, inputs, pooled_limit)),
-            units => {
-                let map = open_map(&mut part, units, inputs, pooled_limit);
-                let output = open_map(&mut part, classes, units, limit);
-                (Some(Hidden { units, map, limit: limit as i32 }), output)
-            }
+        #[cfg(feature = "hidden")]
+        let (hidden, output) = if units > 0 {
+            let map = open_map(part, units, inputs, pooled_limit);
+            let output = open_map(part, classes, units, _limit);
+            (Some(Hidden { units, map, limit: _limit as i32 }), output)
+        } else {
+            (None, open_map(part, classes, inputs, pooled_limit))
         };
-        part.end()?;
-        Ok(Self { inputs, pooled_shift, hidden, classes, output })
+        #[cfg(not(feature = "hidden"))]
+        let output = open_map(part, classes, inputs, pooled_limit);
+        Self {
+            inputs: inputs as u16,
+            classes: classes as u16,
+            pooled_shift: pooled_shift as u8,
+            #[cfg(feature = "hidden")]
+            hidden,
+            output,
+        }
     }
 
     /// H, the width of the pooled state.
     #[must_use]
     pub const fn inputs(&self) -> usize {
-        self.inputs
+        self.inputs as usize
     }
 
     /// C, the number of classes.
     #[must_use]
     pub const fn classes(&self) -> usize {
-        self.classes
+        self.classes as usize
     }
 
     /// Hidden units, 0 for a linear head.
     #[must_use]
     pub fn hidden(&self) -> usize {
-        self.hidden.map_or(0, |hidden| hidden.units)
+        #[cfg(feature = "hidden")]
+        let units = self.hidden.map_or(0, |hidden| hidden.units);
+        #[cfg(not(feature = "hidden"))]
+        let units = 0;
+        units
     }
 
     /// All its maps.
@@ -112,22 +130,21 @@ impl<'a> Head<'a> {
     /// The entries that [`Self::scores`] needs in `x` and `y`.
     #[must_use]
     pub fn scratch(&self) -> (usize, usize) {
-        let x = padded(self.inputs.max(self.hidden()), COLUMN_UNIT);
+        let x = padded(self.inputs().max(self.hidden()), COLUMN_UNIT);
         (x, padded(self.classes().max(self.hidden()), ROW_UNIT))
     }
 
     /// Scores \[C\] in steps of 2⁻¹², at the start of `y`.
     pub fn scores<'y>(&self, pooled: Pooled<'_>, x: &mut [i16], y: &'y mut [i32]) -> &'y mut [i32] {
-        pooled.rescale(self.pooled_shift, x);
-        if let Some(hidden) = &self.hidden
-            && HIDDEN
-        {
+        pooled.rescale(self.pooled_shift.into(), x);
+        #[cfg(feature = "hidden")]
+        if let Some(hidden) = &self.hidden {
             hidden.map.apply(x, y);
             let sums = y.get(..hidden.units).unwrap_or(&[]);
             fill(x, sums, |sum| round_shift(sum, SUM_DOWN).min(hidden.limit).max(0) as i16);
         }
         self.output.apply(x, y);
-        let scores = y.get_mut(..self.classes).unwrap_or(&mut []);
+        let scores = y.get_mut(..self.classes()).unwrap_or(&mut []);
         for score in scores.iter_mut() {
             *score = round_shift(*score, SUM_DOWN);
         }

@@ -2,13 +2,14 @@
 
 use heapless::Vec;
 
-use crate::blob::{self, Error, Kind, Outline, Pooling, section_bytes};
+use crate::blob::name::line;
+use crate::blob::outline::next_section;
+use crate::blob::{self, Error, Kind, Name, Outline, Part, Pooling, section_bytes};
 use crate::cell::Layer;
 use crate::early_exit::Rule;
 use crate::embedding::Embedding;
 use crate::fixed::{Mean, UNIT_MAX, Unit};
 use crate::head::Head;
-use crate::parts;
 use crate::pooling::{self, Pooled};
 use crate::vocab::Vocabulary;
 use crate::wide::{Chain, Wide};
@@ -27,6 +28,7 @@ pub struct Model<'a> {
     head: Head<'a>,
     #[cfg(feature = "wide")]
     wide: Option<Wide<'a>>,
+    #[cfg(feature = "early-exit")]
     early_exit: Option<Rule>,
 }
 
@@ -36,8 +38,9 @@ impl<'a> Model<'a> {
     /// # Errors
     /// [`Error`] with what was found and what was expected.
     pub fn open(blob: &'a [u8]) -> Result<Self, Error> {
+        blob::whole(blob)?;
         let mut model = Self::empty();
-        model.read_blob(blob)?;
+        model.read_region(blob)?;
         Ok(model)
     }
 
@@ -52,94 +55,114 @@ impl<'a> Model<'a> {
             head: Head::default(),
             #[cfg(feature = "wide")]
             wide: None,
+            #[cfg(feature = "early-exit")]
             early_exit: None,
         }
     }
 
-    /// Becomes, in place, the model in a blob; after an error it is good for nothing.
+    /// Becomes, in place, the model at the start of a region; after an error it is good for nothing.
     ///
     /// # Errors
     /// As [`Self::open`].
     #[inline(never)]
-    pub(crate) fn read_blob(&mut self, blob: &'a [u8]) -> Result<(), Error> {
-        self.blob = blob;
-        self.outline = blob::open(blob)?;
-        pooling::need(self.outline.pooling)?;
-        for section in self.outline.sections() {
-            self.take(section.kind, section_bytes(blob, &section)?)?;
+    pub(crate) fn read_region(&mut self, region: &'a [u8]) -> Result<(), Error> {
+        let mut part = Part::new(&[], Name::Manifest);
+        self.blob = blob::enter(region, &mut part);
+        self.outline.take(&mut part);
+        let mut table = self.outline.table();
+        while part.is_sound() && !table.rest().is_empty() {
+            let section = next_section(&mut table);
+            match section_bytes(self.blob, &section) {
+                Ok(bytes) => self.take(section.kind, bytes, &mut part),
+                Err(error) => part.fail(error),
+            }
         }
-        self.check_shapes()
+        self.check_shapes(&mut part);
+        part.so_far()
     }
 
-    /// Reads a section.
+    /// Reads a section; errors are the part's.
     #[inline(never)]
-    fn take(&mut self, kind: u8, bytes: &'a [u8]) -> Result<(), Error> {
+    fn take(&mut self, kind: u8, bytes: &'a [u8], part: &mut Part<'a>) {
+        part.enter(bytes, Name::Vocabulary);
         match kind {
-            kind if kind == Kind::Vocabulary as u8 => self.vocabulary = Vocabulary::open(bytes)?,
+            kind if kind == Kind::Vocabulary as u8 => self.vocabulary = Vocabulary::read(part),
             kind if kind == Kind::Embedding as u8 || kind == Kind::Folded as u8 => {
+                part.rename(Name::Embedding);
                 // A layer is proven for the embedding before it.
                 if !self.layers.is_empty() {
-                    return Err(Error::Content("section table", kind.into(), Kind::Layer as u32));
+                    part.fail(Error::Content(Name::SectionTable, kind.into(), Kind::Layer as u32));
                 }
-                self.embedding = Embedding::open(bytes, kind == Kind::Folded as u8)?;
+                self.embedding = Embedding::read(part, kind == Kind::Folded as u8);
             }
-            kind if kind == Kind::Head as u8 => self.head = Head::open(bytes)?,
+            kind if kind == Kind::Head as u8 => {
+                part.rename(Name::Head);
+                self.head = Head::read(part);
+            }
+            #[cfg(feature = "early-exit")]
             kind if kind == Kind::EarlyExit as u8 => {
-                parts::need(cfg!(feature = "early-exit"), "early-exit")?;
-                self.early_exit = Some(Rule::open(bytes)?);
+                part.rename(Name::EarlyExit);
+                self.early_exit = Some(Rule::read(part));
             }
+            #[cfg(feature = "wide")]
             kind if kind == Kind::Wide as u8 => {
-                parts::need(cfg!(feature = "wide"), "wide")?;
-                #[cfg(feature = "wide")]
-                (self.wide = Some(Wide::open(bytes)?));
+                part.rename(Name::Wide);
+                self.wide = Some(Wide::read(part));
             }
             kind if kind == Kind::Layer as u8 => {
+                part.rename(Name::Layer);
                 let first = self.layers.is_empty();
                 if first && self.embedding.count() == 0 {
-                    return Err(Error::Missing("embedding"));
+                    part.fail(Error::Missing(Name::Embedding));
                 }
-                parts::need(first || cfg!(feature = "layers"), "layers")?;
-                let layer = Layer::open(bytes, first.then(|| self.embedding.limit()))?;
-                let full = Error::Content("layer", MAX_LAYERS as u32 + 1, MAX_LAYERS as u32);
-                self.layers.push(layer).map_err(|_| full)?;
+                part.need(first || cfg!(feature = "layers"), Name::Layers);
+                let layer = Layer::read(part, first.then(|| self.embedding.limit()));
+                if self.layers.push(layer).is_err() {
+                    part.content(MAX_LAYERS as u32 + 1, MAX_LAYERS as u32);
+                }
             }
-            _ => {}
+            kind => {
+                part.need(kind != Kind::EarlyExit as u8, Name::EarlyExit);
+                part.need(kind != Kind::Wide as u8, Name::Wide);
+                return;
+            }
         }
-        Ok(())
+        part.close();
     }
 
     /// Every part is there, and its width is its neighbour's.
-    fn check_shapes(&self) -> Result<(), Error> {
+    #[inline(always)]
+    fn check_shapes(&self, part: &mut Part<'a>) {
         let labels = self.labels().count();
         let (vocabulary, embedding, head) = (&self.vocabulary, &self.embedding, &self.head);
-        let there = [
-            ("vocabulary", !vocabulary.is_missing()),
-            ("embedding", embedding.count() > 0),
-            ("head", head.classes() > 0),
-            ("layer", !self.layers.is_empty()),
-        ];
-        if let Some((name, _)) = there.iter().find(|(_, there)| !there) {
-            return Err(Error::Missing(name));
-        }
-        let fits = |name, found: usize, expected: usize| match found == expected {
-            true => Ok(()),
-            false => Err(Error::Content(name, found as u32, expected as u32)),
-        };
-        fits("embedding", embedding.count(), vocabulary.len() as usize + 1)?;
+        pooling::need(self.outline.pooling, part);
+        part.rename(Name::Vocabulary);
+        part.require(!vocabulary.is_missing());
+        part.rename(Name::Head);
+        part.require(head.classes() > 0);
+        part.rename(Name::Layer);
+        part.require(!self.layers.is_empty());
+        part.rename(Name::Embedding);
+        part.require(embedding.count() > 0);
+        part.fits(embedding.count(), vocabulary.len() as usize + 1);
         let mut width = embedding.width();
         if let (true, Some(first)) = (embedding.is_folded(), self.layers.first()) {
-            fits("embedding", width, first.cell().gates() * first.hidden())?;
+            part.fits(width, first.cell().gates() * first.hidden());
             width = 0;
         }
+        part.rename(Name::Layer);
         for layer in &self.layers {
-            fits("layer", layer.inputs(), width)?;
+            part.fits(layer.inputs(), width);
             width = layer.hidden();
         }
-        fits("head", head.inputs(), width)?;
-        fits("head", head.classes(), labels)?;
-        match self.wide() {
-            Some(wide) if (wide.columns(), labels) != (1, 2) => fits("wide", wide.columns(), labels),
-            _ => Ok(()),
+        part.rename(Name::Head);
+        part.fits(head.inputs(), width);
+        part.fits(head.classes(), labels);
+        if let Some(wide) = self.wide()
+            && (wide.columns(), labels) != (1, 2)
+        {
+            part.rename(Name::Wide);
+            part.fits(wide.columns(), labels);
         }
     }
 
@@ -172,7 +195,7 @@ impl<'a> Model<'a> {
             ("hidden", self.head.hidden() > 0),
             ("classes", self.head.classes() > 2),
             ("wide", self.wide.is_some()),
-            ("early-exit", self.early_exit.is_some()),
+            ("early-exit", self.early_exit().is_some()),
             ("i4", self.embedding.bits() == 4),
             ("fold", self.embedding.is_folded()),
         ];
@@ -246,13 +269,17 @@ impl<'a> Model<'a> {
     /// When the rest of a text need not be read, if the model has such a rule.
     #[must_use]
     pub const fn early_exit(&self) -> Option<Rule> {
-        self.early_exit
+        #[cfg(feature = "early-exit")]
+        let rule = self.early_exit;
+        #[cfg(not(feature = "early-exit"))]
+        let rule = None;
+        rule
     }
 
     /// The label of a class.
     #[must_use]
     pub fn label(&self, class: usize) -> &'a [u8] {
-        self.labels().nth(class).unwrap_or(&[])
+        line(self.outline.labels, class)
     }
 
     /// The labels of all classes, in order, in UTF-8.
@@ -299,7 +326,7 @@ impl<'a> Model<'a> {
     }
 
     /// The sums that the wide part keeps of a text.
-    fn votes(&self) -> usize {
+    pub(crate) fn votes(&self) -> usize {
         self.wide().map_or(0, Wide::columns)
     }
 
@@ -337,12 +364,10 @@ impl<'a> Model<'a> {
         let mut rest = &mut state.units[..];
         for (at, layer) in self.layers.iter().enumerate() {
             let Some((units, above)) = rest.split_at_mut_checked(layer.units()) else { return };
-            layer.sum(x, y, units);
-            if at == 0 {
-                self.embedding.add(id, y);
-            }
-            layer.update(y, units);
-            if let Some(next) = self.layers.get(at + 1) {
+            layer.step(x, y, units, |first, sums| self.embedding.add(id, first, sums));
+            if let Some(next) = self.layers.get(at + 1)
+                && cfg!(feature = "layers")
+            {
                 next.take_input(units, x);
             }
             rest = above;
@@ -470,14 +495,16 @@ impl<const UNITS: usize, const POOL: usize> State<UNITS, POOL> {
     /// # Errors
     /// As [`Self::new`].
     pub fn fit(&mut self, model: &Model<'_>) -> Result<(), Error> {
-        let needs = model.needs();
+        self.fit_needs(&model.needs(), model.votes())
+    }
+
+    /// As [`Self::fit`], for a model that needs this.
+    pub(crate) fn fit_needs(&mut self, &Needs { units, pool, .. }: &Needs, votes: usize) -> Result<(), Error> {
         self.units
-            .resize_default(needs.units)
-            .map_err(|_| Error::Capacity("state (UNITS)", needs.units as u32, UNITS as u32))?;
-        self.pool
-            .resize_default(needs.pool)
-            .map_err(|_| Error::Capacity("pooling (POOL)", needs.pool as u32, POOL as u32))?;
-        self.votes = model.votes();
+            .resize_default(units)
+            .map_err(|_| Error::Capacity(Name::Units, units as u32, UNITS as u32))?;
+        self.pool.resize_default(pool).map_err(|_| Error::Capacity(Name::Pool, pool as u32, POOL as u32))?;
+        self.votes = votes;
         self.reset();
         Ok(())
     }
@@ -574,12 +601,16 @@ impl<const INPUT: usize, const SUMS: usize> Scratch<INPUT, SUMS> {
     /// # Errors
     /// [`Error::Capacity`] if the model needs more than `INPUT` or `SUMS`.
     pub fn check(model: &Model<'_>) -> Result<(), Error> {
-        let needs = model.needs();
+        Self::check_needs(&model.needs())
+    }
+
+    /// As [`Self::check`], for a model that needs this.
+    pub(crate) fn check_needs(needs: &Needs) -> Result<(), Error> {
         if needs.input > INPUT {
-            return Err(Error::Capacity("activations (INPUT)", needs.input as u32, INPUT as u32));
+            return Err(Error::Capacity(Name::Input, needs.input as u32, INPUT as u32));
         }
         if needs.sums > SUMS {
-            return Err(Error::Capacity("sums (SUMS)", needs.sums as u32, SUMS as u32));
+            return Err(Error::Capacity(Name::Sums, needs.sums as u32, SUMS as u32));
         }
         Ok(())
     }

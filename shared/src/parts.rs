@@ -13,16 +13,6 @@
 //! | `fold` | a [folded](crate::embedding#folded) embedding |
 //!
 //! All of them are on by default (`parts`). A model that needs a part that is off is refused when it is
-//! opened, with [`Error::LeftOut`]; what is read gives the same integers whatever else is compiled in.
+//! opened, with [`Error::LeftOut`](crate::blob::Error::LeftOut); what is read gives the same integers whatever else is compiled in.
 //! [`Model::parts`](crate::Model::parts) tells what a model needs; `host` builds the firmware of one
 //! model with these parts alone.
-
-use crate::blob::Error;
-
-/// Nothing if a part is compiled in, as its feature says.
-///
-/// # Errors
-/// [`Error::LeftOut`] with its name.
-pub const fn need(there: bool, name: &'static str) -> Result<(), Error> {
-    if there { Ok(()) } else { Err(Error::LeftOut(name)) }
-}

@@ -1,9 +1,8 @@
 //! Pooling over time: the hidden states of all words so far become one vector, streaming.
 
-use crate::blob::{Error, Pooling};
+use crate::blob::{Name, Part, Pooling};
 use crate::fixed::{Mean, Unit, round_shift};
 use crate::matvec::average;
-use crate::parts;
 use crate::vector::{fill, fill_means, fill_units, zip};
 
 /// From a mean's steps to a unit's.
@@ -13,15 +12,12 @@ const DOWN: u32 = Mean::FRAC_NBITS - Unit::FRAC_NBITS;
 const MAX: bool = cfg!(feature = "max");
 const MEAN: bool = cfg!(feature = "mean");
 
-/// Nothing if a pooling is compiled in.
-///
-/// # Errors
-/// [`Error::LeftOut`] with its name.
-pub const fn need(pooling: Pooling) -> Result<(), Error> {
+/// An error unless a pooling is compiled in.
+pub(crate) const fn need(pooling: Pooling, part: &mut Part<'_>) {
     match pooling {
-        Pooling::Last => Ok(()),
-        Pooling::Mean => parts::need(MEAN, "mean"),
-        Pooling::Max => parts::need(MAX, "max"),
+        Pooling::Last => {}
+        Pooling::Mean => part.need(MEAN, Name::Mean),
+        Pooling::Max => part.need(MAX, Name::Max),
     }
 }
 

@@ -27,7 +27,7 @@
 
 use embedded_io::{Read, Write};
 
-use crate::blob::{self, Error};
+use crate::blob::Error;
 use crate::classifier::{Classifier, Memory, Opinion};
 use crate::model::Model;
 use crate::text::Word;
@@ -81,11 +81,7 @@ where
 {
     // In place: the model and its reader are most of the stack.
     let mut model = Model::empty();
-    let opened = match blob::in_region(region) {
-        Ok(blob) => model.read_blob(blob).and_then(|()| Classifier::fit(&model, memory)),
-        Err(error) => Err(error),
-    };
-    let refused = match opened {
+    let refused = match model.read_region(region).and_then(|()| Classifier::fit(&model, memory)) {
         Ok(()) => {
             let mut reader = Reader::new(Classifier::fitted(&model, memory));
             match reader.classifier.self_test() {
@@ -234,7 +230,7 @@ fn say_word<W: Write>(
     send(out, model.label(opinion.class))?;
     send(out, b"\t")?;
     send(out, if opinion.probability >= 10_000 { b"1." } else { b"0." })?;
-    send(out, &digits::<4>(opinion.probability % 10_000, 10))?;
+    say_digits(out, opinion.probability % 10_000, 10, 4)?;
     if let Some(trace) = opinion.trace {
         send(out, b"\t")?;
         say_hex(out, (trace >> 32) as u32)?;
@@ -263,25 +259,34 @@ fn introduce<W: Write>(out: &mut W, footprint: &Footprint) -> Result<(), W::Erro
 
 fn greet<W: Write>(out: &mut W, model: &Model<'_>, footprint: &Footprint) -> Result<(), W::Error> {
     introduce(out, footprint)?;
-    send(out, b"model ")?;
-    say_hex(out, model.digest())?;
-    send(out, b", ")?;
-    say_number(out, model.head().classes() as u32)?;
-    send(out, b" classes, ")?;
-    say_number(out, model.vocabulary().len())?;
-    send(out, b" words, flash ")?;
-    say_number(out, footprint.flash)?;
-    send(out, b" + ")?;
-    say_number(out, model.bytes() as u32)?;
-    send(out, b" bytes, ram ")?;
-    say_number(out, footprint.ram)?;
-    send(out, b" bytes, self-test ok\n")?;
+    // Each `#` stands for a number, the first one in hexadecimal.
+    const SENTENCE: &[u8] = b"model #, # classes, # words, flash # + # bytes, ram # bytes, self-test ok\n";
+    let numbers = [
+        model.digest(),
+        model.head().classes() as u32,
+        model.vocabulary().len(),
+        footprint.flash,
+        model.bytes() as u32,
+        footprint.ram,
+    ];
+    let mut digits = (16, 8);
+    let mut numbers = numbers.iter();
+    for byte in SENTENCE {
+        match byte {
+            b'#' => {
+                say_digits(out, numbers.next().copied().unwrap_or(0), digits.0, digits.1)?;
+                digits = (10, 1);
+            }
+            byte => send(out, core::slice::from_ref(byte))?,
+        }
+    }
     out.flush()
 }
 
 fn say_error<W: Write>(out: &mut W, error: Error) -> Result<(), W::Error> {
-    send(out, error.what().as_bytes())?;
-    send(out, error.kind().as_bytes())?;
+    for half in error.text() {
+        send(out, half)?;
+    }
     if let Some(found) = error.found() {
         send(out, b": found ")?;
         say_number(out, found)?;
@@ -293,23 +298,27 @@ fn say_error<W: Write>(out: &mut W, error: Error) -> Result<(), W::Error> {
     Ok(())
 }
 
-/// The last `N` digits of a number.
-fn digits<const N: usize>(mut number: u32, base: u32) -> [u8; N] {
-    let mut text = [b'0'; N];
-    for digit in text.iter_mut().rev() {
-        let value = (number % base) as u8;
-        *digit = if value < 10 { b'0' + value } else { b'a' - 10 + value };
-        number /= base;
-    }
-    text
-}
-
 fn say_number<W: Write>(out: &mut W, number: u32) -> Result<(), W::Error> {
-    let text = digits::<10>(number, 10);
-    let zeros = text.iter().take_while(|&&digit| digit == b'0').count().min(9);
-    send(out, text.get(zeros..).unwrap_or(&[]))
+    say_digits(out, number, 10, 1)
 }
 
 fn say_hex<W: Write>(out: &mut W, number: u32) -> Result<(), W::Error> {
-    send(out, &digits::<8>(number, 16))
+    say_digits(out, number, 16, 8)
+}
+
+/// Says a number to a base of 10 or 16 in as many digits as it takes, and at least in `least`.
+#[inline(never)]
+fn say_digits<W: Write>(out: &mut W, mut number: u32, base: u32, least: usize) -> Result<(), W::Error> {
+    let mut text = [0; 10];
+    let mut zeros = text.len();
+    for (before, digit) in text.iter_mut().enumerate().rev() {
+        let value = (number % base) as u8;
+        *digit = if value < 10 { b'0' + value } else { b'a' - 10 + value };
+        number /= base;
+        zeros = before;
+        if number == 0 && before + least <= 10 {
+            break;
+        }
+    }
+    send(out, text.get(zeros..).unwrap_or(&[]))
 }

@@ -97,33 +97,30 @@ impl Word {
         bytes.iter().fold(FNV_BASIS, |hash, &byte| step(hash, byte))
     }
 
+    /// Adds a character's UTF-8 (RFC 3629).
     fn push(&mut self, code: u32) {
-        let mut buffer = [0; 4];
-        let bytes = encode(code, &mut buffer);
+        let more = u32::from(code >= 0x80) + u32::from(code >= 0x800) + u32::from(code >= 0x1_0000);
         let start = usize::from(self.length & !Self::CUT);
-        match self.text.get_mut(start..start + bytes.len()) {
-            Some(room) if self.length & Self::CUT == 0 => {
-                for (to, &byte) in room.iter_mut().zip(bytes) {
-                    *to = byte;
-                }
-                self.length += bytes.len() as u8;
-            }
-            _ => self.length |= Self::CUT,
+        if start + more as usize >= WORD_BYTES {
+            self.length |= Self::CUT;
         }
-        self.hash = bytes.iter().fold(self.hash, |hash, &byte| step(hash, byte));
+        // Above what the first byte has of the code: a one for each byte, and a zero.
+        let mut byte = if more == 0 { code } else { (0xFF00 >> (more + 1)) & 0xFF | code >> (6 * more) };
+        for left in (0..=more).rev() {
+            self.hash = step(self.hash, byte as u8);
+            let at = usize::from(self.length);
+            // Behind a cut, the length is beyond the text.
+            if let Some(to) = self.text.get_mut(at) {
+                *to = byte as u8;
+                self.length += 1;
+            }
+            byte = 0x80 | (code >> (6 * left.saturating_sub(1)) & 0x3F);
+        }
     }
 }
 
 const fn step(hash: u32, byte: u8) -> u32 {
     (hash ^ byte as u32).wrapping_mul(FNV_PRIME)
-}
-
-/// UTF-8 of a valid scalar value.
-fn encode(code: u32, buffer: &mut [u8; 4]) -> &[u8] {
-    match char::from_u32(code) {
-        Some(character) => character.encode_utf8(buffer).as_bytes(),
-        None => &[],
-    }
 }
 
 /// Where the tokeniser stands with respect to HTML tags.

@@ -66,7 +66,7 @@ fn rest<T: Copy>(x: &mut [i16], from: &[T], done: usize, map: impl Fn(T) -> i16)
 }
 
 /// Writes zeros from `width` up to the padded width.
-#[inline(always)]
+#[cfg_attr(target_os = "none", inline(never))]
 pub fn pad(x: &mut [i16], width: usize) {
     for x in x.iter_mut().take(padded(width, COLUMN_UNIT)).skip(width) {
         *x = 0;

@@ -21,7 +21,7 @@
 //! | bits/8 | the levels, one after the other, least significant bit first |
 //! | ⌈N·f/8⌉, padded to 4 | fingerprints, f bits each, least significant bit first |
 
-use crate::blob::{Error, Part};
+use crate::blob::{Error, Name, Part};
 
 /// The most levels a cascade may have.
 pub const MAX_LEVELS: usize = 64;
@@ -32,8 +32,8 @@ pub const RANK_RUN: usize = 128;
 /// The vocabulary, borrowed from the blob.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Vocabulary<'a> {
-    words: u32,
-    fingerprint_bits: u32,
+    words: u16,
+    fingerprint_bits: u8,
     levels: &'a [u32],
     ranks: &'a [u16],
     bits: &'a [u32],
@@ -41,11 +41,18 @@ pub struct Vocabulary<'a> {
 }
 
 /// The 32-bit finaliser of MurmurHash3 (A. Appleby, public domain): every bit moves every bit.
-#[inline(always)]
+#[cfg_attr(target_os = "none", inline(never))]
+#[cfg_attr(not(target_os = "none"), inline(always))]
 pub(crate) const fn mix(mut x: u32) -> u32 {
     x = (x ^ x >> 16).wrapping_mul(0x85EB_CA6B);
     x = (x ^ x >> 13).wrapping_mul(0xC2B2_AE35);
     x ^ x >> 16
+}
+
+/// The bits that are set: one copy of the code, since cores without an instruction for it take two dozen.
+#[cfg_attr(target_os = "none", inline(never))]
+const fn ones(word: u32) -> u32 {
+    word.count_ones()
 }
 
 /// Where a word's hash points at a level, as a fraction of the level's size in steps of 2⁻³².
@@ -79,11 +86,16 @@ impl<'a> Vocabulary<'a> {
     /// # Errors
     /// [`Error`] naming the vocabulary if the section is not what the table above says.
     pub fn open(section: &'a [u8]) -> Result<Self, Error> {
-        let mut part = Part::new(section, "vocabulary");
+        let mut part = Part::new(section, Name::Vocabulary);
+        let vocabulary = Self::read(&mut part);
+        part.end().map(|()| vocabulary)
+    }
+
+    /// As [`Self::open`]; errors are the part's.
+    pub(crate) fn read(part: &mut Part<'a>) -> Self {
         let words = part.u32();
         let [bits_each, level_count, zero_a, zero_b] = part.bytes4();
-        let fingerprint_bits = u32::from(bits_each);
-        part.expect(matches!(bits_each, 8 | 12 | 16), fingerprint_bits, 12);
+        part.expect(matches!(bits_each, 8 | 12 | 16), bits_each.into(), 12);
         part.expect(zero_a == 0 && zero_b == 0, zero_a.into(), 0);
         let level_count = part.within(level_count.into(), 1, MAX_LEVELS as u32);
         let words = part.within(words, 0, 65_535);
@@ -104,17 +116,16 @@ impl<'a> Vocabulary<'a> {
                 let rank = ranks_left.next().map_or(0, |&rank| u32::from(rank));
                 part.expect(rank == before, rank, before);
             }
-            before += word.count_ones();
+            before += ones(*word);
         }
         part.expect(before == words, before, words);
-        part.end()?;
-        Ok(Self { words, fingerprint_bits, levels, ranks, bits: array, fingerprints })
+        Self { words: words as u16, fingerprint_bits: bits_each, levels, ranks, bits: array, fingerprints }
     }
 
     /// How many words are known; also the id of every unknown word.
     #[must_use]
     pub const fn len(&self) -> u32 {
-        self.words
+        self.words as u32
     }
 
     /// Whether this is no section's: one has a level at least.
@@ -131,13 +142,13 @@ impl<'a> Vocabulary<'a> {
     /// Bits of a fingerprint.
     #[must_use]
     pub const fn fingerprint_bits(&self) -> u32 {
-        self.fingerprint_bits
+        self.fingerprint_bits as u32
     }
 
     /// The id of the word with this [hash](crate::text::Word::hash), [`Self::len`] if it is unknown.
     #[must_use]
     pub fn id(&self, word: u32) -> u32 {
-        self.find(word).unwrap_or(self.words)
+        self.find(word).unwrap_or(self.len())
     }
 
     fn find(&self, word: u32) -> Option<u32> {
@@ -147,7 +158,7 @@ impl<'a> Vocabulary<'a> {
             let bits = *self.bits.get(bit as usize / 32)?;
             if bits >> (bit % 32) & 1 == 1 {
                 let id = self.rank(bit, bits)?;
-                return (self.stored_fingerprint(id)? == fingerprint(word, self.fingerprint_bits))
+                return (self.stored_fingerprint(id)? == fingerprint(word, self.fingerprint_bits()))
                     .then_some(id);
             }
             start += size;
@@ -160,16 +171,16 @@ impl<'a> Vocabulary<'a> {
         let at = bit as usize / 32;
         let run = bit as usize / RANK_RUN;
         let whole = self.bits.get(run * (RANK_RUN / 32)..at)?;
-        let before: u32 = whole.iter().map(|word| word.count_ones()).sum();
-        let inside = (bits & ((1 << (bit % 32)) - 1)).count_ones();
+        let before: u32 = whole.iter().map(|&word| ones(word)).sum();
+        let inside = ones(bits & ((1 << (bit % 32)) - 1));
         Some(u32::from(*self.ranks.get(run)?) + before + inside)
     }
 
     fn stored_fingerprint(&self, id: u32) -> Option<u32> {
-        let bit = id * self.fingerprint_bits;
+        let bit = id * self.fingerprint_bits();
         let at = bit as usize / 8;
         let low = u32::from(*self.fingerprints.get(at)?);
         let high = self.fingerprints.get(at + 1).copied().map_or(0, u32::from);
-        Some((low | high << 8) >> (bit % 8) & ((1 << self.fingerprint_bits) - 1))
+        Some((low | high << 8) >> (bit % 8) & ((1 << self.fingerprint_bits()) - 1))
     }
 }

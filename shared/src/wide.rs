@@ -21,7 +21,7 @@
 //! | T | the n-grams, as a [vocabulary](crate::vocab) whose words are [keys](extend) |
 //! | N·K, padded to 4 | weights, i8, n-gram by n-gram |
 
-use crate::blob::{Error, Part};
+use crate::blob::{Error, Name, Part};
 use crate::fixed::round_shift_long;
 use crate::vocab::{Vocabulary, mix};
 
@@ -83,7 +83,13 @@ impl<'a> Wide<'a> {
     /// # Errors
     /// [`Error`] naming the wide part if the section is not what the table above says.
     pub fn open(section: &'a [u8]) -> Result<Self, Error> {
-        let mut part = Part::new(section, "wide");
+        let mut part = Part::new(section, Name::Wide);
+        let wide = Self::read(&mut part);
+        part.end().map(|()| wide)
+    }
+
+    /// As [`Self::open`]; errors are the part's.
+    pub(crate) fn read(part: &mut Part<'a>) -> Self {
         let length = part.u32();
         let [order, shift, low, high] = part.bytes4();
         let columns = u16::from_le_bytes([low, high]).into();
@@ -101,8 +107,7 @@ impl<'a> Wide<'a> {
         });
         let weights = part.words(table.len() as usize * columns);
         part.align();
-        part.end()?;
-        Ok(Self { order, columns, shift, multiplier: multiplier as u16, table, weights })
+        Self { order, columns, shift, multiplier: multiplier as u16, table, weights }
     }
 
     /// How many n-grams are known.

@@ -2,12 +2,13 @@
 
 use core::fmt;
 
+use super::name::{Name, line};
 use crate::matvec::Layout;
 
 /// What was wrong with a blob, what was found and what was expected.
 ///
-/// Without `core::fmt` (on the chip) the same sentence comes from [`Error::what`],
-/// [`Error::found`] and [`Error::expected`].
+/// Without `core::fmt` (on the chip) the same sentence comes from [`Error::text`], [`Error::found`] and
+/// [`Error::expected`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -25,55 +26,71 @@ pub enum Error {
     Checksum(u32, u32),
     /// Maps in a [layout](crate::matvec#layout) that this core does not read: its number.
     Layout(u32),
-    /// The manifest is not valid postcard or has contents out of range.
-    Manifest,
     /// A required section of a kind that this reader does not know: the kind.
     UnknownSection(u32),
-    /// A section is missing: its name.
-    Missing(&'static str),
-    /// The model needs a part that this program was built without: [its name](crate::parts).
-    LeftOut(&'static str),
-    /// A section's content is out of range: its name, found, expected.
-    Content(&'static str, u32, u32),
+    /// A section is missing.
+    Missing(Name),
+    /// The model needs a part that this program was built without: [which](crate::parts).
+    LeftOut(Name),
+    /// A section's content, or the manifest's, is out of range: found, expected.
+    Content(Name, u32, u32),
     /// A row's sum could overflow: the matrix' section, the row.
-    Overflow(&'static str, u32),
+    Overflow(Name, u32),
     /// The model is larger than the capacity compiled in: of what, needed, available.
-    Capacity(&'static str, u32, u32),
+    Capacity(Name, u32, u32),
     /// The self-test gave another trace hash than the blob says (low halves): got, expected.
     SelfTest(u32, u32),
 }
 
+/// What an error says, in the order of [`Error::phrase`]; from [`NAMED`] on, a name comes before it.
+const PHRASES: &[u8] = b"no model: fewer bytes than a header
+model not on a 16-byte boundary
+no model: wrong magic
+format version unknown to this reader
+model cut or padded: wrong length
+model damaged: wrong CRC-32
+maps laid out for another core
+required section of unknown kind
+self-test gave another trace hash
+ section is missing
+ is a part that this program was built without
+ section is malformed
+ weights could overflow in row
+ exceeds what was compiled in";
+
+/// The first phrase behind a name.
+const NAMED: usize = 9;
+
 impl Error {
-    /// What was looked at, as a phrase.
-    #[must_use]
-    pub const fn what(&self) -> &'static str {
+    /// The line of [`PHRASES`].
+    const fn phrase(&self) -> usize {
         match self {
-            Self::TooShort(_) => "no model: fewer bytes than a header",
-            Self::Misaligned(_) => "model not on a 16-byte boundary",
-            Self::Magic(_) => "no model: wrong magic",
-            Self::Version(_) => "format version unknown to this reader",
-            Self::Length(..) => "model cut or padded: wrong length",
-            Self::Checksum(..) => "model damaged: wrong CRC-32",
-            Self::Layout(_) => "maps laid out for another core",
-            Self::Manifest => "manifest unreadable",
-            Self::UnknownSection(_) => "required section of unknown kind",
-            Self::Missing(name) | Self::LeftOut(name) => name,
-            Self::Content(name, ..) | Self::Overflow(name, _) | Self::Capacity(name, ..) => name,
-            Self::SelfTest(..) => "self-test gave another trace hash",
+            Self::TooShort(_) => 0,
+            Self::Misaligned(_) => 1,
+            Self::Magic(_) => 2,
+            Self::Version(_) => 3,
+            Self::Length(..) => 4,
+            Self::Checksum(..) => 5,
+            Self::Layout(_) => 6,
+            Self::UnknownSection(_) => 7,
+            Self::SelfTest(..) => 8,
+            Self::Missing(_) => NAMED,
+            Self::LeftOut(_) => NAMED + 1,
+            Self::Content(..) => NAMED + 2,
+            Self::Overflow(..) => NAMED + 3,
+            Self::Capacity(..) => NAMED + 4,
         }
     }
 
-    /// The class of the mistake, to follow [`Self::what`].
+    /// What was looked at and what is wrong with it, the two halves of a phrase in ASCII.
     #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Missing(_) => " section is missing",
-            Self::LeftOut(_) => " is a part that this program was built without",
-            Self::Content(..) => " section is malformed",
-            Self::Overflow(..) => " weights could overflow in row",
-            Self::Capacity(..) => " exceeds what was compiled in",
-            _ => "",
-        }
+    pub fn text(&self) -> [&'static [u8]; 2] {
+        let name = match self {
+            Self::Missing(name) | Self::LeftOut(name) => name.text(),
+            Self::Content(name, ..) | Self::Overflow(name, _) | Self::Capacity(name, ..) => name.text(),
+            _ => &[],
+        };
+        [name, line(PHRASES, self.phrase())]
     }
 
     /// The number found, if there is one.
@@ -92,7 +109,7 @@ impl Error {
             | Self::Overflow(_, found)
             | Self::Capacity(_, found, _)
             | Self::SelfTest(found, _) => Some(found),
-            Self::Manifest | Self::Missing(_) | Self::LeftOut(_) => None,
+            Self::Missing(_) | Self::LeftOut(_) => None,
         }
     }
 
@@ -110,15 +127,16 @@ impl Error {
             | Self::Content(_, _, expected)
             | Self::Capacity(_, _, expected)
             | Self::SelfTest(_, expected) => Some(expected),
-            Self::Manifest | Self::UnknownSection(_) | Self::Overflow(..) => None,
-            Self::Missing(_) | Self::LeftOut(_) => None,
+            Self::UnknownSection(_) | Self::Overflow(..) | Self::Missing(_) | Self::LeftOut(_) => None,
         }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.what(), self.kind())?;
+        for half in self.text() {
+            f.write_str(core::str::from_utf8(half).unwrap_or(""))?;
+        }
         if let Some(found) = self.found() {
             write!(f, ": found {found}")?;
         }
@@ -130,3 +148,24 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_sentences() {
+        let sentences = [
+            (Error::TooShort(3), "no model: fewer bytes than a header: found 3, expected 32"),
+            (Error::SelfTest(1, 2), "self-test gave another trace hash: found 1, expected 2"),
+            (Error::Missing(Name::Head), "head section is missing"),
+            (Error::LeftOut(Name::I4), "i4 is a part that this program was built without"),
+            (Error::Content(Name::Manifest, 2, 1), "manifest section is malformed: found 2, expected 1"),
+            (Error::Overflow(Name::Layer, 7), "layer weights could overflow in row: found 7"),
+            (Error::Capacity(Name::Sums, 9, 8), "sums (SUMS) exceeds what was compiled in: found 9, expected 8"),
+        ];
+        for (error, sentence) in sentences {
+            assert_eq!(error.to_string(), sentence);
+        }
+    }
+}

@@ -52,13 +52,15 @@
 
 mod error;
 mod manifest;
-mod outline;
+pub(crate) mod name;
+pub(crate) mod outline;
 mod part;
 
 pub use error::Error;
 pub use manifest::{Kind, Pooling, Section};
 #[cfg(feature = "std")]
 pub use manifest::{Manifest, Metrics, Provenance, SelfTest};
+pub use name::Name;
 pub use outline::{MAX_SECTIONS, Outline};
 pub use part::Part;
 
@@ -139,10 +141,48 @@ const OWN_PAIRS: bool = matches!(Layout::OWN, Layout::Pairs);
 /// # Errors
 /// What is wrong, see [`Error`].
 pub fn open(blob: &[u8]) -> Result<Outline<'_>, Error> {
-    let length = header(blob)?;
-    if length as usize != blob.len() {
-        return Err(Error::Length(length, blob.len() as u32));
+    whole(blob)?;
+    let mut part = Part::new(&[], Name::Manifest);
+    let mut outline = Outline::empty();
+    enter(blob, &mut part);
+    outline.take(&mut part);
+    part.so_far()?;
+    for section in outline.sections() {
+        section_bytes(blob, &section)?;
     }
+    Ok(outline)
+}
+
+/// Checks that a blob is as long as its header says.
+///
+/// # Errors
+/// [`Error::Length`], or what is wrong with the header.
+pub(crate) fn whole(blob: &[u8]) -> Result<(), Error> {
+    match header(blob)? {
+        length if length as usize == blob.len() => Ok(()),
+        length => Err(Error::Length(length, blob.len() as u32)),
+    }
+}
+
+/// Goes to the manifest of the blob at the start of a region once header and checksum have proved right, and
+/// gives the blob; errors are the part's.
+pub(crate) fn enter<'a>(region: &'a [u8], part: &mut Part<'a>) -> &'a [u8] {
+    match checked(region) {
+        Ok((blob, manifest)) => {
+            part.enter(manifest, Name::Manifest);
+            blob
+        }
+        Err(error) => {
+            part.fail(error);
+            &[]
+        }
+    }
+}
+
+/// The blob at the start of a region, and its manifest.
+#[inline(always)]
+fn checked(region: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+    let blob = in_region(region)?;
     let misaligned = blob.as_ptr().addr() % ALIGNMENT;
     if misaligned != 0 {
         return Err(Error::Misaligned(misaligned as u32));
@@ -156,17 +196,11 @@ pub fn open(blob: &[u8]) -> Result<Outline<'_>, Error> {
     if layout != Layout::OWN as u32 {
         return Err(Error::Layout(layout));
     }
-    if OWN_PAIRS && u32_at(blob, field::ORIGIN) != 0 {
-        return Err(Error::Manifest);
+    let reserved = if OWN_PAIRS { u32_at(blob, field::ORIGIN) } else { 0 };
+    match manifest_bytes(blob) {
+        Some(manifest) if reserved == 0 => Ok((blob, manifest)),
+        _ => Err(Error::Content(Name::Manifest, u32_at(blob, field::MANIFEST), reserved)),
     }
-    let outline = manifest_bytes(blob).and_then(Outline::read).ok_or(Error::Manifest)?;
-    for section in outline.sections() {
-        section_bytes(blob, &section)?;
-        if section.required && !(1..=7).contains(&section.kind) {
-            return Err(Error::UnknownSection(section.kind.into()));
-        }
-    }
-    Ok(outline)
 }
 
 fn manifest_bytes(blob: &[u8]) -> Option<&[u8]> {
@@ -176,22 +210,27 @@ fn manifest_bytes(blob: &[u8]) -> Option<&[u8]> {
 /// The whole manifest of a blob.
 ///
 /// # Errors
-/// [`Error::Manifest`] if it is unreadable, which [`open`] excludes.
+/// [`Error::Content`] if it is unreadable, which [`open`] excludes.
 #[cfg(feature = "std")]
 pub fn manifest(blob: &[u8]) -> Result<Manifest<'_>, Error> {
-    manifest_bytes(blob).and_then(|bytes| postcard::from_bytes(bytes).ok()).ok_or(Error::Manifest)
+    let manifest = manifest_bytes(blob).and_then(|bytes| postcard::from_bytes(bytes).ok());
+    manifest.ok_or(Error::Content(Name::Manifest, u32_at(blob, field::MANIFEST), 0))
 }
 
 /// The bytes of a section.
 ///
 /// # Errors
-/// [`Error::Content`] if the section is not inside the blob or not aligned.
+/// [`Error::Content`] if the section is not inside the blob or not aligned, [`Error::UnknownSection`] if it is
+/// required and of no known kind.
 pub fn section_bytes<'a>(blob: &'a [u8], section: &Section) -> Result<&'a [u8], Error> {
     let start = section.offset as usize;
     let bytes = blob.get(start..).and_then(|rest| rest.get(..section.length as usize));
     match bytes {
+        _ if section.required && !(1..=7).contains(&section.kind) => {
+            Err(Error::UnknownSection(section.kind.into()))
+        }
         Some(bytes) if start.is_multiple_of(ALIGNMENT) => Ok(bytes),
-        _ => Err(Error::Content("section table", section.offset, blob.len() as u32)),
+        _ => Err(Error::Content(Name::SectionTable, section.offset, blob.len() as u32)),
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a step needs of the manifest, read without decoding the rest.
 
-use super::{Pooling, Section};
-use crate::text::{Options, is_utf8};
+use super::name::Name;
+use super::{Error, Part, Pooling, Section};
+use crate::text::Options;
 
 /// The most sections a blob may have.
 pub const MAX_SECTIONS: usize = 16;
@@ -19,8 +20,8 @@ pub struct Outline<'a> {
     pub self_test: &'a [u8],
     /// The trace hash that must follow its last word.
     pub trace: [u8; 8],
-    /// The section table.
-    sections: Cursor<'a>,
+    /// The section table, as it is in the manifest.
+    sections: &'a [u8],
 }
 
 impl<'a> Outline<'a> {
@@ -32,122 +33,62 @@ impl<'a> Outline<'a> {
             pooling: Pooling::Last,
             self_test: &[],
             trace: [0; 8],
-            sections: Cursor(&[]),
+            sections: &[],
         }
     }
 
-    /// Reads a manifest; `None` unless every byte of it is as the [specification](crate::blob) says, each
-    /// number in its shortest form.
-    #[must_use]
-    pub fn read(manifest: &'a [u8]) -> Option<Self> {
-        let mut cursor = Cursor(manifest);
-        let labels = cursor.text()?;
-        let text = Options { punctuation: cursor.flag()? };
-        let pooling = match cursor.byte()? {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// [`Error::Content`] unless every byte of it is as the [specification](crate::blob) says, each number in
+    /// its shortest form.
+    pub fn read(manifest: &'a [u8]) -> Result<Self, Error> {
+        let mut outline = Self::empty();
+        let mut part = Part::new(manifest, Name::Manifest);
+        outline.take(&mut part);
+        part.so_far().map(|()| outline)
+    }
+
+    /// As [`Self::read`], in place; errors are the part's.
+    pub(crate) fn take(&mut self, part: &mut Part<'a>) {
+        self.labels = part.text();
+        self.text = Options { punctuation: part.flag() };
+        self.pooling = match part.byte(2) {
             0 => Pooling::Last,
             1 => Pooling::Mean,
-            2 => Pooling::Max,
-            _ => return None,
+            _ => Pooling::Max,
         };
-        let _writer = cursor.text()?;
-        let _corpus = cursor.text()?;
-        let _digest = cursor.string()?;
-        cursor.skip_u64()?;
-        let _examples = cursor.u32()?;
+        let (_writer, _corpus) = (part.text(), part.text());
+        let (_digest, _seed, _examples) = (part.string(), part.varint(64), part.varint(32));
         for _metric in 0..5 {
-            if cursor.flag()? && cursor.u32()? > u32::from(u16::MAX) {
-                return None;
+            if part.flag() {
+                part.varint(16);
             }
         }
-        let self_test = cursor.text()?;
-        let trace = *cursor.take(8)?.first_chunk()?;
-        let count = cursor.byte()?;
-        if usize::from(count) > MAX_SECTIONS {
-            return None;
-        }
-        let sections = cursor;
+        self.self_test = part.text();
+        self.trace = part.bytes(8).first_chunk().copied().unwrap_or_default();
+        let count = part.byte(MAX_SECTIONS as u8);
+        self.sections = part.rest();
         for _section in 0..count {
-            cursor.section()?;
+            next_section(part);
         }
-        cursor.0.is_empty().then_some(Self { labels, text, pooling, self_test, trace, sections })
+        part.close();
     }
 
     /// The section table.
     pub fn sections(&self) -> impl Iterator<Item = Section> + use<'a> {
-        let mut cursor = self.sections;
-        core::iter::from_fn(move || cursor.section())
+        let mut table = self.table();
+        core::iter::from_fn(move || (!table.rest().is_empty()).then(|| next_section(&mut table)))
+    }
+
+    /// The section table, to be read by [`next_section`].
+    pub(crate) const fn table(&self) -> Part<'a> {
+        Part::new(self.sections, Name::Manifest)
     }
 }
 
-/// Takes postcard's encodings from the start of some bytes.
-#[derive(Clone, Copy, Debug)]
-struct Cursor<'a>(&'a [u8]);
-
-impl<'a> Cursor<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn byte(&mut self) -> Option<u8> {
-        let (&byte, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(byte)
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        match self.byte()? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
-        }
-    }
-
-    /// A varint of at most 32 bits.
-    #[inline(never)]
-    fn u32(&mut self) -> Option<u32> {
-        let mut value = 0;
-        for shift in [0, 7, 14, 21, 28] {
-            let byte = self.byte()?;
-            let part = u32::from(byte & 0x7F);
-            if (byte == 0 && shift > 0) || (shift == 28 && byte > 15) {
-                return None;
-            }
-            value |= part << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    /// A varint of at most 64 bits.
-    fn skip_u64(&mut self) -> Option<()> {
-        for at in 0..10 {
-            let byte = self.byte()?;
-            if (byte == 0 && at > 0) || (at == 9 && byte > 1) {
-                return None;
-            }
-            if byte < 0x80 {
-                return Some(());
-            }
-        }
-        None
-    }
-
-    fn string(&mut self) -> Option<&'a [u8]> {
-        let count = self.u32()?;
-        self.take(count as usize)
-    }
-
-    #[inline(never)]
-    fn text(&mut self) -> Option<&'a [u8]> {
-        self.string().filter(|bytes| is_utf8(bytes))
-    }
-
-    #[inline(never)]
-    fn section(&mut self) -> Option<Section> {
-        Some(Section { kind: self.byte()?, required: self.flag()?, offset: self.u32()?, length: self.u32()? })
-    }
+/// The next entry of the section table.
+#[inline(never)]
+pub(crate) fn next_section(part: &mut Part<'_>) -> Section {
+    Section { kind: part.byte(u8::MAX), required: part.flag(), offset: part.varint(32), length: part.varint(32) }
 }

@@ -1,26 +1,41 @@
-//! Typed, bounds-checked views into a section.
+//! Typed, bounds-checked views into the manifest and into sections.
 
 use super::Error;
+use super::name::Name;
 use crate::matvec::{Affine, halves};
+use crate::text::is_utf8;
 
-/// A cursor over a section's bytes that lends slices in place.
+/// A cursor over some bytes that lends slices in place.
 ///
 /// It keeps the first error and goes on: what is taken behind an error is zero or empty, so that whoever
-/// reads a section asks once, at its [end](Self::end).
+/// reads asks once, at the [end](Self::end).
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     rest: &'a [u8],
     /// Bytes already taken.
     taken: usize,
-    name: &'static str,
+    name: Name,
     error: Option<Error>,
 }
 
 impl<'a> Part<'a> {
-    /// A cursor at the start of a section called `name` in errors.
+    /// A cursor at the start of what is called `name` in errors.
     #[must_use]
-    pub const fn new(section: &'a [u8], name: &'static str) -> Self {
-        Self { rest: section, taken: 0, name, error: None }
+    pub const fn new(bytes: &'a [u8], name: Name) -> Self {
+        Self { rest: bytes, taken: 0, name, error: None }
+    }
+
+    /// Goes on with other bytes, called `name` in errors; with none of them behind an error.
+    #[inline(never)]
+    pub const fn enter(&mut self, bytes: &'a [u8], name: Name) {
+        self.rest = if self.error.is_none() { bytes } else { &[] };
+        self.taken = 0;
+        self.name = name;
+    }
+
+    /// What follows is called `name` in errors.
+    pub const fn rename(&mut self, name: Name) {
+        self.name = name;
     }
 
     /// Keeps an error, unless there is one already; nothing is left to be taken.
@@ -32,18 +47,23 @@ impl<'a> Part<'a> {
         self.rest = &[];
     }
 
-    /// An error about this section, [`Error::Content`] with the two numbers.
+    /// An error about this part, [`Error::Content`] with the two numbers.
     #[inline(never)]
-    const fn content(&mut self, found: u32, expected: u32) {
+    pub const fn content(&mut self, found: u32, expected: u32) {
         self.fail(Error::Content(self.name, found, expected));
     }
 
-    /// An error about this section unless `good`.
+    /// An error about this part unless `good`.
     #[inline(always)]
     pub const fn expect(&mut self, good: bool, found: u32, expected: u32) {
         if !good {
             self.content(found, expected);
         }
+    }
+
+    /// An error about this part unless a size is that of its neighbour.
+    pub const fn fits(&mut self, found: usize, expected: usize) {
+        self.expect(found == expected, found as u32, expected as u32);
     }
 
     /// `value` if it is from `least` to `most`, otherwise `least`, and an error that expects `most`.
@@ -58,10 +78,23 @@ impl<'a> Part<'a> {
 
     /// An error unless a [part of the engine](crate::parts) is there.
     #[inline(always)]
-    pub const fn need(&mut self, there: bool, name: &'static str) {
+    pub const fn need(&mut self, there: bool, name: Name) {
         if !there {
-            self.fail(Error::LeftOut(name));
+            self.lack(name);
         }
+    }
+
+    /// An error unless the section is there that is now so called.
+    #[inline(always)]
+    pub const fn require(&mut self, there: bool) {
+        if !there {
+            self.fail(Error::Missing(self.name));
+        }
+    }
+
+    #[inline(never)]
+    const fn lack(&mut self, name: Name) {
+        self.fail(Error::LeftOut(name));
     }
 
     /// The next `count` bytes; none, and an error with the bytes left and needed, if there are fewer. So
@@ -75,6 +108,65 @@ impl<'a> Part<'a> {
         self.rest = rest;
         self.taken += count;
         taken
+    }
+
+    /// The next byte, `most` at most.
+    #[inline(never)]
+    pub const fn byte(&mut self, most: u8) -> u8 {
+        match self.bytes(1).first() {
+            Some(&byte) => self.within(byte as u32, 0, most as u32) as u8,
+            None => 0,
+        }
+    }
+
+    /// The next byte, 0 or 1.
+    pub const fn flag(&mut self) -> bool {
+        self.byte(1) > 0
+    }
+
+    /// The next number of a manifest, seven bits a byte, the lowest first, in as few bytes as it takes;
+    /// `bits` at most, of which the lower 32 are given.
+    #[inline(never)]
+    pub const fn varint(&mut self, bits: u32) -> u32 {
+        let (mut value, mut shift) = (0, 0);
+        loop {
+            let byte = self.byte(u8::MAX) as u32;
+            if shift < 32 {
+                value |= (byte & 0x7F) << shift;
+            }
+            // The last byte is not zero, unless it is the only one, and has no bits to spare.
+            let spare = bits - shift;
+            self.expect(
+                (byte > 0 || shift == 0 || self.error.is_some()) && (spare >= 8 || byte >> spare == 0),
+                byte,
+                1,
+            );
+            shift += 7;
+            if byte < 0x80 || self.error.is_some() {
+                return value;
+            }
+        }
+    }
+
+    /// The next bytes of a manifest, their number in front.
+    #[inline(never)]
+    pub const fn string(&mut self) -> &'a [u8] {
+        let count = self.varint(32);
+        self.bytes(count as usize)
+    }
+
+    /// The next text of a manifest, in UTF-8.
+    #[inline(never)]
+    pub fn text(&mut self) -> &'a [u8] {
+        let text = self.string();
+        self.expect(is_utf8(text), 0, 1);
+        text
+    }
+
+    /// What has not been taken.
+    #[must_use]
+    pub const fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// The next four bytes.
@@ -127,7 +219,10 @@ impl<'a> Part<'a> {
         first: usize,
     ) -> Affine<'a> {
         let groups = self.halves(halves(rows, columns), 16);
-        let map = Affine::new(columns, groups).unwrap_or_default();
+        let map = Affine::new(columns, groups).unwrap_or_else(|| {
+            self.content(self.taken as u32, 16);
+            Affine::default()
+        });
         if let Err(row) = map.prove(split, limits, most) {
             self.fail(Error::Overflow(self.name, (first + row) as u32));
         }
@@ -150,14 +245,33 @@ impl<'a> Part<'a> {
         self.expect(padding.iter().all(|&byte| byte == 0), 1, 0);
     }
 
+    /// An error if something is left: [`Error::Content`] with the bytes left.
+    #[inline(never)]
+    pub const fn close(&mut self) {
+        let left = self.rest.len() as u32;
+        self.expect(left == 0, left, 0);
+    }
+
     /// Checks that nothing is left.
     ///
     /// # Errors
-    /// The first one that there was, otherwise [`Error::Content`] with the bytes left.
-    #[inline(never)]
-    pub const fn end(mut self) -> Result<(), Error> {
-        let left = self.rest.len() as u32;
-        self.expect(left == 0, left, 0);
+    /// The first one that there was, otherwise that of [`Self::close`].
+    pub const fn end(&mut self) -> Result<(), Error> {
+        self.close();
+        self.so_far()
+    }
+
+    /// Whether there has been no error so far.
+    #[must_use]
+    pub const fn is_sound(&self) -> bool {
+        self.error.is_none()
+    }
+
+    /// Checks that all has been well so far.
+    ///
+    /// # Errors
+    /// The first one that there was.
+    pub const fn so_far(&self) -> Result<(), Error> {
         match self.error {
             None => Ok(()),
             Some(error) => Err(error),
@@ -172,31 +286,55 @@ compile_error!("blobs are read in place and are little endian: a big-endian targ
 mod tests {
     use super::*;
 
+    const NAME: Name = Name::Layer;
+
     #[test]
     fn the_first_error_is_kept_and_nothing_comes_behind_it() {
-        let mut part = Part::new(&[1, 2, 3, 4, 5, 6, 7, 8], "name");
+        let mut part = Part::new(&[1, 2, 3, 4, 5, 6, 7, 8], NAME);
         assert_eq!(part.u16_pair(), [0x0201, 0x0403]);
         assert_eq!(part.within(7, 1, 6), 1);
         assert_eq!((part.u32(), part.bytes(1), part.words::<u32>(usize::MAX)), (0, &[][..], &[][..]));
-        part.need(false, "lstm");
-        assert_eq!(part.end(), Err(Error::Content("name", 7, 6)));
-        let mut part = Part::new(&[0; 8], "name");
-        part.need(false, "lstm");
-        assert_eq!(part.end(), Err(Error::LeftOut("lstm")));
+        part.need(false, Name::Lstm);
+        assert_eq!(part.end(), Err(Error::Content(NAME, 7, 6)));
+        let mut part = Part::new(&[0; 8], NAME);
+        part.need(false, Name::Lstm);
+        assert_eq!(part.end(), Err(Error::LeftOut(Name::Lstm)));
     }
 
     #[test]
     fn every_byte_is_asked_for() {
-        assert_eq!(Part::new(&[0; 8], "name").end(), Err(Error::Content("name", 8, 0)));
-        let mut part = Part::new(&[9, 0, 0, 0, 0, 3], "name");
+        assert_eq!(Part::new(&[0; 8], NAME).end(), Err(Error::Content(NAME, 8, 0)));
+        let mut part = Part::new(&[9, 0, 0, 0, 0, 3], NAME);
         assert_eq!(part.bytes(1), [9]);
         part.align();
         part.align();
         assert_eq!(part.bytes(3), [0; 0]);
-        assert_eq!(part.end(), Err(Error::Content("name", 2, 3)));
-        let mut part = Part::new(&[9, 0, 1, 0], "name");
+        assert_eq!(part.end(), Err(Error::Content(NAME, 2, 3)));
+        let mut part = Part::new(&[9, 0, 1, 0], NAME);
         part.bytes(1);
         part.align();
-        assert_eq!(part.end(), Err(Error::Content("name", 1, 0)));
+        assert_eq!(part.end(), Err(Error::Content(NAME, 1, 0)));
+    }
+
+    /// Varints of 32 and 64 bits: all that are in their shortest form and fit.
+    #[test]
+    fn varints_are_in_their_shortest_form() {
+        let read = |bytes: &[u8], bits| {
+            let mut part = Part::new(bytes, NAME);
+            let value = part.varint(bits);
+            part.end().map(|()| value).ok()
+        };
+        let sound: [(&[u8], u32); 5] =
+            [(&[0], 0), (&[0x7F], 127), (&[0x80, 1], 128), (&[0xAC, 2], 300), (&[255, 255, 255, 255, 15], u32::MAX)];
+        for (bytes, value) in sound {
+            assert_eq!((read(bytes, 32), read(bytes, 64)), (Some(value), Some(value)), "{bytes:?}");
+        }
+        assert_eq!(read(&[255, 255, 255, 255, 255, 255, 255, 255, 255, 1], 64), Some(u32::MAX));
+        assert_eq!(read(&[255, 255, 255, 255, 16], 64), Some(u32::MAX >> 4));
+        for bad in [&[][..], &[0x80], &[0x80, 0], &[1, 1], &[255, 255, 255, 255, 16], &[255, 255, 255, 255, 143, 1]] {
+            assert_eq!(read(bad, 32), None, "{bad:?}");
+        }
+        assert_eq!(read(&[255, 255, 255, 255, 255, 255, 255, 255, 255, 2], 64), None);
+        assert_eq!(read(&[128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 1], 64), None);
     }
 }

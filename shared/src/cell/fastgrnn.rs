@@ -25,6 +25,8 @@
 
 use super::SUM_FRACTION;
 use crate::activation::Curve;
+#[cfg(feature = "fastgrnn")]
+use crate::blob::Part;
 use crate::fixed::{UNIT_MAX, half_step, saturate};
 
 /// Offsets stay below this, and sums, too: an argument of z is the sum of two.
@@ -40,6 +42,17 @@ pub struct Mix<'a> {
 }
 
 impl<'a> Mix<'a> {
+    /// Reads what follows a layer's map of `hidden` units; errors are the part's.
+    #[cfg(feature = "fastgrnn")]
+    pub(super) fn read(part: &mut Part<'a>, zeta: u32, nu: u32, hidden: usize) -> Self {
+        let offsets = part.words(hidden);
+        part.align16();
+        Self::new(zeta as usize, nu as usize, offsets).unwrap_or_else(|| {
+            part.content(zeta + nu, 32_767);
+            Self::default()
+        })
+    }
+
     /// ζ and ν in steps of 2⁻¹⁵, and for each unit 2(b_z − b_h) in steps of sums; `None` unless
     /// ζ + ν ≤ 32,767 and offsets are below [`LIMIT`].
     #[must_use]

@@ -16,15 +16,19 @@ use crate::activation::Curve;
 use crate::fixed::{half_step, scale};
 use crate::matvec::gru;
 
-/// `units` \[H\] from `sums` \[4H\]: r, z, n of the input, n of the state; `sums` is overwritten.
-pub fn update(hidden: usize, sums: &mut [i32], units: &mut [i16]) {
-    let done = gru(hidden, sums, units);
-    if done > 0 && done == hidden {
+/// `units` from their `sums` of r, z, n of the input and n of the state, which lie `block` apart and are
+/// overwritten.
+pub fn update(block: usize, sums: &mut [i32], units: &mut [i16]) {
+    let done = gru(block, sums, units);
+    if done == units.len() || cfg!(any(kernel = "armv6m", kernel = "riscv")) {
         return;
     }
-    let (r, rest) = sums.split_at_mut_checked(hidden).unwrap_or_default();
-    let (z, rest) = rest.split_at_mut_checked(hidden).unwrap_or_default();
-    let (n, state) = rest.split_at_mut_checked(hidden).unwrap_or_default();
+    let Some((r, rest)) = sums.split_at_mut_checked(block) else { return };
+    let Some((z, rest)) = rest.split_at_mut_checked(block) else { return };
+    let Some((n, state)) = rest.split_at_mut_checked(block) else { return };
+    if done == 0 {
+        return portable(r, z, n, state, units);
+    }
     let [r, z, n, state] = [r, z, n, state].map(|sums| sums.get_mut(done..).unwrap_or(&mut []));
     portable(r, z, n, state, units.get_mut(done..).unwrap_or(&mut []));
 }

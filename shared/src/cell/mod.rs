@@ -5,7 +5,7 @@
 //! | cell | G | gate order | sums | state |
 //! |---|---|---|---|---|
 //! | [`rnn`] | 1 | | H | h |
-//! | [`gru`] | 3 | r, z, n | 4H: r, z, n of the input, n of the state | h |
+//! | [`gru`] | 3 | r, z, n | 4 for each of a block of units: r, z, n of the input, n of the state | h |
 //! | [`lstm`] | 4 | i, f, g, o | 4H | h, c |
 //! | [`fastgrnn`] | 1 | | H | h |
 //!
@@ -43,14 +43,18 @@ pub mod gru;
 pub mod lstm;
 pub mod rnn;
 
-use crate::blob::{Error, Part};
+use crate::blob::{Error, Name, Part};
 use crate::fixed::unit_limit;
 use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, padded};
 use crate::vector::fill_units;
+#[cfg(feature = "fastgrnn")]
 use fastgrnn::Mix;
 
 /// Fractional bits of a gate's sums.
 pub const SUM_FRACTION: u32 = 18;
+
+/// A GRU's units are updated this many at a time where the sums have no room for more.
+pub const BLOCK: usize = 32;
 
 /// The recurrent cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +120,16 @@ impl Cell {
         }
     }
 
+    /// The part of the engine that reads it.
+    const fn part(self) -> Name {
+        match self {
+            Self::Rnn => Name::Rnn,
+            Self::Gru => Name::Gru,
+            Self::Lstm => Name::Lstm,
+            Self::Fastgrnn => Name::Fastgrnn,
+        }
+    }
+
     /// Whether the cell is compiled in: a [part](crate::parts) of its name.
     const fn is_there(self) -> bool {
         match self {
@@ -136,16 +150,17 @@ impl Cell {
 #[derive(Clone, Copy, Debug)]
 pub struct Layer<'a> {
     cell: Cell,
-    inputs: usize,
-    hidden: usize,
-    input_shift: u32,
-    state_shift: u32,
-    cell_format: u32,
+    input_shift: u8,
+    state_shift: u8,
+    cell_format: u8,
+    inputs: u16,
+    hidden: u16,
     /// The sums of input and state.
     both: Affine<'a>,
     /// GRU: what input and state give to n.
-    apart: Option<[Affine<'a>; 2]>,
+    apart: [Affine<'a>; 2],
     /// FastGRNN: what it has beside the map.
+    #[cfg(feature = "fastgrnn")]
     mix: Mix<'a>,
 }
 
@@ -158,51 +173,57 @@ impl<'a> Layer<'a> {
     /// # Errors
     /// [`Error`] naming the layer if the section is not what the table above says.
     pub fn open(section: &'a [u8], limit: Option<u32>) -> Result<Self, Error> {
-        const NAME: &str = "layer";
-        let mut part = Part::new(section, NAME);
+        let mut part = Part::new(section, Name::Layer);
+        let layer = Self::read(&mut part, limit);
+        part.end().map(|()| layer)
+    }
+
+    /// As [`Self::open`]; errors are the part's.
+    pub(crate) fn read(part: &mut Part<'a>, limit: Option<u32>) -> Self {
         let [code, zero, input_shift, state_shift] = part.bytes4();
         let [inputs, hidden] = part.u16_pair();
         let [cell_format, zeros @ ..] = part.bytes4();
         let [zeta, nu] = part.u16_pair();
         let cell = Cell::from_code(code).unwrap_or_else(|| {
-            part.expect(false, code.into(), Cell::Fastgrnn as u32);
+            part.content(code.into(), Cell::Fastgrnn as u32);
             Cell::Rnn
         });
-        part.need(cell.is_there(), cell.name());
+        part.need(cell.is_there(), cell.part());
         let mixes = cell.is(Cell::Fastgrnn);
         part.expect(zero == 0 && zeros == [0; 3] && (mixes || zeta + nu == 0), zeta + nu, 0);
         let folded = cfg!(feature = "fold") && inputs == 0 && limit.is_some();
         let inputs = part.within(inputs, u32::from(!folded), 1024) as usize;
         let hidden = part.within(hidden, 1, 1024) as usize;
         part.within(input_shift.max(state_shift).into(), 0, 14);
-        let (input_shift, state_shift) = (u32::from(input_shift & 15), u32::from(state_shift & 15));
-        let cell_format = part.within(cell_format.into(), 0, 4);
-        let limits = [limit.unwrap_or_else(|| unit_limit(input_shift)), unit_limit(state_shift)];
+        let (input_shift, state_shift) = (input_shift & 15, state_shift & 15);
+        let cell_format = part.within(cell_format.into(), 0, 4) as u8;
+        let limits = [limit.unwrap_or_else(|| unit_limit(input_shift.into())), unit_limit(state_shift.into())];
         let (width, depth) = (padded(inputs, COLUMN_UNIT), padded(hidden, COLUMN_UNIT));
         // Sums that enter the GRU's n are added once more, and so are FastGRNN's; a folded row is added to all.
         let added = if folded { limits[0] } else { 0 };
         let half = fastgrnn::LIMIT - added;
         let whole = if mixes { half } else { (1 << 31) - added };
-        let apart = cell.is(Cell::Gru);
-        let rows = (cell.gates() - usize::from(apart)) * hidden;
+        let mut apart = [Affine::default(); 2];
+        let rows = (cell.gates() - usize::from(cell.is(Cell::Gru))) * hidden;
         let both = part.map(rows, width + depth, width, limits, whole, 0);
-        let apart = apart.then(|| {
-            [
+        if cell.is(Cell::Gru) {
+            apart = [
                 part.map(if folded { 0 } else { hidden }, width, width, limits, half, 2 * hidden),
                 part.map(hidden, depth, 0, limits, half, 3 * hidden),
-            ]
-        });
-        let mut mix = Mix::default();
-        if mixes {
-            let offsets = part.words(hidden);
-            part.align16();
-            mix = Mix::new(zeta as usize, nu as usize, offsets).unwrap_or_else(|| {
-                part.expect(false, zeta + nu, 32_767);
-                Mix::default()
-            });
+            ];
         }
-        part.end()?;
-        Ok(Self { cell, inputs, hidden, input_shift, state_shift, cell_format, both, apart, mix })
+        Self {
+            cell,
+            input_shift,
+            state_shift,
+            cell_format,
+            inputs: inputs as u16,
+            hidden: hidden as u16,
+            both,
+            apart,
+            #[cfg(feature = "fastgrnn")]
+            mix: if mixes { Mix::read(part, zeta, nu, hidden) } else { Mix::default() },
+        }
     }
 
     /// The cell.
@@ -214,19 +235,19 @@ impl<'a> Layer<'a> {
     /// E, the width of the input; 0 above a folded embedding.
     #[must_use]
     pub const fn inputs(&self) -> usize {
-        self.inputs
+        self.inputs as usize
     }
 
     /// H, the hidden units.
     #[must_use]
     pub const fn hidden(&self) -> usize {
-        self.hidden
+        self.hidden as usize
     }
 
     /// Units of state: H, or 2H where a cell state follows the hidden state.
     #[must_use]
     pub const fn units(&self) -> usize {
-        self.cell.states() * self.hidden
+        self.cell.states() * self.hidden()
     }
 
     /// Whether a folded embedding adds to the layer's sums.
@@ -235,60 +256,101 @@ impl<'a> Layer<'a> {
         cfg!(feature = "fold") && self.inputs == 0
     }
 
-    /// The entries that [`Self::sum`] needs in `x` and `y`.
+    /// The entries that [`Self::step`] needs in `x` and `y`.
     #[must_use]
     pub const fn scratch(&self) -> (usize, usize) {
-        // Padding rows behind a map lie where the next one writes.
-        let above = (self.cell.sums() - 1) * self.hidden;
-        (self.both.columns(), above + padded(self.hidden, ROW_UNIT))
+        let rows = padded(self.hidden(), ROW_UNIT);
+        let sums = match self.cell {
+            Cell::Gru => 4 * if rows < BLOCK { rows } else { BLOCK },
+            // Padding rows are behind all others.
+            cell => (cell.sums() - 1) * self.hidden() + rows,
+        };
+        (self.both.columns(), sums)
     }
 
     /// Multiply-accumulates of a step, padding not counted.
     #[must_use]
     pub const fn macs(&self) -> usize {
-        self.cell.gates() * self.hidden * (self.inputs + self.hidden)
+        self.cell.gates() * self.hidden() * (self.inputs() + self.hidden())
     }
 
     /// All its maps.
     #[cfg(feature = "std")]
     pub(crate) fn maps(&self) -> impl Iterator<Item = Affine<'a>> {
-        core::iter::once(self.both).chain(self.apart.into_iter().flatten())
+        [self.both].into_iter().chain(self.apart)
     }
 
     /// Prepares `x` for this layer, the second or a higher one, from the state of the one below.
     pub fn take_input(&self, below: &[i16], x: &mut [i16]) {
-        let below = below.get(..self.inputs).unwrap_or(&[]);
-        fill_units(x, below, self.input_shift);
+        let below = below.get(..self.inputs()).unwrap_or(&[]);
+        fill_units(x, below, self.input_shift.into());
     }
 
-    /// The first half of a word's step, the sums `y`: `x` starts with the input, padded, and is used behind it;
-    /// `units` is the state, h and, for LSTM, c behind it.
-    pub fn sum(&self, x: &mut [i16], y: &mut [i32], units: &[i16]) {
-        let width = padded(self.inputs, COLUMN_UNIT);
-        let hidden = units.get(..self.hidden).unwrap_or(&[]);
-        let state = x.get_mut(width..).unwrap_or(&mut []);
-        fill_units(state, hidden, self.state_shift);
-        self.both.apply(x, y);
-        if let Some([of_input, of_state]) = &self.apart {
-            let of_n = y.get_mut(2 * self.hidden..).unwrap_or(&mut []);
-            if self.is_folded() {
-                of_n.iter_mut().take(self.hidden).for_each(|sum| *sum = 0);
-            } else {
-                of_input.apply(x, of_n);
-            }
-            let state = x.get(width..).unwrap_or(&[]);
-            of_state.apply(state, y.get_mut(3 * self.hidden..).unwrap_or(&mut []));
+    /// A word's step: the next state `units`, h and, for LSTM, c behind it.
+    ///
+    /// `x` starts with the input, padded, and is used behind it; `y` is for sums. Above a folded embedding,
+    /// `add` adds a word's row to some sums, those of W's rows from the number given on.
+    #[inline(always)]
+    pub fn step(&self, x: &mut [i16], y: &mut [i32], units: &mut [i16], add: impl Fn(usize, &mut [i32])) {
+        let width = padded(self.inputs(), COLUMN_UNIT);
+        let hidden = units.get(..self.hidden()).unwrap_or(&[]);
+        fill_units(x.get_mut(width..).unwrap_or(&mut []), hidden, self.state_shift.into());
+        if self.cell.is(Cell::Gru) {
+            return self.step_gru(x, y, units, add);
         }
-    }
-
-    /// The second half: the next state `units` from the sums `y`, which are overwritten.
-    pub fn update(&self, y: &mut [i32], units: &mut [i16]) {
+        self.both.apply(x, y);
+        if self.is_folded() {
+            add(0, y.get_mut(..self.cell.gates() * self.hidden()).unwrap_or(&mut []));
+        }
         match self.cell {
             cell if cell.is(Cell::Rnn) => rnn::update(y, units),
-            cell if cell.is(Cell::Gru) => gru::update(self.hidden, y, units),
-            cell if cell.is(Cell::Lstm) => lstm::update(self.hidden, self.cell_format, y, units),
-            cell if cell.is(Cell::Fastgrnn) => fastgrnn::update(self.mix, y, units),
+            cell if cell.is(Cell::Lstm) => lstm::update(self.hidden(), self.cell_format.into(), y, units),
+            #[cfg(feature = "fastgrnn")]
+            Cell::Fastgrnn => fastgrnn::update(self.mix, y, units),
             _ => {}
         }
     }
+
+    /// Of a GRU, as many units at a time as `y` has room for: `x`, of the state before, serves them all.
+    #[inline(always)]
+    fn step_gru(&self, x: &[i16], y: &mut [i32], units: &mut [i16], add: impl Fn(usize, &mut [i32])) {
+        let hidden = self.hidden();
+        let [of_input, of_state] = &self.apart;
+        let of_h = x.get(padded(self.inputs(), COLUMN_UNIT)..).unwrap_or(&[]);
+        // What y has of each of the four sums.
+        let block = (y.len() / (4 * ROW_UNIT) * ROW_UNIT).min(padded(hidden, ROW_UNIT));
+        // A PC makes the sums of r and z together where they lie together.
+        let whole = cfg!(not(target_os = "none")) && block == hidden;
+        let mut first = 0;
+        for units in units.chunks_mut(block.max(1)) {
+            let count = units.len();
+            // The first group of z may have rows of r, whose sums come to lie before those of z: in the place
+            // of sums that are made later, as do those of rows behind z.
+            let before = hidden % ROW_UNIT;
+            if !whole {
+                rows(&self.both, hidden + first, x, y, block.wrapping_sub(before), before + count);
+            }
+            rows(&self.both, first, x, y, 0, if whole { 2 * count } else { count });
+            if self.is_folded() {
+                let row = |gate: usize, sums: &mut [i32]| {
+                    add(gate * hidden + first, sums.get_mut(gate * block..).and_then(|y| y.get_mut(..count)).unwrap_or(&mut []));
+                };
+                y.iter_mut().skip(2 * block).take(count).for_each(|sum| *sum = 0);
+                (0..3).for_each(|gate| row(gate, y));
+            } else {
+                rows(of_input, first, x, y, 2 * block, count);
+            }
+            rows(of_state, first, of_h, y, 3 * block, count);
+            gru::update(block, y, units);
+            first += count;
+        }
+    }
+}
+
+/// Makes sums of a map's rows from the group of row `first` on: at least `count` of them, whole groups, from
+/// `y[at]` on.
+#[cfg_attr(target_os = "none", inline(never))]
+fn rows(map: &Affine<'_>, first: usize, x: &[i16], y: &mut [i32], at: usize, count: usize) {
+    let y = y.get_mut(at..).and_then(|y| y.get_mut(..padded(count, ROW_UNIT))).unwrap_or(&mut []);
+    map.from_row(first).apply(x, y);
 }

@@ -1,6 +1,6 @@
 //! What the kernels in assembly share: the call into them and the function around their code.
 
-use super::{Affine, COLUMN_UNIT, ROW_UNIT, TAIL, portable};
+use super::{Affine, COLUMN_UNIT, ROW_UNIT, TAIL};
 
 unsafe extern "C" {
     /// [`Affine::apply`] for `count` groups of four rows, at least one, of `columns`, a multiple of 8.
@@ -10,42 +10,17 @@ unsafe extern "C" {
 }
 
 /// As [`portable`](super::portable).
-pub fn apply(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
-    // One case of little work, so that a step's maps pay for no other.
-    if map.groups.is_empty() || y.len() < map.rows() || !suits(map, x) {
-        return rare(map, x, y);
-    }
-    // SAFETY: the map has rows()/4 groups of the documented layout, at least one, and y has an entry for each
-    // row; `suits` has said the rest. y is borrowed mutably, so it overlaps nothing.
-    unsafe {
-        let count = map.rows() / ROW_UNIT;
-        telltale_apply(map.groups.as_ptr(), x.as_ptr(), y.as_mut_ptr(), map.columns, count);
-    }
-}
-
-/// Whether `x` has an entry for each column, a positive multiple of [`COLUMN_UNIT`], and both are aligned to
-/// 4 bytes; every group then is, since its size is a multiple of 8.
-#[inline(always)]
-fn suits(map: &Affine<'_>, x: &[i16]) -> bool {
-    let aligned = map.groups.as_ptr().addr().is_multiple_of(4) && x.as_ptr().addr().is_multiple_of(4);
-    x.len() >= map.columns && aligned
-}
-
-/// Where `y` is shorter than the map, or the kernel cannot read what it is given.
-#[cold]
 #[inline(never)]
-fn rare(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
+pub fn apply(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
     let count = y.len().min(map.rows()) / ROW_UNIT;
-    if count == 0 || !suits(map, x) {
-        return portable(map, x, y);
+    if count == 0 || !map.takes(x) {
+        return;
     }
-    // SAFETY: as above, of `count` groups; the map has them, and y has 4·count entries.
+    // SAFETY: the map has rows()/4 groups of the documented layout, `count` of them at least, on a word's boundary,
+    // and y has 4·count entries; `takes` has said the rest. y is borrowed mutably, so it overlaps nothing.
     unsafe {
-        telltale_apply(map.groups.as_ptr(), x.as_ptr(), y.as_mut_ptr(), map.columns, count);
+        telltale_apply(map.groups.as_ptr(), x.as_ptr(), y.as_mut_ptr(), map.columns(), count);
     }
-    let rest = y.get_mut(count * ROW_UNIT..).unwrap_or(&mut []);
-    let group = map.groups.get(count * super::group_halves(map.columns)..).unwrap_or(&[]);
-    portable(&Affine { groups: group, ..*map }, x, rest);
 }
 
 const _: () = assert!(COLUMN_UNIT == 8 && ROW_UNIT == 4 && TAIL == 12, "the kernels know the layout");

@@ -108,6 +108,9 @@ pub const SUM_LIMIT: u32 = 1 << 23;
 /// The largest scale.
 pub const SCALE_MAX: u16 = i16::MAX as u16;
 
+/// The most rows or columns of a map, padding included.
+const SIZE_MAX: usize = 1 << 15;
+
 /// A sum enters its product with the scale divided by 2 to this power.
 pub const SUM_SHIFT: u32 = 8;
 
@@ -147,8 +150,10 @@ impl Layout {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Affine<'a> {
     /// C, padded to [`COLUMN_UNIT`].
-    columns: usize,
-    /// \[R/4\] groups of 2C halves and [`TAIL`].
+    columns: u16,
+    /// R, padded to [`ROW_UNIT`].
+    rows: u16,
+    /// \[R/4\] groups of 2C halves and [`TAIL`], on a word's boundary.
     groups: &'a [u16],
 }
 
@@ -181,8 +186,8 @@ impl<'a> Affine<'a> {
     #[cfg(any(test, feature = "std"))]
     pub(crate) fn in_quads(&self) -> std::vec::Vec<u16> {
         let mut quads = self.groups.to_vec();
-        for group in quads.chunks_exact_mut(group_halves(self.columns)) {
-            let eights = group.split_at_mut(2 * self.columns).0;
+        for group in quads.chunks_exact_mut(group_halves(self.columns())) {
+            let eights = group.split_at_mut(2 * self.columns()).0;
             for eight in eights.as_chunks_mut::<{ 2 * COLUMN_UNIT }>().0 {
                 let pairs = *eight;
                 let (first, second) = pairs.split_at(COLUMN_UNIT);
@@ -196,40 +201,52 @@ impl<'a> Affine<'a> {
         quads
     }
 
-    /// A map of `columns`, which are padded, from its groups; `None` if the length does not fit. Without columns
-    /// there are no rows.
+    /// A map of `columns`, which are padded, from its groups, which start on a word's boundary; `None` if the
+    /// length does not fit or a size is above [`SIZE_MAX`]. Without columns there are no rows.
     #[must_use]
     pub fn new(columns: usize, groups: &'a [u16]) -> Option<Self> {
         let columns = padded(columns, COLUMN_UNIT);
-        ((columns > 0 || groups.is_empty()) && groups.len().is_multiple_of(group_halves(columns)))
-            .then_some(Self { columns, groups })
+        let rows = groups.len() / group_halves(columns) * ROW_UNIT;
+        let sound = (columns > 0 || groups.is_empty())
+            && groups.len() == halves(rows, columns)
+            && columns.max(rows) <= SIZE_MAX
+            && groups.as_ptr().addr().is_multiple_of(4);
+        sound.then_some(Self { columns: columns as u16, rows: rows as u16, groups })
     }
 
     /// Rows, padding included.
     #[must_use]
     pub const fn rows(&self) -> usize {
-        self.groups.len() / group_halves(self.columns) * ROW_UNIT
+        self.rows as usize
     }
 
     /// Columns, padding included.
     #[must_use]
     pub const fn columns(&self) -> usize {
-        self.columns
+        self.columns as usize
+    }
+
+    /// The map from the group of row `first` on.
+    #[must_use]
+    pub fn from_row(&self, first: usize) -> Self {
+        let first = first / ROW_UNIT * ROW_UNIT;
+        let groups = self.groups.get(halves(first, self.columns())..).unwrap_or(&[]);
+        Self { rows: self.rows.saturating_sub(first as u16), groups, ..*self }
     }
 
     fn groups(&self) -> impl Iterator<Item = Group<'a>> {
-        let columns = self.columns;
+        let columns = self.columns();
         self.groups.chunks_exact(group_halves(columns)).filter_map(move |group| {
             let (eights, tail) = group.split_at_checked(2 * columns)?;
             Some(Group { eights: eights.as_chunks().0, tail: tail.first_chunk()? })
         })
     }
 
-    /// `y[r] = bias[r] + scale[r] · ⌊Σ_c w[r][c] · x[c] / 256⌋`, for as many rows, padding included,
+    /// `y[r] = bias[r] + scale[r] · ⌊Σ_c w[r][c] · x[c] / 256⌋`, for as many groups of four rows, padding included,
     /// as both `y` and the map have.
     ///
-    /// `x` has [`Self::columns`] entries, zero where padded, of magnitudes for which
-    /// [`Self::prove`] was asked.
+    /// `x` has [`Self::columns`] entries, zero where padded, of magnitudes for which [`Self::prove`] was
+    /// asked, and starts on a word's boundary; otherwise nothing is done.
     #[inline]
     pub fn apply(&self, x: &[i16], y: &mut [i32]) {
         #[cfg(kernel = "portable")]
@@ -238,6 +255,12 @@ impl<'a> Affine<'a> {
         x86::apply(self, x, y);
         #[cfg(not(any(kernel = "portable", kernel = "x86")))]
         assembly::apply(self, x, y);
+    }
+
+    /// Whether `x` is one that [`Self::apply`] takes.
+    #[inline(always)]
+    fn takes(&self, x: &[i16]) -> bool {
+        x.len() >= self.columns() && x.as_ptr().addr().is_multiple_of(4)
     }
 
     /// Proves that nothing overflows while |x[c]| is at most `limits[0]` for `c < split` and
@@ -349,9 +372,11 @@ fn weights(eight: &Eight, row: usize) -> impl Iterator<Item = i32> {
 }
 
 /// The definition. Every other kernel gives the same integers.
-#[cfg_attr(target_os = "none", inline(never))]
 pub fn portable(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
-    for (group, y) in map.groups().zip(y.chunks_mut(ROW_UNIT)) {
+    if !map.takes(x) {
+        return;
+    }
+    for (group, y) in map.groups().zip(y.as_chunks_mut::<ROW_UNIT>().0) {
         let mut sums = [0i32; ROW_UNIT];
         for (eight, x) in group.eights.iter().zip(x.as_chunks::<COLUMN_UNIT>().0) {
             for (row, sum) in sums.iter_mut().enumerate() {
@@ -446,16 +471,34 @@ mod tests {
             prop_assert_eq!((map.rows(), map.columns()), (rows, columns));
             let mut y = vec![5; rows - short];
             map.apply(&x, &mut y);
+            // Whole groups only.
+            let whole = y.len() / 4 * 4;
+            prop_assert!(y[whole..].iter().all(|&y| y == 5));
             let sums: Vec<i32> = plain.weights.iter().map(|row| {
                 row.iter().zip(&x).map(|(&w, &x)| i32::from(w) * i32::from(x)).sum()
             }).collect();
-            for (row, &y) in y.iter().enumerate() {
+            for (row, &y) in y[..whole].iter().enumerate() {
                 let floor = sums[row].div_euclid(256);
                 prop_assert_eq!(y, plain.bias[row] + floor * i32::from(plain.scales[row]));
             }
             let mut defined = vec![5; rows - short];
             portable(&map, &x, &mut defined);
             prop_assert_eq!(&y, &defined);
+            // What is too short or between words changes nothing.
+            let mut same = y.clone();
+            map.apply(&x[1..], &mut same);
+            let more: Vec<i16> = [0].into_iter().chain(x.iter().copied()).collect();
+            map.apply(&more[1..], &mut same);
+            prop_assert_eq!(&y, &same);
+            // The rows behind a group's are its own.
+            let first = seed as usize % rows;
+            let mut behind = vec![5; rows];
+            let rest = map.from_row(first);
+            rest.apply(&x, &mut behind);
+            let mut all = vec![5; rows];
+            map.apply(&x, &mut all);
+            prop_assert_eq!(rest.rows(), rows - first / 4 * 4);
+            prop_assert_eq!(&behind[..rest.rows()], &all[first / 4 * 4..]);
             prop_assert_eq!(map.prove(8, [limit as u32; 2], 1 << 31), Ok(()));
             // Quads: the same weights column by column, and the same tails.
             let quads = map.in_quads();

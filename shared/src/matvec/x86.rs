@@ -15,18 +15,14 @@ use super::{Affine, COLUMN_UNIT, ROW_UNIT, SUM_SHIFT, portable};
 
 /// As [`portable`](super::portable).
 pub fn apply(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
-    if !std::is_x86_feature_detected!("avx2") || x.len() < map.columns {
+    if !map.takes(x) {
+        return;
+    }
+    if !std::is_x86_feature_detected!("avx2") {
         return portable(map, x, y);
     }
     // SAFETY: the instructions are there.
     unsafe { groups(map, x, y) };
-    // What y has of a group that it does not hold as a whole.
-    let done = y.len().min(map.rows()) / ROW_UNIT;
-    let rest = y.get_mut(done * ROW_UNIT..).unwrap_or(&mut []);
-    let group = map.groups.get(done * super::group_halves(map.columns)..).unwrap_or(&[]);
-    if !rest.is_empty() && !group.is_empty() {
-        portable(&Affine { groups: group, ..*map }, x, rest);
-    }
 }
 
 /// The groups that `y` holds as a whole.

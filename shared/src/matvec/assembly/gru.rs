@@ -11,17 +11,19 @@ unsafe extern "C" {
     fn telltale_gru(r: *const i32, apart: usize, units: *mut i16, end: *const i32, table: *const i32);
 }
 
-/// Updates `units` \[H\] from `sums` \[4H\]: all of them; tells how many.
-pub fn gru(hidden: usize, sums: &[i32], units: &mut [i16]) -> usize {
-    if hidden == 0 || sums.len() / 4 < hidden || units.len() < hidden {
+/// Updates `units` from their `sums`, four blocks that lie `block` apart: all of them, if the blocks have room
+/// for them; tells how many.
+pub fn gru(block: usize, sums: &[i32], units: &mut [i16]) -> usize {
+    let count = units.len();
+    if count == 0 || block < count || sums.len() / 4 < block {
         return 0;
     }
-    let range = sums.get(..hidden).unwrap_or(&[]).as_ptr_range();
-    // SAFETY: each of the four blocks of sums, 4·hidden bytes apart, has `hidden` entries, and `units` has as
-    // many and is borrowed mutably, so it overlaps none of them. The table has the 512 entries that
-    // segments are saturated to.
+    let range = sums.get(..count).unwrap_or(&[]).as_ptr_range();
+    // SAFETY: each of the four blocks of sums, 4·block bytes apart, has an entry for each of the units, which are
+    // borrowed mutably, so they overlap none of them. The table has the 512 entries that segments are
+    // saturated to.
     unsafe {
-        telltale_gru(range.start, 4 * hidden, units.as_mut_ptr(), range.end, SIGMOID.as_ptr());
+        telltale_gru(range.start, 4 * block, units.as_mut_ptr(), range.end, SIGMOID.as_ptr());
     }
-    hidden
+    count
 }

@@ -9,23 +9,24 @@ use crate::cell::SUM_FRACTION;
 const _: () = assert!(SUM_FRACTION == 18 && SIGMOID.len() == 512, "the code below knows both");
 
 unsafe extern "C" {
-    /// The update of `quads` times four units; the sums of r, z, n and the state's n lie `hidden` apart;
+    /// The update of `quads` times four units; the sums of r, z, n and the state's n lie `block` apart;
     /// `table` is the sigmoid's entry for segment 0.
-    fn telltale_gru(sums: *const i32, hidden: usize, units: *mut i16, quads: usize, table: *const i32);
+    fn telltale_gru(sums: *const i32, block: usize, units: *mut i16, quads: usize, table: *const i32);
 }
 
-/// Updates `units` \[H\] from `sums` \[4H\], as many as there are fours in H; tells how many.
-pub fn gru(hidden: usize, sums: &[i32], units: &mut [i16]) -> usize {
-    let quads = hidden / 4;
-    if quads == 0 || sums.len() / 4 < hidden || units.len() < hidden {
+/// Updates `units` from their `sums`, four blocks that lie `block` apart, as many as there are fours of them;
+/// tells how many.
+pub fn gru(block: usize, sums: &[i32], units: &mut [i16]) -> usize {
+    let quads = units.len() / 4;
+    if quads == 0 || block < units.len() || sums.len() / 4 < block {
         return 0;
     }
-    // SAFETY: each of the four blocks of `hidden` sums, and `units`, have 4·quads entries; `units` is borrowed
-    // mutably, so it overlaps no sums. The table has 256 entries on either side of its middle, and segments
+    // SAFETY: each of the four blocks of sums has 4·quads entries at least, and so have `units`, which are borrowed
+    // mutably, so they overlap no sums. The table has 256 entries on either side of its middle, and segments
     // are saturated to −256 to 255. i32 are aligned to 4 bytes and i16 to 2, which is all that the loads ask
     // for.
     unsafe {
-        telltale_gru(sums.as_ptr(), hidden, units.as_mut_ptr(), quads, SIGMOID.as_ptr().add(256));
+        telltale_gru(sums.as_ptr(), block, units.as_mut_ptr(), quads, SIGMOID.as_ptr().add(256));
     }
     4 * quads
 }
