@@ -31,4 +31,9 @@ fn main() {
         println!("cargo:rustc-cfg=quads");
     }
     println!("cargo:layout={}", u8::from(quads));
+    // Of the sigmoid, the table of nodes, which is half as large, where blending them is cheap.
+    println!("cargo:rustc-check-cfg=cfg(nodes)");
+    if matches!(kernel, "dsp" | "portable") {
+        println!("cargo:rustc-cfg=nodes");
+    }
 }

@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+use shared::Model;
+use shared::model::Needs;
 
 use crate::cost::Coefficients;
 
@@ -62,6 +64,10 @@ pub struct Capacity {
     pub input: u64,
     /// i32 of sums: 4 per unit of a GRU or LSTM layer, 1 of an RNN or FastGRNN, rounded up to 4.
     pub sums: u64,
+    /// Whether a program for one model has room to update all units of a GRU at once, which is faster, most of all
+    /// on cores with vectors; if not, for a [block](shared::cell::BLOCK) of them.
+    #[serde(default)]
+    pub whole: bool,
 }
 
 /// How QEMU emulates a board.
@@ -74,6 +80,15 @@ pub struct Qemu {
     pub arguments: Vec<String>,
     /// Debian's package that holds it.
     pub package: String,
+}
+
+impl Board {
+    /// The memory that a program for one model has.
+    #[must_use]
+    pub fn memory_for(&self, model: &Model<'_>) -> Needs {
+        let needs = model.needs();
+        if self.capacity.whole { Needs { sums: needs.whole_sums, ..needs } } else { needs }
+    }
 }
 
 /// The files in a board's folder.

@@ -117,8 +117,8 @@ struct Tailored {
 }
 
 impl Tailored {
-    fn to(model: &Model<'_>) -> Self {
-        Self { parts: model.parts(), needs: model.needs() }
+    fn to(model: &Model<'_>, board: &Board) -> Self {
+        Self { parts: model.parts(), needs: board.memory_for(model) }
     }
 }
 
@@ -144,7 +144,8 @@ struct Recipe<'r> {
 /// If no compiler can be found, which names the command to run, or the build fails, with its output; if
 /// `model` is unsound.
 pub fn build(board: &Board, bin: &str, model: Option<&Path>) -> Result<PathBuf> {
-    let tailored = model.map(|path| engine::with_model(path, |model| Ok(Tailored::to(model)))).transpose()?;
+    let tailored =
+        model.map(|path| engine::with_model(path, |model| Ok(Tailored::to(model, board)))).transpose()?;
     Recipe { board, target: &board.target, bin, features: "", tailored, model }.build()
 }
 
@@ -154,7 +155,7 @@ pub fn build(board: &Board, bin: &str, model: Option<&Path>) -> Result<PathBuf> 
 /// # Errors
 /// As [`build`].
 pub fn build_for(board: &Board, bin: &str, model: &Model<'_>) -> Result<PathBuf> {
-    let tailored = Some(Tailored::to(model));
+    let tailored = Some(Tailored::to(model, board));
     Recipe { board, target: &board.target, bin, features: "", tailored, model: None }.build()
 }
 
@@ -210,7 +211,7 @@ impl Recipe<'_> {
         if let Some(Tailored { parts, needs }) = &tailored {
             let parts = parts.join(",");
             command.args(["--no-default-features", "--features", &parts]);
-            let Needs { units, pool, input, sums } = *needs;
+            let Needs { units, pool, input, sums, .. } = *needs;
             for (capacity, value) in [("UNITS", units), ("POOL", pool), ("INPUT", input), ("SUMS", sums)] {
                 command.env(capacity, value.to_string());
             }

@@ -2,7 +2,7 @@
 //!
 //! | function | argument | value | table | largest error |
 //! |---|---|---|---|---|
-//! | [`Curve::sigmoid`] | i32 of any fraction | [`Gate`](crate::fixed::Gate) | 512 × u32 | 5·10⁻⁵ |
+//! | [`Curve::sigmoid`] | i32 of any fraction | [`Gate`](crate::fixed::Gate) | 513 × u16 or 512 × u32 | 5·10⁻⁵ |
 //! | [`Curve::tanh_of_half`] | the same | steps of 2⁻³⁰ | the same | 10⁻⁴ |
 //! | [`exp_negative`] | 2⁻¹² steps | 2⁻¹⁶ steps | 65 × u32 | 4·10⁻⁵ |
 //!
@@ -11,6 +11,8 @@
 //! tanh(x) = 2·sigmoid(2x) − 1: whoever needs tanh makes its sums twice as large, and one table
 //! serves both.
 
+#[cfg(any(test, nodes))]
+use crate::matvec::blend;
 use crate::matvec::saturate9;
 
 /// Segments of the sigmoid's table: 1/16 wide, from −16 to 16.
@@ -34,15 +36,36 @@ impl Curve {
         Self { down, up: 31 - down }
     }
 
-    /// sigmoid(`x`) in steps of 2⁻³¹, from 2⁻¹⁵ to 1 − 2⁻¹⁵.
+    /// sigmoid(`x`) in steps of 2⁻³¹, from 2⁻¹⁵ to 1 − 2⁻¹⁵: on the line between the nodes around `x`, of whose
+    /// distance `x` has 14 bits.
     ///
     /// Its upper half alone, in steps of 2⁻¹⁵, keeps the error stated above.
     #[inline(always)]
     #[must_use]
     pub fn sigmoid(self, x: i32) -> i32 {
-        let entry = entry(x >> self.down);
+        #[cfg(nodes)]
+        return self.by_nodes(x);
+        #[cfg(not(nodes))]
+        self.by_segments(x)
+    }
+
+    /// From the nodes alone: half the flash.
+    #[cfg(any(test, nodes))]
+    #[inline(always)]
+    fn by_nodes(self, x: i32) -> i32 {
+        let at = 2 * segment(x >> self.down);
+        let pair = NODES.get(at..at + 4).and_then(|pair| pair.first_chunk()).copied().unwrap_or_default();
+        let part = (x << self.up).cast_unsigned() << 1 >> 18;
+        blend(u32::from_le_bytes(pair), part.cast_signed()) << 2
+    }
+
+    /// From a table of segments, which saves a core that has no instruction for it the blending.
+    #[cfg(any(test, not(nodes)))]
+    #[inline(always)]
+    fn by_segments(self, x: i32) -> i32 {
+        let entry = SIGMOID.get(segment(x >> self.down)).copied().unwrap_or(0);
         // The segment's own bit is the sign: an odd segment counts back from its right end.
-        let part = (x << self.up) >> 16;
+        let part = (x << self.up) >> 16 & !1;
         entry.wrapping_add(i32::from(entry as i16) * part)
     }
 
@@ -54,11 +77,10 @@ impl Curve {
     }
 }
 
-/// The table's entry for a segment, counted from zero: the first and the last one reach to infinity.
+/// The number of a segment, counted from zero in the middle: the first and the last one reach to infinity.
 #[inline(always)]
-fn entry(segment: i32) -> i32 {
-    let at = (saturate9(segment) + SEGMENTS as i32 / 2).cast_unsigned() as usize;
-    SIGMOID.get(at).copied().unwrap_or(0)
+fn segment(segment: i32) -> usize {
+    (saturate9(segment) + SEGMENTS as i32 / 2).cast_unsigned() as usize
 }
 
 /// exp(−`x`), `x` in steps of 2⁻¹², the value in steps of 2⁻¹⁶: 65,536 for zero, 0 from 12 on.
@@ -78,29 +100,31 @@ pub fn exp_negative(x: u32) -> u32 {
     (value + (1 << (shift - 1))) >> shift
 }
 
-/// Of each segment the value at its even end, in steps of 2⁻¹⁵ in the upper half of the word, and the
-/// rise over the segment, in steps of 2⁻¹⁶ in the lower half.
+/// sigmoid where each segment starts, and where the last one ends, in steps of 2⁻¹⁵, u16 of two bytes each, the lower
+/// first.
 ///
-/// The even end is the left one of the even segments and the right one of the odd segments, so
-/// neighbours share it. Both rises are rounded down, so the curve never falls where they meet. The
-/// first and the last segment do not rise.
+/// The first and the last segment do not rise.
+#[cfg(any(test, nodes))]
+static NODES: [u8; 2 * SEGMENTS + 2] = {
+    let mut table = [0; 2 * SEGMENTS + 2];
+    let mut at = 0;
+    while at <= SEGMENTS {
+        [table[2 * at], table[2 * at + 1]] = (unit(at) as u16).to_le_bytes();
+        at += 1;
+    }
+    table
+};
+
+/// Of each segment the node at its even end, in the upper half of the word, and the rise over the segment, in steps
+/// of 2⁻¹⁶, in the lower half.
+///
+/// The even end is the left one of the even segments and the right one of the odd segments.
+#[cfg(any(test, not(nodes)))]
 pub(crate) static SIGMOID: [i32; SEGMENTS] = {
     let mut table = [0; SEGMENTS];
     let mut at = 0;
     while at < SEGMENTS {
-        let left = unit(at / 2 * 2);
-        let right = unit(at / 2 * 2 + 2);
-        let (least, most) = (left as f64, right as f64);
-        let middle = node(at / 2 * 2 + 1);
-        let middle = if middle < least {
-            least
-        } else if middle > most {
-            most
-        } else {
-            middle
-        };
-        let (end, rise) = if at % 2 == 0 { (left, middle - least) } else { (right, most - middle) };
-        table[at] = (end << 16) + if at == 0 || at == SEGMENTS - 1 { 0 } else { (2.0 * rise) as i32 };
+        table[at] = (unit(at + at % 2) << 16) + 2 * (unit(at + 1) - unit(at));
         at += 1;
     }
     table
@@ -204,6 +228,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn both_tables_give_the_same_integers(x: i32, near in -(1i32 << 24)..1 << 24, fraction in 4u32..=35) {
+            let curve = Curve::new(fraction);
+            for x in [x, near] {
+                prop_assert_eq!(curve.by_nodes(x), curve.by_segments(x));
+            }
+        }
+
         /// What a finer fraction adds is below the error of a coarse one.
         #[test]
         fn every_fraction_gives_the_same_curve(x: i32, fraction in 4u32..=35) {

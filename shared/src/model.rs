@@ -309,13 +309,15 @@ impl<'a> Model<'a> {
     #[must_use]
     pub fn needs(&self) -> Needs {
         let (mut input, mut sums) = self.head.scratch();
+        let (mut units, mut whole_sums) = (0, sums);
         for layer in &self.layers {
             let (x, y) = layer.scratch();
             input = input.max(x);
             sums = sums.max(y);
+            whole_sums = whole_sums.max(layer.whole_sums());
+            units += layer.units();
         }
-        let pool = self.pool_size() + self.votes();
-        Needs { units: self.layers.iter().map(Layer::units).sum(), pool, input, sums }
+        Needs { units, pool: self.pool_size() + self.votes(), input, sums, whole_sums }
     }
 
     const fn pool_size(&self) -> usize {
@@ -444,6 +446,8 @@ pub struct Needs {
     pub input: usize,
     /// i32 of sums.
     pub sums: usize,
+    /// i32 of sums with which no GRU is updated in [blocks](crate::cell::BLOCK), which is faster.
+    pub whole_sums: usize,
 }
 
 impl Needs {
@@ -499,7 +503,11 @@ impl<const UNITS: usize, const POOL: usize> State<UNITS, POOL> {
     }
 
     /// As [`Self::fit`], for a model that needs this.
-    pub(crate) fn fit_needs(&mut self, &Needs { units, pool, .. }: &Needs, votes: usize) -> Result<(), Error> {
+    pub(crate) fn fit_needs(
+        &mut self,
+        &Needs { units, pool, .. }: &Needs,
+        votes: usize,
+    ) -> Result<(), Error> {
         self.units
             .resize_default(units)
             .map_err(|_| Error::Capacity(Name::Units, units as u32, UNITS as u32))?;

@@ -162,7 +162,10 @@ mod tests {
             (Error::LeftOut(Name::I4), "i4 is a part that this program was built without"),
             (Error::Content(Name::Manifest, 2, 1), "manifest section is malformed: found 2, expected 1"),
             (Error::Overflow(Name::Layer, 7), "layer weights could overflow in row: found 7"),
-            (Error::Capacity(Name::Sums, 9, 8), "sums (SUMS) exceeds what was compiled in: found 9, expected 8"),
+            (
+                Error::Capacity(Name::Sums, 9, 8),
+                "sums (SUMS) exceeds what was compiled in: found 9, expected 8",
+            ),
         ];
         for (error, sentence) in sentences {
             assert_eq!(error.to_string(), sentence);

@@ -110,7 +110,9 @@ mod tests {
     fn names_stand_in_the_order_of_the_list() {
         let named = [Name::Vocabulary, Name::EarlyExit, Name::Manifest, Name::Gru, Name::I4, Name::Sums];
         let expected = ["vocabulary", "early-exit", "manifest", "gru", "i4", "sums (SUMS)"];
-        assert!(named.map(Name::text).iter().zip(expected).all(|(text, expected)| *text == expected.as_bytes()));
+        assert!(
+            named.map(Name::text).iter().zip(expected).all(|(text, expected)| *text == expected.as_bytes())
+        );
         assert_eq!(NAMES.split(|&byte| byte == b'\n').count(), Name::Sums as usize + 1);
     }
 

@@ -90,5 +90,10 @@ impl<'a> Outline<'a> {
 /// The next entry of the section table.
 #[inline(never)]
 pub(crate) fn next_section(part: &mut Part<'_>) -> Section {
-    Section { kind: part.byte(u8::MAX), required: part.flag(), offset: part.varint(32), length: part.varint(32) }
+    Section {
+        kind: part.byte(u8::MAX),
+        required: part.flag(),
+        offset: part.varint(32),
+        length: part.varint(32),
+    }
 }

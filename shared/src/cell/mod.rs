@@ -197,7 +197,8 @@ impl<'a> Layer<'a> {
         part.within(input_shift.max(state_shift).into(), 0, 14);
         let (input_shift, state_shift) = (input_shift & 15, state_shift & 15);
         let cell_format = part.within(cell_format.into(), 0, 4) as u8;
-        let limits = [limit.unwrap_or_else(|| unit_limit(input_shift.into())), unit_limit(state_shift.into())];
+        let limits =
+            [limit.unwrap_or_else(|| unit_limit(input_shift.into())), unit_limit(state_shift.into())];
         let (width, depth) = (padded(inputs, COLUMN_UNIT), padded(hidden, COLUMN_UNIT));
         // Sums that enter the GRU's n are added once more, and so are FastGRNN's; a folded row is added to all.
         let added = if folded { limits[0] } else { 0 };
@@ -259,13 +260,23 @@ impl<'a> Layer<'a> {
     /// The entries that [`Self::step`] needs in `x` and `y`.
     #[must_use]
     pub const fn scratch(&self) -> (usize, usize) {
+        let block = match self.cell {
+            Cell::Gru => 4 * BLOCK,
+            _ => usize::MAX,
+        };
+        let whole = self.whole_sums();
+        (self.both.columns(), if whole < block { whole } else { block })
+    }
+
+    /// The entries of `y` with which [`Self::step`] updates all units at once.
+    #[must_use]
+    pub const fn whole_sums(&self) -> usize {
         let rows = padded(self.hidden(), ROW_UNIT);
-        let sums = match self.cell {
-            Cell::Gru => 4 * if rows < BLOCK { rows } else { BLOCK },
+        match self.cell {
+            Cell::Gru => 4 * rows,
             // Padding rows are behind all others.
             cell => (cell.sums() - 1) * self.hidden() + rows,
-        };
-        (self.both.columns(), sums)
+        }
     }
 
     /// Multiply-accumulates of a step, padding not counted.
@@ -333,7 +344,10 @@ impl<'a> Layer<'a> {
             rows(&self.both, first, x, y, 0, if whole { 2 * count } else { count });
             if self.is_folded() {
                 let row = |gate: usize, sums: &mut [i32]| {
-                    add(gate * hidden + first, sums.get_mut(gate * block..).and_then(|y| y.get_mut(..count)).unwrap_or(&mut []));
+                    add(
+                        gate * hidden + first,
+                        sums.get_mut(gate * block..).and_then(|y| y.get_mut(..count)).unwrap_or(&mut []),
+                    );
                 };
                 y.iter_mut().skip(2 * block).take(count).for_each(|sum| *sum = 0);
                 (0..3).for_each(|gate| row(gate, y));

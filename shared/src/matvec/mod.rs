@@ -82,6 +82,18 @@ pub const fn saturate9(value: i32) -> i32 {
     if value.wrapping_add(256).cast_unsigned() < 512 { value } else { (value >> 31) ^ 255 }
 }
 
+#[cfg(all(kernel = "dsp", not(telltale_dsp)))]
+pub use saturate::blend;
+
+/// `low · (2¹⁴ − part) + high · part` of the halves of `pair`, 0 to 32,767 each; `part` is 0 to 2¹⁴ − 1.
+#[cfg(not(all(kernel = "dsp", not(telltale_dsp))))]
+#[inline(always)]
+#[must_use]
+pub const fn blend(pair: u32, part: i32) -> i32 {
+    let (low, high) = ((pair & 0xFFFF).cast_signed(), (pair >> 16).cast_signed());
+    (low << 14) + (high - low) * part
+}
+
 #[cfg(any(kernel = "armv6m", kernel = "riscv"))]
 pub(crate) use assembly::gru::gru;
 #[cfg(kernel = "mve")]

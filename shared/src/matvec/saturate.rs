@@ -1,4 +1,5 @@
-//! Saturation to nine bits: one instruction of ARMv7-M and later that compilers do not find.
+//! Saturation to nine bits, and both halves of words multiplied and added up: an instruction each, of ARMv7-M and
+//! of its DSP extension, that compilers do not find.
 
 /// The nearest of −256 to 255.
 #[inline(always)]
@@ -15,4 +16,23 @@ pub fn saturate9(value: i32) -> i32 {
     // SAFETY: nine signed bits are what SSAT #9 gives.
     unsafe { core::hint::assert_unchecked(saturated >= -256 && saturated < 256) };
     saturated
+}
+
+/// `low · (2¹⁴ − part) + high · part` of the halves of `pair`, 0 to 32,767 each; `part` is 0 to 2¹⁴ − 1.
+// The assembler does not know from the target that an ARMv8-M core has the extension.
+#[cfg(all(kernel = "dsp", not(telltale_dsp)))]
+#[inline(always)]
+#[must_use]
+pub fn blend(pair: u32, part: i32) -> i32 {
+    // `part` above 2¹⁴ − `part`.
+    let factors = (part << 16) - part + (1 << 14);
+    let sum: i32;
+    // SAFETY: SMUAD reads and writes registers only, its Q flag aside, which nobody reads.
+    unsafe {
+        core::arch::asm!(
+            "smuad {}, {}, {}", out(reg) sum, in(reg) pair, in(reg) factors,
+            options(pure, nomem, nostack, preserves_flags)
+        );
+    }
+    sum
 }

@@ -30,7 +30,7 @@ use crate::{cost, files};
 ///
 /// stack: bytes, the peak of a whole session (opening the model, self-test, words with traces).
 ///
-/// RAM: bytes of state and scratch that this network needs.
+/// RAM: bytes of state and scratch that a program for this network has.
 ///
 /// code: bytes of .text, vector table and start-up code of the whole `classifier` program, the model not
 /// included: text, vocabulary, blob check, network, session, UART driver, start-up. As in the firmware that
@@ -315,7 +315,7 @@ impl Bench {
                 unit: board.float_target.is_some(),
             }))
         });
-        let needs = model.needs();
+        let needs = board.memory_for(&model);
         Ok(Cost {
             macs,
             instructions_per_word,
