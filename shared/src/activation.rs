@@ -37,7 +37,7 @@ impl Curve {
     }
 
     /// sigmoid(`x`) in steps of 2⁻³¹, from 2⁻¹⁵ to 1 − 2⁻¹⁵: on the line between the nodes around `x`, of whose
-    /// distance `x` has 14 bits.
+    /// distance 14 bits count, and half a step of them more.
     ///
     /// Its upper half alone, in steps of 2⁻¹⁵, keeps the error stated above.
     #[inline(always)]
@@ -56,7 +56,7 @@ impl Curve {
         let at = 2 * segment(x >> self.down);
         let pair = NODES.get(at..at + 4).and_then(|pair| pair.first_chunk()).copied().unwrap_or_default();
         let part = (x << self.up).cast_unsigned() << 1 >> 18;
-        blend(u32::from_le_bytes(pair), part.cast_signed()) << 2
+        blend(u32::from_le_bytes(pair), part.cast_signed()) << 1
     }
 
     /// From a table of segments, which saves a core that has no instruction for it the blending.
@@ -64,7 +64,8 @@ impl Curve {
     #[inline(always)]
     fn by_segments(self, x: i32) -> i32 {
         let entry = SIGMOID.get(segment(x >> self.down)).copied().unwrap_or(0);
-        // The segment's own bit is the sign: an odd segment counts back from its right end.
+        // The segment's own bit is the sign: an odd segment counts back from its right end. The entry itself has the
+        // rise once, which is the half step.
         let part = (x << self.up) >> 16 & !1;
         entry.wrapping_add(i32::from(entry as i16) * part)
     }

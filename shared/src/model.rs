@@ -518,10 +518,16 @@ impl<const UNITS: usize, const POOL: usize> State<UNITS, POOL> {
     }
 
     fn pooled(&self) -> &[i32] {
+        if !cfg!(feature = "wide") {
+            return &self.pool;
+        }
         self.pool.get(..self.pool.len().saturating_sub(self.votes)).unwrap_or(&[])
     }
 
     fn votes(&self) -> &[i32] {
+        if !cfg!(feature = "wide") {
+            return &[];
+        }
         self.pool.get(self.pool.len().saturating_sub(self.votes)..).unwrap_or(&[])
     }
 

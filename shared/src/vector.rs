@@ -3,18 +3,16 @@
 use crate::fixed::round_shift;
 use crate::matvec::{self, COLUMN_UNIT, padded, rescale_means, rescale_row, rescale_units};
 
-/// Calls `step` with each pair of entries, as many as the shorter vector has; four to a round, so
+/// Calls `step` with each pair of entries, as many as the shorter vector has; two to a round, so
 /// that counting costs little, written out for a compiler that is asked for small code.
 #[inline(always)]
 pub fn zip<A, B: Copy>(to: &mut [A], from: &[B], step: impl Fn(&mut A, B)) {
     let count = to.len().min(from.len());
-    let (to, to_rest) = to.get_mut(..count).unwrap_or(&mut []).as_chunks_mut::<4>();
-    let (from, from_rest) = from.get(..count).unwrap_or(&[]).as_chunks::<4>();
-    for ([a, b, c, d], &[e, f, g, h]) in to.iter_mut().zip(from) {
-        step(a, e);
-        step(b, f);
-        step(c, g);
-        step(d, h);
+    let (to, to_rest) = to.get_mut(..count).unwrap_or(&mut []).as_chunks_mut::<2>();
+    let (from, from_rest) = from.get(..count).unwrap_or(&[]).as_chunks::<2>();
+    for ([a, b], &[c, d]) in to.iter_mut().zip(from) {
+        step(a, c);
+        step(b, d);
     }
     for (to, &from) in to_rest.iter_mut().zip(from_rest) {
         step(to, from);

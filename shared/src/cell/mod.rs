@@ -330,8 +330,8 @@ impl<'a> Layer<'a> {
         let of_h = x.get(padded(self.inputs(), COLUMN_UNIT)..).unwrap_or(&[]);
         // What y has of each of the four sums.
         let block = (y.len() / (4 * ROW_UNIT) * ROW_UNIT).min(padded(hidden, ROW_UNIT));
-        // A PC makes the sums of r and z together where they lie together.
-        let whole = cfg!(not(target_os = "none")) && block == hidden;
+        // The sums of r and z are made together where they lie together, on cores that are not short of flash.
+        let whole = cfg!(not(any(kernel = "dsp", kernel = "armv7m", kernel = "armv6m"))) && block == hidden;
         let mut first = 0;
         for units in units.chunks_mut(block.max(1)) {
             let count = units.len();

@@ -85,13 +85,14 @@ pub const fn saturate9(value: i32) -> i32 {
 #[cfg(all(kernel = "dsp", not(telltale_dsp)))]
 pub use saturate::blend;
 
-/// `low · (2¹⁴ − part) + high · part` of the halves of `pair`, 0 to 32,767 each; `part` is 0 to 2¹⁴ − 1.
+/// `low · (2¹⁵ − p) + high · p` of the halves of `pair`, 0 to 32,767 each; p is 2 · `part` + 1, and `part` 0 to
+/// 2¹⁴ − 1.
 #[cfg(not(all(kernel = "dsp", not(telltale_dsp))))]
 #[inline(always)]
 #[must_use]
 pub const fn blend(pair: u32, part: i32) -> i32 {
     let (low, high) = ((pair & 0xFFFF).cast_signed(), (pair >> 16).cast_signed());
-    (low << 14) + (high - low) * part
+    (low << 15) + (high - low) * (2 * part + 1)
 }
 
 #[cfg(any(kernel = "armv6m", kernel = "riscv"))]

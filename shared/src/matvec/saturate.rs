@@ -18,14 +18,15 @@ pub fn saturate9(value: i32) -> i32 {
     saturated
 }
 
-/// `low · (2¹⁴ − part) + high · part` of the halves of `pair`, 0 to 32,767 each; `part` is 0 to 2¹⁴ − 1.
+/// `low · (2¹⁵ − p) + high · p` of the halves of `pair`, 0 to 32,767 each; p is 2 · `part` + 1, and `part` 0 to
+/// 2¹⁴ − 1.
 // The assembler does not know from the target that an ARMv8-M core has the extension.
 #[cfg(all(kernel = "dsp", not(telltale_dsp)))]
 #[inline(always)]
 #[must_use]
 pub fn blend(pair: u32, part: i32) -> i32 {
-    // `part` above 2¹⁴ − `part`.
-    let factors = (part << 16) - part + (1 << 14);
+    // p above 2¹⁵ − p: 2¹⁶·p − p + 2¹⁵.
+    let factors = (((part << 16) - part) << 1) + 0x1_7FFF;
     let sum: i32;
     // SAFETY: SMUAD reads and writes registers only, its Q flag aside, which nobody reads.
     unsafe {

@@ -80,7 +80,7 @@ def words():
     for code in boundaries() + [2 * END]:
         entries.append((code, [code - last - 1]))
         last = code
-    return pack(entries, 32)
+    return pack(entries, 64)
 
 
 def lower():
@@ -91,7 +91,7 @@ def lower():
         add = 2 * delta if delta >= 0 else -2 * delta - 1
         entries.append((last, [first - before - 1, (last - first) // step * 2 + step - 1, add]))
         before = last
-    return pack(entries, 8)
+    return pack(entries, 16)
 
 
 def table(name, doc, values, kind):
@@ -113,7 +113,7 @@ print("/// The version of the Unicode Character Database behind the tables.")
 print(f'pub(super) const VERSION: &str = "{unicodedata.unidata_version}";')
 packed, starts = words()
 table("WORD", "How far it is from one flip of membership in words to the next, starting outside.", packed, "u8")
-table("WORD_STARTS", "Where each run of 32 flips starts.", starts, "u32")
+table("WORD_STARTS", "Where each run of 64 flips starts.", starts, "u32")
 packed, starts = lower()
 table("LOWER", "Simple lower-casing: of each range the way to it, its extent, what to add.", packed, "u8")
-table("LOWER_STARTS", "Where each run of 8 ranges starts.", starts, "u32")
+table("LOWER_STARTS", "Where each run of 16 ranges starts.", starts, "u32")
