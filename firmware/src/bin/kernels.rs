@@ -228,7 +228,7 @@ mod compare {
         before.iter_mut().for_each(|sum| *sum = random.next() as i32 >> 1);
         let mut sums = before;
         if let Ok(embedding) = Embedding::open(row.section(), true) {
-            embedding.add(0, black_box(&mut sums));
+            embedding.add(0, 0, black_box(&mut sums));
         }
         let added = (0..width).map(|at| (i32::from(row.byte(at) as i8) * row.multiplier) << row.shift);
         let expected = before.iter().zip(added.chain([0; 2])).map(|(sum, added)| sum + added);
