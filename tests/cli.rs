@@ -180,7 +180,10 @@ fn early_exit_is_calibrated_written_and_obeyed() {
 fn the_parts_of_a_model_are_measured_apart() {
     let folder = folder();
     let [model, plain] = ["model.bin", "plain.bin"].map(|name| folder.path().join(name));
-    succeed(&["train", "--epochs", "4", "--wide-order", "1", "--export", text(&model)], b"");
+    succeed(
+        &["train", "--epochs", "4", "--wide", "26000", "--wide-order", "1", "--export", text(&model)],
+        b"",
+    );
     train(&plain, &["--wide", "0"]);
     let order = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/order.csv");
     let evaluate = |model, flags: &[&str]| -> Value {

@@ -105,11 +105,17 @@ fn folders_that_cannot_be_written_are_told_before_the_training() {
 }
 
 /// Weights that double with each step leave the numbers of f32 after some forty epochs.
-const EXPLOSIVE: [&str; 16] = [
+const EXPLOSIVE: [&str; 22] = [
     "--cell",
     "gru",
     "--batch",
-    "2000",
+    "4000",
+    "--loss",
+    "every-word",
+    "--embed",
+    "16",
+    "--hidden",
+    "48",
     "--schedule",
     "constant",
     "--lr",

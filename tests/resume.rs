@@ -13,9 +13,11 @@ use rand_pcg::Pcg64;
 use serde_json::Value;
 use tests::{fail, folder, host, program, succeed, text};
 
-/// Two layers, dropout and a running average: all that a checkpoint must hold.
-const FLAGS: [&str; 12] =
-    ["--epochs", "8", "--vocab", "500", "--layers", "2", "--hidden", "40", "--batch", "16", "--seed", "7"];
+/// Two layers, n-grams, dropout and a running average: all that a checkpoint must hold.
+const FLAGS: [&str; 14] = [
+    "--epochs", "8", "--vocab", "500", "--layers", "2", "--hidden", "40", "--wide", "2000", "--batch", "16",
+    "--seed", "7",
+];
 
 /// A run of [`FLAGS`] and more, in the background.
 fn start(more: &[&str]) -> Child {

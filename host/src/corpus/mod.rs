@@ -114,7 +114,7 @@ pub fn load(args: &CorpusArgs, seed: u64) -> Result<Corpus> {
     test.extend(split_test);
     ensure!(!train.is_empty(), "{}: nothing is left to train on", args.data);
     if args.data == embedded::NAME {
-        train.extend(generate::reviews(seed));
+        train.extend(generate::reviews(seed)?);
     }
     Ok(Corpus { name: name_of(&args.data), labels, train, valid, test, digest })
 }

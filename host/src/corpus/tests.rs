@@ -40,13 +40,20 @@ fn texts(examples: &[Example]) -> Vec<&str> {
     examples.iter().map(|example| &example.text[..]).collect()
 }
 
-/// How often each word occurs, as the engine reads it.
+/// The words of a text as the engine reads it.
+fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut tokeniser = Tokeniser::new(Options { punctuation: true });
+    let mut keep = |word: &Word| words.push(word.as_str().to_owned());
+    tokeniser.feed(text.as_bytes(), &mut keep);
+    tokeniser.finish(&mut keep);
+    words
+}
+
+/// How often each word occurs.
 fn bag(text: &str) -> BTreeMap<String, usize> {
     let mut bag = BTreeMap::new();
-    let mut tokeniser = Tokeniser::new(Options { punctuation: true });
-    let mut count = |word: &Word| *bag.entry(word.as_str().to_owned()).or_default() += 1;
-    tokeniser.feed(text.as_bytes(), &mut count);
-    tokeniser.finish(&mut count);
+    words(text).into_iter().for_each(|word| *bag.entry(word).or_default() += 1);
     bag
 }
 
@@ -80,7 +87,8 @@ fn the_embedded_corpus_keeps_its_promises() {
             "balanced"
         );
     }
-    let composed: HashSet<String> = generate::reviews(1).into_iter().map(|example| example.text).collect();
+    let composed: HashSet<String> =
+        generate::reviews(1).expect("is sound").into_iter().map(|example| example.text).collect();
     for judge in [&corpus.valid, &corpus.test] {
         assert!(judge.iter().all(|example| different.contains(&example.text[..])));
         assert!(judge.iter().all(|example| !composed.contains(&example.text)));
@@ -243,6 +251,23 @@ fn the_pairs_about_order_keep_their_promises() {
         }
     }
     assert_eq!(count, BTreeMap::from([("contrast", 50), ("negation", 50)]));
+}
+
+/// The pairs are unseen: nothing longer than a turn of phrase is in both.
+#[test]
+fn what_frames_compose_shares_no_six_words_with_the_pairs_about_order() {
+    let args = args(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/order.csv"));
+    let pairs: Vec<_> =
+        load_all(&args).expect("is sound").into_iter().map(|(text, _)| words(&text)).collect();
+    let runs: HashSet<&[String]> = pairs.iter().flat_map(|words| words.windows(6)).collect();
+    assert!(runs.len() > 1000);
+    for seed in 1..=3 {
+        for review in generate::reviews(seed).expect("is sound").into_iter().skip(generate::PLAIN) {
+            let words = words(&review.text);
+            let shared = words.windows(6).find(|run| runs.contains(run));
+            assert!(shared.is_none(), "{shared:?}: {}", review.text);
+        }
+    }
 }
 
 #[test]

@@ -53,16 +53,16 @@ impl Preset {
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
 pub struct ShapeArgs {
-    /// Recurrent cell [default: fastgrnn for two classes, gru for more]
+    /// Recurrent cell [default: gru; fastgrnn for long texts of two classes]
     #[arg(long, value_enum)]
     pub cell: Option<Cell>,
     /// Recurrent layers, 1 to 4 [default: 1]
     #[arg(long, value_name = "N")]
     pub layers: Option<usize>,
-    /// Width of a word's embedding [default: 16 for two classes, 48 for more]
+    /// Width of a word's embedding [default: 16 for two classes, 32 if their texts are short, 48 for more]
     #[arg(long, value_name = "N")]
     pub embed: Option<usize>,
-    /// Units of a recurrent layer [default: 48 for two classes, 144 for more]
+    /// Units of a recurrent layer [default: 48 for two classes, 64 if their texts are short, 144 for more]
     #[arg(long, value_name = "N")]
     pub hidden: Option<usize>,
     /// Pooling over time [default: mean; for short texts last, or max for more than two classes]
@@ -71,14 +71,14 @@ pub struct ShapeArgs {
     /// Units of a hidden ReLU layer in the head, 0 for a linear head [default: 0]
     #[arg(long, value_name = "N")]
     pub head_hidden: Option<usize>,
-    /// The most words in the vocabulary [default: 8000 for two classes, 10000 for more]
+    /// The most words in the vocabulary [default: 8000 for long texts of two classes, otherwise 10000]
     #[arg(long, value_name = "N")]
     pub vocab: Option<usize>,
     /// How often a word must occur to be in the vocabulary [default: 2]
     #[arg(long, value_name = "N")]
     pub min_freq: Option<u64>,
     /// The most n-grams in the wide part, which adds their weights to the network's scores; 0 for none
-    /// [default: 26000 for two classes, 0 for more]
+    /// [default: 26000 for long texts of two classes, otherwise 0]
     #[arg(long, value_name = "N")]
     pub wide: Option<usize>,
     /// The most words of such an n-gram, 1 to 3 [default: 3; 2 for the presets nano, micro and small]
@@ -138,7 +138,7 @@ pub struct TrainingArgs {
     #[arg(long, value_name = "SHARE")]
     pub smoothing: Option<f32>,
     /// Which predictions are trained: the last, or the one after every word [default: every-word; final for
-    /// short texts of more than two classes]
+    /// short texts]
     #[arg(long, value_enum)]
     pub loss: Option<Loss>,
     /// Cut back-propagation through time every N words [default: never]
@@ -283,10 +283,11 @@ impl Plan {
             wide: 0,
             wide_order: 3,
             teacher: Teacher::Both,
-            options: if two {
-                usual
-            } else {
-                Options { smoothing: 0.1, loss: if short { Loss::Final } else { usual.loss }, ..usual }
+            options: Options {
+                smoothing: if two { usual.smoothing } else { 0.1 },
+                // A short text's first words often say the opposite of what it says in the end.
+                loss: if short { Loss::Final } else { usual.loss },
+                ..usual
             },
         };
         let tutorial = |rate, batch, dropout_head| Options {
@@ -319,8 +320,10 @@ impl Plan {
             options: plain.options.clone(),
             ..plain
         };
-        // Two classes: the size that also fits the smallest board.
-        match preset.or(two.then_some(Preset::Base)) {
+        // Long texts of two classes: the size that also fits the smallest board.
+        match preset.or((two && !short).then_some(Preset::Base)) {
+            // In short texts the order of words decides more than single n-grams: all bytes go to the network.
+            None if two => Self { embed: 32, hidden: 64, bits: EmbeddingBits::Four, ..plain },
             None => plain,
             Some(Preset::Nano) => sized(3000, 720, 8, 16, EmbeddingBits::Four),
             Some(Preset::Micro) => sized(7000, 2000, 16, 24, EmbeddingBits::Four),

@@ -2,16 +2,23 @@
 //!
 //! The written reviews teach how people talk; the composed ones teach what single words weigh and
 //! what `not`, `but`, `than` and mock praise do to them. Each is one to three sentences of one frame:
-//! plain, negation, contrast (the second half decides), comparison or irony.
+//! plain, negation, contrast (the second half decides), comparison or irony. Those of [`frames`] teach
+//! what the order of words does.
 
+mod frames;
+
+use anyhow::Result;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::Example;
 
-/// How many reviews are composed.
-pub const COUNT: usize = 4000;
+/// How many reviews are composed of the frames in this file.
+pub const PLAIN: usize = 4000;
+
+/// How many reviews about order are composed, at least.
+const ORDERED: usize = 6000;
 
 /// What a review talks about, with the verb that fits.
 const ASPECTS: [&str; 40] = [
@@ -333,16 +340,22 @@ const MOCK_PRAISE: [&str; 16] = [
     "it made me long for the adverts",
 ];
 
-/// Composes [`COUNT`] reviews, half of them positive, the same ones for the same seed.
-#[must_use]
-pub fn reviews(seed: u64) -> Vec<Example> {
+/// Composes at least [`PLAIN`] + [`ORDERED`] reviews, half of them positive, the same ones for the same seed.
+///
+/// # Errors
+/// If `data/frames.txt` is malformed.
+pub fn reviews(seed: u64) -> Result<Vec<Example>> {
     let mut random = Pcg64::seed_from_u64(seed ^ 0x00C0_9705);
-    (0..COUNT)
-        .map(|index| {
-            let good = index % 2 == 1;
-            Example { text: compose(good, &mut random), label: u32::from(good), rating: None }
-        })
-        .collect()
+    let example = |text, good| Example { text, label: u32::from(good), rating: None };
+    let mut reviews: Vec<Example> = (0..PLAIN)
+        .map(|index| index % 2 == 1)
+        .map(|good| example(compose(good, &mut random), good))
+        .collect();
+    let frames = frames::Frames::parse(frames::TEXT)?;
+    while reviews.len() < PLAIN + ORDERED {
+        reviews.extend(frames.compose(&mut random).into_iter().map(|(text, good)| example(text, good)));
+    }
+    Ok(reviews)
 }
 
 fn pick<'a>(list: &[&'a str], random: &mut Pcg64) -> &'a str {
