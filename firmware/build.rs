@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+use shared::matvec::Layout;
+
 const CAPACITIES: [&str; 4] = ["units", "pool", "input", "sums"];
 
 fn main() {
@@ -38,10 +40,8 @@ fn prepare() -> Result<(), String> {
             folder.join("board.toml").display()
         ));
     }
-    let copy = |from: PathBuf, to: &str| {
-        fs::copy(&from, out.join(to)).map_err(|error| format!("{}: {error}", from.display()))
-    };
-    copy(folder.join("memory.x"), "memory.x")?;
+    let map = folder.join("memory.x");
+    fs::copy(&map, out.join("memory.x")).map_err(|error| format!("{}: {error}", map.display()))?;
     let mut source = format!("#[path = {:?}]\npub mod chosen;\n", folder.join("board.rs"));
     for name in CAPACITIES {
         let constant = name.to_uppercase();
@@ -58,15 +58,15 @@ fn prepare() -> Result<(), String> {
     let model = match env::var("MODEL") {
         Ok(path) if !path.is_empty() => {
             println!("cargo:rerun-if-changed={path}");
-            let model = fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
-            // The header's number of the layout of maps, and the one that the core's kernel reads.
-            if model.get(24).map(u8::to_string) != Some(variable("DEP_TELLTALE_LAYOUT")?) {
-                return Err(format!(
-                    "MODEL={path} is not laid out for {board}: write its image with `cargo run -p host -- image \
-                     --board {board} --model MODEL --export FILE`"
-                ));
-            }
-            copy(PathBuf::from(path), "model.bin")?;
+            let file = fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
+            // The layout that the core's kernel reads.
+            let own = [Layout::Pairs, Layout::Quads]
+                .into_iter()
+                .find(|layout| env::var("DEP_TELLTALE_LAYOUT") == Ok((*layout as u32).to_string()))
+                .ok_or("the engine has not said which layout of maps it reads")?;
+            let image = image(&file, own).map_err(|error| format!("MODEL={path}: {error}"))?;
+            let to = out.join("model.bin");
+            fs::write(&to, image).map_err(|error| format!("{}: {error}", to.display()))?;
             "embed_model!(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/model.bin\")));\n"
         }
         _ => "",
@@ -81,6 +81,15 @@ fn prepare() -> Result<(), String> {
     }
     println!("cargo:rustc-link-arg-bins=-Tlink.x");
     Ok(())
+}
+
+/// A model's file as the chip reads it.
+fn image(file: &[u8], layout: Layout) -> Result<Vec<u8>, shared::blob::Error> {
+    // A model is read in place: on a boundary of 16 bytes.
+    let mut aligned = vec![0u128; file.len().div_ceil(16)];
+    let bytes = bytemuck::cast_slice_mut(&mut aligned);
+    bytes[..file.len()].copy_from_slice(file);
+    shared::image::image(&bytes[..file.len()], layout)
 }
 
 /// The number of a line `name = number`.

@@ -217,10 +217,10 @@ impl Recipe<'_> {
             }
             name += &format!("-{parts}-{units}-{pool}-{input}-{sums}");
         }
-        let image = model.map(|path| engine::image(path, board)).transpose()?;
-        let embedded = folder.join("image.bin");
-        match &image {
-            Some(_) => command.env("MODEL", &embedded),
+        match model {
+            Some(path) => {
+                command.env("MODEL", path.canonicalize().with_context(|| path.display().to_string())?)
+            }
             None => command.env_remove("MODEL"),
         };
         let variable = format!("CARGO_TARGET_{}", target.to_uppercase().replace(['-', '.'], "_"));
@@ -237,9 +237,6 @@ impl Recipe<'_> {
         // Whoever builds another program under the same name waits until this one is put aside.
         let lock = File::create(folder.join("lock")).and_then(|file| file.lock().map(|()| file));
         let _lock = lock.with_context(|| format!("cannot lock {}", folder.display()))?;
-        if let Some(image) = image {
-            files::write(&embedded, &image)?;
-        }
         let result = command.output().with_context(|| format!("cannot run {}", compiler.cargo.display()))?;
         ensure!(
             result.status.success(),
