@@ -59,11 +59,12 @@ fn prepare() -> Result<(), String> {
         Ok(path) if !path.is_empty() => {
             println!("cargo:rerun-if-changed={path}");
             let file = fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
-            // The layout that the core's kernel reads.
-            let own = [Layout::Pairs, Layout::Quads]
-                .into_iter()
-                .find(|layout| env::var("DEP_TELLTALE_LAYOUT") == Ok((*layout as u32).to_string()))
-                .ok_or("the engine has not said which layout of maps it reads")?;
+            let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+            let own = Layout::of_target(&target, &flags.split('\x1f').collect::<Vec<_>>());
+            // What the engine was built to read.
+            if variable("DEP_TELLTALE_LAYOUT")? != (own as u32).to_string() {
+                return Err(format!("the engine reads another layout on {target} than {own:?}"));
+            }
             let image = image(&file, own).map_err(|error| format!("MODEL={path}: {error}"))?;
             let to = out.join("model.bin");
             fs::write(&to, image).map_err(|error| format!("{}: {error}", to.display()))?;

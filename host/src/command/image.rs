@@ -9,8 +9,8 @@ use crate::{board, engine, files};
 
 /// Writes what goes onto a board for a model: its file, the maps laid out for the board's core
 ///
-/// `qemu` and `bench` do so by themselves; this is for real boards. What a model gives is the same in every
-/// layout. Cortex-M0, M3 and RISC-V have one of their own, the other cores take the file as it is.
+/// `qemu`, `bench` and firmware built with `MODEL=FILE` do so by themselves; this is for flashing a model into the
+/// region of firmware without one. What a model gives is the same in every layout. Cortex-M0, M3 and RISC-V have one of their own, the other cores take the file as it is.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The board; `boards` lists them

@@ -189,7 +189,7 @@ impl<'a> Part<'a> {
         [both & 0xFFFF, both >> 16]
     }
 
-    /// The next `count` words (u32 or i32) in place.
+    /// The next `count` numbers in place.
     pub fn words<T: bytemuck::AnyBitPattern>(&mut self, count: usize) -> &'a [T] {
         let bytes = self.bytes(count.saturating_mul(size_of::<T>()));
         bytemuck::try_cast_slice(bytes).unwrap_or_else(|_| {

@@ -109,10 +109,10 @@ pub(crate) use none::gru;
 #[cfg(not(kernel = "mve"))]
 pub(crate) use none::{add_row, average, rescale_means, rescale_row, rescale_units};
 
-/// Rows come in groups of two pairs.
+/// Rows come in groups of four: two pairs, or a quad.
 pub const ROW_UNIT: usize = 4;
 
-/// Columns come in eights: a vector register of Helium, four words of the others.
+/// Columns come in eights: their activations are a vector register of Helium, four words of the others.
 pub const COLUMN_UNIT: usize = 8;
 
 /// Σ |w|·|x| of a row stays below this.

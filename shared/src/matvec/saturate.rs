@@ -6,12 +6,9 @@
 #[must_use]
 pub fn saturate9(value: i32) -> i32 {
     let saturated: i32;
-    // SAFETY: SSAT reads and writes registers only, its Q flag aside, which nobody reads.
+    // SAFETY: SSAT reads and writes registers only, and the Q flag, which is not said to be preserved.
     unsafe {
-        core::arch::asm!(
-            "ssat {}, #9, {}", out(reg) saturated, in(reg) value,
-            options(pure, nomem, nostack, preserves_flags)
-        );
+        core::arch::asm!("ssat {}, #9, {}", out(reg) saturated, in(reg) value, options(pure, nomem, nostack));
     }
     // SAFETY: nine signed bits are what SSAT #9 gives.
     unsafe { core::hint::assert_unchecked(saturated >= -256 && saturated < 256) };
@@ -28,7 +25,8 @@ pub fn blend(pair: u32, part: i32) -> i32 {
     // p above 2¹⁵ − p: 2¹⁶·p − p + 2¹⁵.
     let factors = (((part << 16) - part) << 1) + 0x1_7FFF;
     let sum: i32;
-    // SAFETY: SMUAD reads and writes registers only, its Q flag aside, which nobody reads.
+    // SAFETY: SMUAD reads and writes registers only; its sum of two products below 2³⁰ never overflows, so that the Q
+    // flag stays.
     unsafe {
         core::arch::asm!(
             "smuad {}, {}, {}", out(reg) sum, in(reg) pair, in(reg) factors,

@@ -47,7 +47,8 @@ pub struct Args {
     #[arg(long, value_name = "COLUMN")]
     by: Option<String>,
     /// Also tells the share of groups of which every text is right; the texts with the same value in this column
-    /// are a group. Who answers alike for both texts of a pair of opposite labels has none right
+    /// are a group (.csv and .tsv, with --split all). Who answers alike for both texts of a pair of opposite labels
+    /// has none right
     #[arg(long, value_name = "COLUMN")]
     pairs: Option<String>,
     /// Reads the words of each text in random order, the same one for the same SEED (1 if none is given), to see

@@ -78,7 +78,7 @@ pub struct ShapeArgs {
     #[arg(long, value_name = "N")]
     pub min_freq: Option<u64>,
     /// The most n-grams in the wide part, which adds their weights to the network's scores; 0 for none
-    /// [default: 26000 for long texts of two classes, otherwise 0]
+    /// [default: 26000 for long texts of two classes, otherwise 0; 0 with --save]
     #[arg(long, value_name = "N")]
     pub wide: Option<usize>,
     /// The most words of such an n-gram, 1 to 3 [default: 3; 2 for the presets nano, micro and small]

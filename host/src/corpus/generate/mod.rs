@@ -14,7 +14,7 @@ use rand_pcg::Pcg64;
 
 use super::Example;
 
-/// How many reviews are composed of the frames in this file.
+/// How many reviews are composed by the functions in this file.
 pub const PLAIN: usize = 4000;
 
 /// How many reviews about order are composed, at least.

@@ -1,4 +1,4 @@
-//! The gates of a GRU on cores without vectors: the call into the assembly of each core.
+//! The gates of a GRU on ARMv6-M and RV32IM: the call into the assembly of each core.
 
 use crate::activation::SIGMOID;
 use crate::cell::SUM_FRACTION;
