@@ -90,7 +90,7 @@ fn image(file: &[u8], layout: Layout) -> Result<Vec<u8>, shared::blob::Error> {
     let mut aligned = vec![0u128; file.len().div_ceil(16)];
     let bytes = bytemuck::cast_slice_mut(&mut aligned);
     bytes[..file.len()].copy_from_slice(file);
-    shared::image::image(&bytes[..file.len()], layout)
+    Ok(shared::image::image(&shared::Model::open(&bytes[..file.len()])?, layout))
 }
 
 /// The number of a line `name = number`.

@@ -47,9 +47,8 @@ pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> 
 /// # Errors
 /// As [`with_model`].
 pub fn image(path: &Path, board: &Board) -> Result<Vec<u8>> {
-    with_model(path, |model| {
-        Ok(shared::image::image(model.blob(), Layout::of_target(&board.target, &board.rustflags))?)
-    })
+    let layout = Layout::of_target(&board.target, &board.rustflags);
+    with_model(path, |model| Ok(shared::image::image(model, layout)))
 }
 
 /// What the integer engine makes of a text.

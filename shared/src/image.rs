@@ -3,18 +3,16 @@
 use std::vec::Vec;
 
 use crate::Model;
-use crate::blob::{self, Error};
+use crate::blob;
 use crate::matvec::Layout;
 
-/// The bytes for a chip whose core reads `layout`; those of the file, if it is in that layout.
-///
-/// # Errors
-/// As [`Model::open`] of the file, which is in [pairs](crate::matvec#pairs).
-pub fn image(file: &[u8], layout: Layout) -> Result<Vec<u8>, Error> {
-    let model = Model::open(file)?;
+/// The bytes for a chip whose core reads `layout`; those of the model's file, if it is in that layout.
+#[must_use]
+pub fn image(model: &Model<'_>, layout: Layout) -> Vec<u8> {
+    let file = model.blob();
     let mut image = file.to_vec();
     if layout == Layout::OWN {
-        return Ok(image);
+        return image;
     }
     let layers = model.layers().iter().flat_map(|layer| layer.maps());
     for map in layers.chain(model.head().maps()) {
@@ -27,5 +25,5 @@ pub fn image(file: &[u8], layout: Layout) -> Result<Vec<u8>, Error> {
         }
     }
     blob::seal_anew(&mut image, layout);
-    Ok(image)
+    image
 }
