@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use shared::matvec::Layout;
+use telltale::matvec::Layout;
 
 const CAPACITIES: [&str; 4] = ["units", "pool", "input", "sums"];
 
@@ -85,12 +85,12 @@ fn prepare() -> Result<(), String> {
 }
 
 /// A model's file as the chip reads it.
-fn image(file: &[u8], layout: Layout) -> Result<Vec<u8>, shared::blob::Error> {
+fn image(file: &[u8], layout: Layout) -> Result<Vec<u8>, telltale::blob::Error> {
     // A model is read in place: on a boundary of 16 bytes.
     let mut aligned = vec![0u128; file.len().div_ceil(16)];
     let bytes = bytemuck::cast_slice_mut(&mut aligned);
     bytes[..file.len()].copy_from_slice(file);
-    Ok(shared::image::image(&shared::Model::open(&bytes[..file.len()])?, layout))
+    Ok(telltale::image::image(&telltale::Model::open(&bytes[..file.len()])?, layout))
 }
 
 /// The number of a line `name = number`.

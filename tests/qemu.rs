@@ -138,7 +138,7 @@ fn parts_are_features_of_the_firmware() {
             .collect()
     };
     let (own, all) = (features("firmware/Cargo.toml"), features("shared/Cargo.toml"));
-    assert!(own.contains(&"shared/parts".to_owned()), "{own:?}");
+    assert!(own.contains(&"telltale/parts".to_owned()), "{own:?}");
     for part in all.iter().filter(|name| !["default", "parts", "std"].contains(&&name[..])) {
         assert!(own.contains(part), "{part} is no feature of the firmware");
     }

@@ -37,6 +37,6 @@ cargo fmt --all -- --check
 say "lints"
 cargo clippy --workspace --all-targets -- --deny warnings
 say "unit and property tests"
-cargo test --package shared --package host
+cargo test --package telltale --package host
 say "end-to-end suites and emulated boards"
 cargo test --package tests

@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 use core::hint::black_box;
 
-use shared::text::Word;
+use telltale::text::Word;
 
 use crate::drivers::counter::Counter;
 

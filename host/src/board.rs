@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use shared::Model;
-use shared::model::Needs;
+use telltale::Model;
+use telltale::model::Needs;
 
 use crate::cost::Coefficients;
 
@@ -62,11 +62,11 @@ pub struct Capacity {
     pub pool: u64,
     /// i16 of activations: a layer's input and its units, each rounded up to 8.
     pub input: u64,
-    /// i32 of sums: 4 per unit of an LSTM layer, of a GRU 4 for each of a [block](shared::cell::BLOCK) of units, or of
+    /// i32 of sums: 4 per unit of an LSTM layer, of a GRU 4 for each of a [block](telltale::cell::BLOCK) of units, or of
     /// all if `whole`, 1 per unit of an RNN or FastGRNN, rounded up to 4.
     pub sums: u64,
     /// Whether a program for one model has room to update all units of a GRU at once, which is faster, most of all
-    /// on cores with vectors; if not, for a [block](shared::cell::BLOCK) of them.
+    /// on cores with vectors; if not, for a [block](telltale::cell::BLOCK) of them.
     #[serde(default)]
     pub whole: bool,
 }

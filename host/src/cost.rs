@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
-use shared::Model;
+use telltale::Model;
 
 use crate::board::Board;
 
@@ -101,7 +101,7 @@ impl Work {
             0 => head.classes() * wide(head.inputs()),
             hidden => hidden * wide(head.inputs()) + head.classes() * wide(hidden),
         };
-        let last = model.outline().pooling == shared::blob::Pooling::Last;
+        let last = model.outline().pooling == telltale::blob::Pooling::Last;
         let narrow = model.embedding().bits() == 4;
         let width = model.embedding().width() as f64;
         Self {

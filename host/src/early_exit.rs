@@ -3,8 +3,8 @@
 use anyhow::Result;
 use rayon::prelude::*;
 use serde::Serialize;
-use shared::early_exit::{Rule, Watch};
-use shared::{Classifier, Model};
+use telltale::early_exit::{Rule, Watch};
+use telltale::{Classifier, Model};
 
 use crate::engine::HostMemory;
 

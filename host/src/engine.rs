@@ -1,16 +1,16 @@
-//! The integer engine of `shared`, with room for every model it can read.
+//! The integer engine of `telltale`, with room for every model it can read.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use rayon::prelude::*;
-use shared::classifier::decide;
-use shared::head::MAX_CLASSES;
-use shared::matvec::Layout;
-use shared::model::MAX_LAYERS;
-use shared::session::Reader;
-use shared::wide::Chain;
-use shared::{Model, Scratch, State};
+use telltale::classifier::decide;
+use telltale::head::MAX_CLASSES;
+use telltale::matvec::Layout;
+use telltale::model::MAX_LAYERS;
+use telltale::session::Reader;
+use telltale::wide::Chain;
+use telltale::{Model, Scratch, State};
 
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
@@ -22,7 +22,7 @@ pub type HostState = State<{ MAX_LAYERS * 2 * WIDEST }, WIDEST>;
 /// Scratch of the largest model.
 pub type HostScratch = Scratch<{ 2 * WIDEST }, { 4 * WIDEST }>;
 /// Memory of the largest model.
-pub type HostMemory = shared::Memory<{ MAX_LAYERS * 2 * WIDEST }, WIDEST, { 2 * WIDEST }, { 4 * WIDEST }>;
+pub type HostMemory = telltale::Memory<{ MAX_LAYERS * 2 * WIDEST }, WIDEST, { 2 * WIDEST }, { 4 * WIDEST }>;
 
 /// A session of the largest model.
 pub type HostReader<'m, 'a> =
@@ -48,7 +48,7 @@ pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> 
 /// As [`with_model`].
 pub fn image(path: &Path, board: &Board) -> Result<Vec<u8>> {
     let layout = Layout::of_target(&board.target, &board.rustflags);
-    with_model(path, |model| Ok(shared::image::image(model, layout)))
+    with_model(path, |model| Ok(telltale::image::image(model, layout)))
 }
 
 /// What the integer engine makes of a text.

@@ -6,7 +6,7 @@
 
 use anyhow::Result;
 use serde::Serialize;
-use shared::Model;
+use telltale::Model;
 
 use crate::engine::{Reading, Verdict, classify_all, classify_all_wide};
 

@@ -9,10 +9,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use shared::Model;
-use shared::matvec::Layout;
-use shared::model::Needs;
-use shared::session::{END, PLAIN, TRACED, sanitise};
+use telltale::Model;
+use telltale::matvec::Layout;
+use telltale::model::Needs;
+use telltale::session::{END, PLAIN, TRACED, sanitise};
 use tempfile::NamedTempFile;
 
 use crate::board::Board;

@@ -1,4 +1,4 @@
-//! Builds the vocabulary that [`shared::vocab`] reads.
+//! Builds the vocabulary that [`telltale::vocab`] reads.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -6,8 +6,8 @@ use std::hash::{Hash, Hasher};
 use anyhow::{Context, Result, ensure};
 use ph::BuildSeededHasher;
 use ph::fmph::{BuildConf, Function};
-use shared::text::{Options, Tokeniser, Word};
-use shared::vocab::{MAX_LEVELS, RANK_RUN, Vocabulary, fingerprint, level_hash};
+use telltale::text::{Options, Tokeniser, Word};
+use telltale::vocab::{MAX_LEVELS, RANK_RUN, Vocabulary, fingerprint, level_hash};
 
 use crate::aligned::AlignedBytes;
 use crate::bytes::Bytes;

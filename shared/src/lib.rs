@@ -22,9 +22,9 @@
 //! A reader needs the blob's bytes and a few hundred bytes of RAM whose sizes are compiled in:
 //!
 //! ```no_run
-//! use shared::{Classifier, Memory, Model};
+//! use telltale::{Classifier, Memory, Model};
 //!
-//! # fn read(blob: &[u8]) -> Result<(), shared::blob::Error> {
+//! # fn read(blob: &[u8]) -> Result<(), telltale::blob::Error> {
 //! let model = Model::open(blob)?;
 //! let mut memory = Memory::<64, 64, 128, 256>::new(); // a GRU layer of 64 inputs and 64 units
 //! let mut classifier = Classifier::new(&model, &mut memory)?;

@@ -13,7 +13,7 @@
 //! - everything else, invalid UTF-8 included, separates words.
 //!
 //! ```
-//! use shared::text::{Options, Tokeniser};
+//! use telltale::text::{Options, Tokeniser};
 //!
 //! let mut words = Vec::new();
 //! let mut tokeniser = Tokeniser::new(Options { punctuation: true });

@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 use core::ptr::addr_of;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use shared::session::Footprint;
+use telltale::session::Footprint;
 
 use crate::{INPUT, POOL, SUMS, UNITS};
 
@@ -114,7 +114,7 @@ pub fn painted_stack_used() -> usize {
 }
 
 /// The engine's memory, of the board's capacities.
-pub type Memory = shared::Memory<UNITS, POOL, INPUT, SUMS>;
+pub type Memory = telltale::Memory<UNITS, POOL, INPUT, SUMS>;
 
 struct Once(UnsafeCell<Memory>, AtomicBool);
 

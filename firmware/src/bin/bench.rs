@@ -31,10 +31,10 @@ mod bench {
     use firmware::drivers::{Memory, footprint, model_region, paint_stack, painted_stack_used};
     use firmware::measure::{Sample, WORDS, idle, time, words};
     use firmware::{INPUT, board};
-    use shared::blob::Error;
-    use shared::classifier::decide;
-    use shared::session::TRACED;
-    use shared::{Classifier, Model, blob};
+    use telltale::blob::Error;
+    use telltale::classifier::decide;
+    use telltale::session::TRACED;
+    use telltale::{Classifier, Model, blob};
 
     /// A serial line on which somebody has sent this text and then hung up.
     struct Line(&'static [u8]);
@@ -65,7 +65,7 @@ mod bench {
     pub fn stack(memory: &mut Memory) -> usize {
         const TEXT: &[u8] = &[TRACED, b'w', b'1', b' ', b'w', b'2', b' ', b'a', b'n', b'd', b'\n', b'\n'];
         paint_stack();
-        let _ = shared::session::serve(&mut Line(TEXT), model_region(), memory, &footprint(board::NAME));
+        let _ = telltale::session::serve(&mut Line(TEXT), model_region(), memory, &footprint(board::NAME));
         painted_stack_used()
     }
 

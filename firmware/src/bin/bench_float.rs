@@ -29,9 +29,9 @@ mod bench {
     use firmware::drivers::model_region;
     use firmware::measure::{WORDS, idle, time, words};
     use firmware::{POOL, SUMS, UNITS};
-    use shared::blob::{self, Error};
-    use shared::float_reference::{Memory, Network, TEST_WORDS, decide};
-    use shared::{Model, blob::in_region};
+    use telltale::blob::{self, Error};
+    use telltale::float_reference::{Memory, Network, TEST_WORDS, decide};
+    use telltale::{Model, blob::in_region};
 
     pub fn measure(uart: &mut impl Write) -> Result<(), Error> {
         let region: &'static [u8] = in_region(model_region())?;

@@ -29,12 +29,12 @@ fn main() -> ! {
 mod compare {
     use core::hint::black_box;
 
-    use shared::blob::Pooling;
-    use shared::cell::gru;
-    use shared::embedding::Embedding;
-    use shared::fixed::round_shift;
-    use shared::matvec::{Affine, SCALE_MAX, SUM_LIMIT, half, halves, portable};
-    use shared::pooling::{Pooled, take};
+    use telltale::blob::Pooling;
+    use telltale::cell::gru;
+    use telltale::embedding::Embedding;
+    use telltale::fixed::round_shift;
+    use telltale::matvec::{Affine, SCALE_MAX, SUM_LIMIT, half, halves, portable};
+    use telltale::pooling::{Pooled, take};
 
     const MOST_COLUMNS: usize = 328;
     const MOST_GROUPS: usize = 5;

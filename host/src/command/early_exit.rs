@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
 use serde::Serialize;
-use shared::Model;
-use shared::blob::Kind;
+use telltale::Model;
+use telltale::blob::Kind;
 
 use crate::aligned::AlignedBytes;
 use crate::console::say;

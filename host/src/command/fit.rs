@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::{ArgMatches, Args as ClapArgs};
 use serde::Serialize;
-use shared::Model;
+use telltale::Model;
 
 use super::train::{self, Drafts, Preset, Size};
 use crate::board::{self, Board};

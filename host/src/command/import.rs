@@ -6,9 +6,9 @@ use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use clap::Args as ClapArgs;
 use serde::Serialize;
-use shared::Model;
-use shared::blob::Metrics;
-use shared::text::Options as TextOptions;
+use telltale::Model;
+use telltale::blob::Metrics;
+use telltale::text::Options as TextOptions;
 
 use crate::console::say;
 use crate::corpus::{self, CorpusArgs};

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args as ClapArgs;
 use serde::Serialize;
-use shared::Model;
-use shared::blob::Kind;
-use shared::classifier::pooling_name;
+use telltale::Model;
+use telltale::blob::Kind;
+use telltale::classifier::pooling_name;
 
 use crate::board;
 use crate::console::{put, say};

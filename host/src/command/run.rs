@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
 use embedded_io_adapters::std::FromStd;
-use shared::Classifier;
-use shared::session::{PLAIN, Reader, TRACED, sanitise};
+use telltale::Classifier;
+use telltale::session::{PLAIN, Reader, TRACED, sanitise};
 
 use crate::engine::{HostMemory, HostReader, with_model};
 

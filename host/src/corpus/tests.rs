@@ -3,7 +3,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use shared::text::{Options, Tokeniser, Word};
+use telltale::text::{Options, Tokeniser, Word};
 use tempfile::TempDir;
 
 use super::*;

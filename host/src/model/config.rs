@@ -21,12 +21,12 @@ pub enum Cell {
 impl Cell {
     /// The same cell in the engine.
     #[must_use]
-    pub const fn engine(self) -> shared::cell::Cell {
+    pub const fn engine(self) -> telltale::cell::Cell {
         match self {
-            Self::Rnn => shared::cell::Cell::Rnn,
-            Self::Gru => shared::cell::Cell::Gru,
-            Self::Lstm => shared::cell::Cell::Lstm,
-            Self::Fastgrnn => shared::cell::Cell::Fastgrnn,
+            Self::Rnn => telltale::cell::Cell::Rnn,
+            Self::Gru => telltale::cell::Cell::Gru,
+            Self::Lstm => telltale::cell::Cell::Lstm,
+            Self::Fastgrnn => telltale::cell::Cell::Fastgrnn,
         }
     }
 
@@ -76,11 +76,11 @@ pub enum Pooling {
 impl Pooling {
     /// The same pooling in the engine.
     #[must_use]
-    pub const fn engine(self) -> shared::blob::Pooling {
+    pub const fn engine(self) -> telltale::blob::Pooling {
         match self {
-            Self::Last => shared::blob::Pooling::Last,
-            Self::Mean => shared::blob::Pooling::Mean,
-            Self::Max => shared::blob::Pooling::Max,
+            Self::Last => telltale::blob::Pooling::Last,
+            Self::Mean => telltale::blob::Pooling::Mean,
+            Self::Max => telltale::blob::Pooling::Max,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
-use shared::blob::Metrics;
+use telltale::blob::Metrics;
 
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Pooling};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use anyhow::{Context, Result, ensure};
-use shared::text::{Options, Word};
+use telltale::text::{Options, Word};
 
 use crate::vocabulary::{Built, words_of};
 

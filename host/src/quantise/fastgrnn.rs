@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 
 use anyhow::{Result, ensure};
-use shared::cell::SUM_FRACTION;
-pub use shared::cell::fastgrnn::LIMIT;
-use shared::fixed::UNIT_MAX;
+use telltale::cell::SUM_FRACTION;
+pub use telltale::cell::fastgrnn::LIMIT;
+use telltale::fixed::UNIT_MAX;
 
 use crate::bytes::Bytes;
 use crate::model::config::Cell;

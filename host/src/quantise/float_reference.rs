@@ -1,11 +1,11 @@
 //! The optional section that holds the network in f32.
 
-use shared::float_reference::KIND;
+use telltale::float_reference::KIND;
 
 use crate::bytes::Bytes;
 use crate::model::weights::Weights;
 
-/// Kind and content of the section with the weights as they are, see [`shared::float_reference`].
+/// Kind and content of the section with the weights as they are, see [`telltale::float_reference`].
 #[must_use]
 pub fn float_reference(weights: &Weights) -> (u8, Vec<u8>) {
     let mut to = Bytes::default();
@@ -28,8 +28,8 @@ pub fn float_reference(weights: &Weights) -> (u8, Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use shared::Model;
-    use shared::float_reference::{Memory, Network};
+    use telltale::Model;
+    use telltale::float_reference::{Memory, Network};
 
     use super::*;
     use crate::engine::{HostScratch, HostState};

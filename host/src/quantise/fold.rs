@@ -1,7 +1,7 @@
-//! The section of a [folded](shared::embedding#folded) embedding.
+//! The section of a [folded](telltale::embedding#folded) embedding.
 
 use anyhow::{Result, ensure};
-use shared::cell::SUM_FRACTION;
+use telltale::cell::SUM_FRACTION;
 
 use super::embedding::{self, Format};
 use super::layer::enlarged;

@@ -2,7 +2,7 @@
 //!
 //! Weights become i8 with one scale a row, chosen so that the row's largest weight is 127 or a little
 //! less. Activations become i16 in the steps that give the least noise among those for which the
-//! proofs of `shared` hold. What depends on the data (LSTM cells, FastGRNN's states, the head's hidden layer) is
+//! proofs of `telltale` hold. What depends on the data (LSTM cells, FastGRNN's states, the head's hidden layer) is
 //! calibrated on training text.
 
 mod embedding;
@@ -32,7 +32,7 @@ pub enum EmbeddingBits {
     Four,
     /// −127 to 127.
     Eight,
-    /// [Folded](shared::embedding#folded): G·H sums in place of E weights, −127 to 127.
+    /// [Folded](telltale::embedding#folded): G·H sums in place of E weights, −127 to 127.
     Folded,
 }
 

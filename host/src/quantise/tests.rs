@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
-use shared::Model;
-use shared::blob::Error;
-use shared::text::Word;
+use telltale::Model;
+use telltale::blob::Error;
+use telltale::text::Word;
 
 use super::*;
 use crate::aligned::AlignedBytes;
@@ -87,14 +87,14 @@ fn blob_within(
 fn write_sections(weights: &Weights, sections: &Sections) -> Result<AlignedBytes> {
     let description = Description {
         labels: vec!["a".into(), "b".into(), "c".into()],
-        text: shared::text::Options { punctuation: true },
+        text: telltale::text::Options { punctuation: true },
         pooling: weights.config.pooling,
         corpus: "none".into(),
         digest: [7; 32],
         seed: 1,
         examples: 30,
         self_test: "w1 w2 unknown w3".into(),
-        metrics: shared::blob::Metrics::default(),
+        metrics: telltale::blob::Metrics::default(),
     };
     write_blob(&description, vocabulary().section(), sections)
 }
@@ -206,7 +206,7 @@ fn a_fold_that_does_not_fit_its_layer_is_refused() {
         assert!(error.contains("malformed") || error.contains("overflow"), "{error}");
     }
     let mut late = good.clone();
-    late.optional = vec![(shared::blob::Kind::Folded as u8, good.embedding.clone())];
+    late.optional = vec![(telltale::blob::Kind::Folded as u8, good.embedding.clone())];
     assert!(refused(&late).contains("section table section is malformed: found 7"), "{}", refused(&late));
     let mut narrow = good.clone();
     narrow.embedding[6] = 4;
@@ -275,12 +275,12 @@ fn resealed(good: &[u8]) {
             let at = random.random_range(32..bytes.len());
             bytes[at] = random.random();
         }
-        shared::blob::seal(&mut bytes, manifest);
+        telltale::blob::seal(&mut bytes, manifest);
         let bytes = AlignedBytes::new(&bytes);
         let Ok(model) = Model::open(&bytes) else { continue };
         accepted += 1;
         let mut memory = Box::new(crate::engine::HostMemory::new());
-        if let Ok(mut classifier) = shared::Classifier::new(&model, &mut memory) {
+        if let Ok(mut classifier) = telltale::Classifier::new(&model, &mut memory) {
             classifier.feed("w1 w2 w3 nobody w4 ".repeat(20).as_bytes(), &mut |_, _| {});
         }
     }
@@ -301,14 +301,14 @@ fn the_outline_is_that_of_the_manifest() {
             let at = 32 + random.random_range(0..length as usize);
             bytes[at] = random.random();
         }
-        shared::blob::seal(&mut bytes, length);
+        telltale::blob::seal(&mut bytes, length);
         let bytes = AlignedBytes::new(&bytes);
-        let Ok(outline) = shared::blob::open(&bytes) else {
+        let Ok(outline) = telltale::blob::open(&bytes) else {
             refused += 1;
             continue;
         };
         accepted += 1;
-        let manifest = shared::blob::manifest(&bytes).expect("postcard reads it");
+        let manifest = telltale::blob::manifest(&bytes).expect("postcard reads it");
         assert_eq!((outline.labels, outline.text), (manifest.labels.as_bytes(), manifest.text));
         assert_eq!(outline.pooling, manifest.pooling);
         assert_eq!(outline.self_test, manifest.self_test.text.as_bytes());
@@ -331,8 +331,8 @@ fn a_newer_version_says_so() {
 fn a_model_too_large_for_the_memory_says_so() {
     let good = blob(&random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 1), EmbeddingBits::Eight);
     let model = Model::open(&good).expect("opens");
-    let mut small = shared::Memory::<8, 8, 8, 8>::new();
-    let error = shared::Classifier::new(&model, &mut small).expect_err("too small");
+    let mut small = telltale::Memory::<8, 8, 8, 8>::new();
+    let error = telltale::Classifier::new(&model, &mut small).expect_err("too small");
     assert_eq!(error.to_string(), "state (UNITS) exceeds what was compiled in: found 20, expected 8");
 }
 
@@ -392,11 +392,11 @@ fn states_of_a_fastgrnn_are_brought_into_range() {
 #[test]
 fn the_parts_of_a_model_add_up() {
     let hash = |id: u32| Word::hash_of(format!("w{id}").as_bytes());
-    let mut known: Vec<u32> = (0..WORDS as u32).map(|id| shared::wide::start(hash(id))).collect();
+    let mut known: Vec<u32> = (0..WORDS as u32).map(|id| telltale::wide::start(hash(id))).collect();
     known.sort_unstable();
     let section = crate::ngrams::Wide::untrained(known, 3, 1).section().expect("fits");
     let weights = random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 5);
-    let blob = blob_with(&weights, vec![(shared::blob::Kind::Wide as u8, section)]);
+    let blob = blob_with(&weights, vec![(telltale::blob::Kind::Wide as u8, section)]);
     let model = Model::open(&blob).expect("opens");
     let network = model.without_wide();
     assert!(model.wide().is_some() && network.wide().is_none());
@@ -413,7 +413,7 @@ fn the_parts_of_a_model_add_up() {
             scores.copy_from_slice(model.scores(&state, &mut scratch));
         }
         let [whole, mut sum] = scores;
-        let (mut chain, mut votes) = (shared::wide::Chain::default(), [0; 3]);
+        let (mut chain, mut votes) = (telltale::wide::Chain::default(), [0; 3]);
         for (at, &id) in ids.iter().enumerate() {
             wide.take(hash(id), at as u16, &mut chain, &mut votes);
         }

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use heapless::Vec as FixedVec;
-use shared::blob::{self, ALIGNMENT, HEADER_BYTES, Kind, Manifest, Metrics, Provenance, Section, SelfTest};
-use shared::text::Options;
-use shared::{Classifier, Model};
+use telltale::blob::{self, ALIGNMENT, HEADER_BYTES, Kind, Manifest, Metrics, Provenance, Section, SelfTest};
+use telltale::text::Options;
+use telltale::{Classifier, Model};
 
 use super::Sections;
 use crate::aligned::AlignedBytes;

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args as ClapArgs;
 use object::{Object, ObjectSection};
 use serde::Serialize;
-use shared::Model;
-use shared::float_reference::{Memory, Network, TEST_WORDS};
+use telltale::Model;
+use telltale::float_reference::{Memory, Network, TEST_WORDS};
 
 use super::fit;
 use super::synthetic::{Extras, Shape, blob, blob_with_floats};

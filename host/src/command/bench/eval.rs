@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
 use serde::Serialize;
-use shared::Model;
+use telltale::Model;
 
 use super::synthetic::{Extras, Shape, blob};
 use crate::command::write_json;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use shared::Model;
+use telltale::Model;
 
 use super::device::Bench;
 use super::synthetic::{Extras, Shape, blob_of};

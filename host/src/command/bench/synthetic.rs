@@ -8,9 +8,9 @@ use clap::Args as ClapArgs;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::Serialize;
-use shared::blob::Metrics;
-use shared::text::{Options as TextOptions, Word};
-use shared::wide::{Chain, grams};
+use telltale::blob::Metrics;
+use telltale::text::{Options as TextOptions, Word};
+use telltale::wide::{Chain, grams};
 
 use crate::aligned::AlignedBytes;
 use crate::model::{Cell, Config, Network, Pooling};

@@ -11,8 +11,8 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use clap::Args as ClapArgs;
 use serde::Serialize;
-use shared::Model;
-use shared::early_exit::Rule;
+use telltale::Model;
+use telltale::early_exit::Rule;
 
 use crate::corpus::{self, CorpusArgs};
 use crate::early_exit::{Effect, answers, effect};

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
-use shared::text::Options as TextOptions;
+use telltale::text::Options as TextOptions;
 
 use super::Args;
 use super::plan::{Plan, Preset};

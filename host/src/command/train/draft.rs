@@ -3,7 +3,7 @@
 use anyhow::Result;
 use candle_core::Device;
 use rayon::prelude::*;
-use shared::blob::Metrics;
+use telltale::blob::Metrics;
 
 use super::Args;
 use super::data::Source;

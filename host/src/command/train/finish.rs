@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use shared::Model;
-use shared::blob::Metrics;
+use telltale::Model;
+use telltale::blob::Metrics;
 
 use super::plan::{Plan, Preset};
 use super::report::{BlobReport, ModelReport, QuantisedReport, Report, metrics};

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use shared::text::Options as TextOptions;
+use telltale::text::Options as TextOptions;
 
 use super::data::{Texts, lessons, targets};
 use crate::console::say;
@@ -139,7 +139,7 @@ impl Kept {
         let bytes = std::fs::read(&self.path).ok()?;
         let (numbers, sum) = bytes.split_last_chunk::<4>()?;
         let whole = numbers.len() == count * classes * size_of::<f32>()
-            && shared::blob::checksum(numbers) == u32::from_le_bytes(*sum);
+            && telltale::blob::checksum(numbers) == u32::from_le_bytes(*sum);
         let number = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes);
         let rows = numbers.as_chunks::<4>().0.chunks_exact(classes);
         whole.then(|| rows.map(|row| row.iter().map(number).collect()).collect())
@@ -148,7 +148,7 @@ impl Kept {
     fn write(&self, others: &[Text]) -> Result<()> {
         let mut bytes: Vec<u8> =
             others.iter().flat_map(|text| &text.target).flat_map(|share| share.to_le_bytes()).collect();
-        bytes.extend(shared::blob::checksum(&bytes).to_le_bytes());
+        bytes.extend(telltale::blob::checksum(&bytes).to_le_bytes());
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("--teacher-cache: cannot make the folder {}", folder.display()))?;
