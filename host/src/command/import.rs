@@ -19,7 +19,7 @@ use crate::pytorch::words::Words;
 use crate::pytorch::{map, state};
 use crate::quantise::{self, EmbeddingBits};
 use crate::train::batches::cut;
-use crate::train::{self, Evaluation, Options, Text};
+use crate::train::{self, Evaluation, TrainingExample, TrainingOptions};
 use crate::vocabulary::{hashes_of, sample};
 
 /// Texts that calibrate the ranges of activations.
@@ -117,9 +117,9 @@ pub fn run(args: &Args) -> Result<()> {
     for warning in &words.warnings {
         eprintln!("warning: {warning}");
     }
-    let texts: Option<Vec<Text>> = corpus.as_ref().map(|(texts, _)| {
+    let texts: Option<Vec<TrainingExample>> = corpus.as_ref().map(|(texts, _)| {
         let text_of = |(of, label): &(String, u32)| {
-            Text::new(
+            TrainingExample::new(
                 hashes_of(of.as_bytes(), text).into_iter().map(|hash| reader.id(hash)).collect(),
                 *label,
             )
@@ -247,11 +247,15 @@ fn of_origin(description: &Description, origin: &Origin) -> Result<quantise::Des
 fn measure(
     weights: &Weights,
     model: &Model<'_>,
-    texts: &[Text],
+    texts: &[TrainingExample],
     description: &Description,
     pad: Option<&[f32]>,
 ) -> Result<Measured> {
-    let options = Options { max_len: description.max_len, keep: description.keep, ..Options::default() };
+    let options = TrainingOptions {
+        max_len: description.max_len,
+        keep: description.keep,
+        ..TrainingOptions::default()
+    };
     let float = train::evaluate(&Network::from_weights(weights, &Device::Cpu)?, texts, &options)?;
     let read: Vec<Reading<'_>> = texts
         .iter()
@@ -288,8 +292,8 @@ fn share(hits: impl ExactSizeIterator<Item = bool>) -> f64 {
 /// The float model on texts that are padded to their full length.
 fn padded(
     weights: &Weights,
-    texts: &[Text],
-    options: &Options,
+    texts: &[TrainingExample],
+    options: &TrainingOptions,
     side: Side,
     pad: &[f32],
 ) -> Result<Evaluation> {
@@ -298,7 +302,7 @@ fn padded(
     tensors.entry("embed.weight".to_owned()).or_default().extend(pad);
     let network = Network::from_weights(&Weights::new(config, tensors)?, &Device::Cpu)?;
     let id = weights.config.vocab as u32;
-    let texts: Vec<Text> = texts
+    let texts: Vec<TrainingExample> = texts
         .iter()
         .map(|text| {
             let read = cut(&text.ids, options.max_len, options.keep);
@@ -307,7 +311,7 @@ fn padded(
                 Side::Left => [&pads, read].concat(),
                 Side::Right => [read, &pads].concat(),
             };
-            Text::new(ids, text.label)
+            TrainingExample::new(ids, text.label)
         })
         .collect();
     train::evaluate(&network, &texts, options)
