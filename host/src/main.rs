@@ -11,17 +11,16 @@
 
 use std::process::ExitCode;
 
-use host::exit_reason::ExitReason;
+use host::ending::Ending;
 
 fn main() -> ExitCode {
-    host::threads::keep_candle_on_ours();
     host::large_files_are_errors();
     match host::Cli::read().run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => match error.downcast_ref::<ExitReason>() {
-            Some(reason) => {
-                eprintln!("{reason}");
-                reason.status().into()
+        Err(error) => match error.downcast_ref::<Ending>() {
+            Some(ending) => {
+                eprintln!("{ending}");
+                ending.status().into()
             }
             None => {
                 eprintln!("error: {error:#}");

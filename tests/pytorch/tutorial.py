@@ -121,7 +121,7 @@ def compare(name, model, host, folder, files, ids, held_out):
         command = [host, "import", "--weights", folder / f"{name}.{kind}", *files, "--export", blob]
         output = subprocess.run(command, capture_output=True, check=True).stdout.decode()
         blobs.append(blob.read_bytes())
-    print("\n".join("  " + line for line in output.splitlines() if "→ rnn" not in line))
+    print("\n".join("  " + line for line in output.splitlines() if not line.startswith("  ")))
     print("  both files give the same blob:", blobs[0] == blobs[1])
     texts = texts_of_run(host, blob, held_out)
     assert len(texts) == len(held_out)

@@ -1,5 +1,7 @@
 //! `config.json`: what a PyTorch model's parameters do not tell.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -40,12 +42,27 @@ pub struct Description {
     /// measured, for the engine reads words only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub padded: Option<Side>,
-    /// `tanh`, which is the only one the engine has.
+    /// That of an `nn.RNN`: `tanh`, the default and the only one the engine has, since its states are within ±1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonlinearity: Option<String>,
-    /// The activation between two linear layers of the head: `relu`, the only one the engine has.
+    /// The activation between two linear layers of the head.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub activation: Option<String>,
+    pub activation: Option<Activation>,
+    /// Of a [leaky ReLU](Activation::LeakyRelu).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negative_slope: Option<f32>,
+    /// The keys, separated by dots, under which the state dict lies, where a checkpoint has several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_dict: Option<String>,
+    /// Recurrent modules that are a stack, the lowest first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Vec<String>>,
+    /// The head's two linear modules in order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<[String; 2]>,
+    /// Tensors or modules that the network does not use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
     /// Must be false: the engine reads forwards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bidirectional: Option<bool>,
@@ -73,6 +90,41 @@ pub struct Description {
     /// Where a model that `train --save` wrote comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telltale: Option<Origin>,
+    /// The keys that the file has.
+    #[serde(skip)]
+    pub given: BTreeSet<String>,
+}
+
+/// What a head has between its two linear layers. The engine has ReLU; the others are turned into it, exactly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activation {
+    /// `nn.ReLU`.
+    #[default]
+    Relu,
+    /// `nn.LeakyReLU`: twice the units.
+    LeakyRelu,
+    /// Nothing: both layers are one.
+    None,
+}
+
+impl fmt::Display for Activation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Relu => "relu",
+            Self::LeakyRelu => "leaky_relu",
+            Self::None => "none",
+        })
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Left => "left",
+            Self::Right => "right",
+        })
+    }
 }
 
 /// A side of a text.
@@ -115,26 +167,74 @@ const fn head() -> Keep {
     Keep::Head
 }
 
+/// The longest configuration that is read.
+const LONGEST: u64 = 16 << 20;
+
 impl Description {
-    /// Reads and checks a file.
+    /// PyTorch's default for `nn.LeakyReLU`.
+    pub const NEGATIVE_SLOPE: f32 = 0.01;
+
+    /// The labels and, for the rest, the defaults.
+    #[must_use]
+    pub fn new(labels: Vec<String>) -> Self {
+        Self {
+            labels,
+            punctuation: false,
+            unknown: None,
+            padding: None,
+            pooling: last(),
+            max_len: 0,
+            keep: head(),
+            padded: None,
+            nonlinearity: None,
+            activation: None,
+            negative_slope: None,
+            state_dict: None,
+            stack: None,
+            head: None,
+            ignore: Vec::new(),
+            bidirectional: None,
+            proj_size: None,
+            dropout: None,
+            cell: None,
+            layers: None,
+            embed: None,
+            hidden: None,
+            head_hidden: None,
+            telltale: None,
+            given: BTreeSet::new(),
+        }
+    }
+
+    /// Reads and checks a file. A byte order mark at its start is skipped.
     ///
     /// # Errors
     /// Names the file and what in it cannot be.
     pub fn read(path: &Path) -> Result<Self> {
-        let text =
-            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let own: Self = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
-        own.check().with_context(|| path.display().to_string())?;
+        let text = super::read_text(path, LONGEST)?;
+        Self::parse(&text).with_context(|| path.display().to_string())
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let mut own: Self = serde_json::from_str(text)?;
+        let keys: BTreeMap<String, serde_json::Value> = serde_json::from_str(text)?;
+        own.given = keys.into_keys().collect();
+        own.check()?;
         Ok(own)
     }
 
     fn check(&self) -> Result<()> {
         ensure!(self.labels.len() > 1, "`labels` has {} labels, two are the least", self.labels.len());
-        for label in &self.labels {
+        for (at, label) in self.labels.iter().enumerate() {
             ensure!(
-                !label.is_empty() && label.len() <= 64 && !label.contains(['\t', '\n', '\r']),
-                "the label {label:?} is empty, longer than 64 bytes, or has a tab or line break"
+                !label.is_empty() && label.len() <= 64 && !label.contains(char::is_control),
+                "the label {label:?} is empty, longer than 64 bytes, or has a control character"
             );
+            if let Some(before) = self.labels[..at].iter().position(|other| other == label) {
+                bail!(
+                    "`labels` has {label:?} twice, as labels {before} and {at}: each output needs a name of its own"
+                );
+            }
         }
         if self.bidirectional == Some(true) {
             bail!(
@@ -145,10 +245,15 @@ impl Description {
             bail!("`proj_size` {size}: the engine has no projections (proj_size 0 is expected)");
         }
         if let Some(other) = self.nonlinearity.as_deref().filter(|&name| name != "tanh") {
-            bail!("`nonlinearity` {other:?}: the engine has \"tanh\" only");
+            bail!(
+                "`nonlinearity` {other:?}: the engine has \"tanh\" only, because its states are integers within ±1, and those of {other:?} may grow without limit; train an nn.RNN with tanh, or an nn.GRU"
+            );
         }
-        if let Some(other) = self.activation.as_deref().filter(|&name| name != "relu") {
-            bail!("`activation` {other:?}: the engine has \"relu\" only");
+        if let Some(slope) = self.negative_slope {
+            ensure!(
+                self.activation == Some(Activation::LeakyRelu) && slope.is_finite(),
+                "`negative_slope` {slope}: only with \"activation\": \"leaky_relu\""
+            );
         }
         ensure!(
             self.padded.is_none() || self.max_len > 0,

@@ -3,22 +3,29 @@
 //! The names of attributes are the author's; what PyTorch's own modules append to them is not:
 //!
 //! - `*.weight_ih_l0`, `*.weight_hh_l0`, `*.bias_ih_l0`, `*.bias_hh_l0`, `*_l1` …: `nn.RNN`, `nn.GRU`, `nn.LSTM`
-//! - the same without `_l0`: `nn.RNNCell`, `nn.GRUCell`, `nn.LSTMCell`; several are stacked in order
+//! - the same without `_l0`: `nn.RNNCell`, `nn.GRUCell`, `nn.LSTMCell`
 //! - `*.weight` with two dimensions: `nn.Embedding` if there is no `*.bias` and it has as many rows as
 //!   there are words, otherwise `nn.Linear`
 //!
-//! Rows of `weight_hh` per unit tell the cell: 1 rnn, 3 gru, 4 lstm. Biases that are missing are zeros.
+//! Rows of `weight_hh` per unit tell the cell: 1 rnn, 3 gru, 4 lstm. A layer has both biases or, with
+//! `bias=False`, none of them. Several recurrent modules are a stack only if the configuration says so, or if
+//! they are numbered siblings (`nn.ModuleList`) whose widths allow nothing else.
 //!
 //! PyTorch has no FastGRNN. Layers under the names that `train --save` gives them are read: `weight_ih` and
 //! `weight_hh` as above, `bias_gate` and `bias_update` instead of biases, `zeta` and `nu`, none of them missing.
+//!
+//! Every tensor is either [taken](Mapped::taken), [left out](Mapped::left_out) for a reason, or an error that
+//! [names what it is of](super::unsupported). What no tensor tells is [`Mapped::assumed`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::Serialize;
 
-use super::config::Description;
-use super::state::{Tensor, misfit};
-use crate::model::{Cell, Config};
+use super::config::{Activation, Description};
+use super::state::{State, Tensor, misfit};
+use super::unsupported::{Fate, of_other, of_tensor};
+use crate::model::{Cell, Config, Pooling};
 
 /// Parameters under the engine's names. The embedding's rows are still in the vocabulary's order.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,13 +36,45 @@ pub struct Mapped {
     pub tensors: BTreeMap<String, Vec<f32>>,
     /// What became of which tensor: (PyTorch's name, the name here).
     pub names: Vec<(String, String)>,
+    /// What each tensor was taken as.
+    pub taken: Vec<Row>,
+    /// What was left out, and why.
+    pub left_out: Vec<Row>,
+    /// What a state dict cannot tell.
+    pub assumed: Vec<Assumption>,
+}
+
+/// A line of the table of tensors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The tensor's name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// What it was taken as, or why it was left out.
+    pub meaning: String,
+}
+
+/// Something that a state dict cannot tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Assumption {
+    /// What it is about.
+    pub what: &'static str,
+    /// What was taken.
+    pub value: String,
+    /// The configuration's key.
+    pub key: &'static str,
+    /// Whether the configuration said it; otherwise it is the default.
+    pub configured: bool,
 }
 
 /// A recurrent layer as found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Layer<'s> {
-    /// The module's name and the layer's number in it.
-    key: (String, usize),
+    module: &'s str,
+    number: usize,
+    /// What follows `weight_ih` in its names.
+    suffix: &'s str,
     weight_ih: Option<&'s Tensor>,
     weight_hh: Option<&'s Tensor>,
     bias_ih: Option<&'s Tensor>,
@@ -44,20 +83,32 @@ struct Layer<'s> {
     fast: [Option<&'s Tensor>; 4],
 }
 
+impl Layer<'_> {
+    /// The full name of one of its parameters.
+    fn named(&self, what: &str) -> String {
+        let dot = if self.module.is_empty() { "" } else { "." };
+        format!("{}{dot}{what}{}", self.module, self.suffix)
+    }
+}
+
 /// What a FastGRNN has beside its weights.
 const FAST: [&str; 4] = ["bias_gate", "bias_update", "zeta", "nu"];
 
-/// Maps a state dict whose vocabulary has `words` lines.
+/// Maps a state dict whose vocabulary has `words` rows.
 ///
 /// # Errors
-/// Names the tensor that is missing, has no place or another shape than expected.
-pub fn map(state: &[Tensor], words: usize, description: &Description) -> Result<Mapped> {
-    let (layers, others) = recurrent(state)?;
-    let Some(Layer { weight_hh: Some(first), .. }) = layers.first() else {
+/// Names the tensor that is missing, has no place or another shape than expected, and what it is of.
+pub fn map(state: &State, words: usize, description: &Description) -> Result<Mapped> {
+    let (kept, left_out) = sift(state, description)?;
+    let (layers, others) = recurrent(&kept);
+    let layers = in_order(layers, description)?;
+    let Some(lowest) = layers.first() else {
         bail!(
-            "there is no recurrent layer (nn.RNN, nn.GRU, nn.LSTM or their cells): no tensor is named *.weight_hh*"
+            "there is no recurrent layer (nn.RNN, nn.GRU, nn.LSTM or their cells): no tensor is named *.weight_hh*{}",
+            beside(state)
         );
     };
+    let first = lowest.weight_hh.with_context(|| format!("{} is missing", lowest.named("weight_hh")))?;
     let [rows, hidden] = first.shape[..] else { bail!(misfit(first, "two dimensions are expected")) };
     let cell = match rows.checked_div(hidden).filter(|gates| gates * hidden == rows) {
         Some(1) if layers.iter().any(|layer| layer.fast.iter().any(Option::is_some)) => Cell::Fastgrnn,
@@ -79,30 +130,81 @@ pub fn map(state: &[Tensor], words: usize, description: &Description) -> Result<
         },
         tensors: BTreeMap::new(),
         names: Vec::new(),
+        taken: Vec::new(),
+        left_out,
+        assumed: Vec::new(),
     };
     let mut inputs = None;
     for (number, layer) in layers.iter().enumerate() {
         inputs = Some(mapped.layer(number, layer, inputs)?);
     }
-    let linear = mapped.embedding(&others, words)?;
-    mapped.head(&linear)?;
+    let linear = linears(&others)?;
+    let linear =
+        mapped.embedding(linear, words).with_context(|| format!("the embedding{}", beside(state)))?;
+    mapped.head(&linear, state, lowest.module, description)?;
     mapped.agree(description)?;
+    mapped.assume(description);
+    mapped.activate(description);
     mapped.config.check()?;
     Ok(mapped)
 }
 
+/// Where else tensors could be, for an error.
+fn beside(state: &State) -> String {
+    match &state.beside[..] {
+        [] => String::new(),
+        keys => format!(" (read from `{}`; beside it lie {})", state.key, keys.join(", ")),
+    }
+}
+
+/// The floats that are parameters of the network, and what is left out.
+fn sift<'s>(state: &'s State, description: &Description) -> Result<(Vec<&'s Tensor>, Vec<Row>)> {
+    let mut used = BTreeSet::new();
+    let mut ignored = |name: &str| {
+        let matches = |own: &&String| {
+            name.strip_prefix(&own[..]).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let found = description.ignore.iter().find(matches);
+        found.map(|own| used.insert(own.clone())).is_some()
+    };
+    let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+    let row = |name: &str, shape: &[usize], meaning: String| Row {
+        name: name.to_owned(),
+        shape: shape.to_vec(),
+        meaning,
+    };
+    for other in &state.others {
+        let fate = if ignored(&other.name) { Fate::ignored() } else { of_other(other, state) };
+        match fate {
+            Fate::LeftOut(why) => left_out.push(row(&other.name, &other.shape, why)),
+            Fate::Refused(why) => bail!("{} {:?} does not fit: {why}", other.name, other.shape),
+            Fate::Kept => {}
+        }
+    }
+    for tensor in &state.tensors {
+        let fate = if ignored(&tensor.name) { Fate::ignored() } else { of_tensor(tensor, state) };
+        match fate {
+            Fate::LeftOut(why) => left_out.push(row(&tensor.name, &tensor.shape, why)),
+            Fate::Refused(why) => bail!(misfit(tensor, &why)),
+            Fate::Kept => {
+                let finite = tensor.values.iter().all(|value| value.is_finite());
+                ensure!(finite, "{} holds a number that is not finite", tensor.told());
+                kept.push(tensor);
+            }
+        }
+    }
+    for name in &description.ignore {
+        ensure!(used.contains(name), "`ignore` of the configuration: there is no tensor or module `{name}`");
+    }
+    Ok((kept, left_out))
+}
+
 /// The recurrent layers in order, and all other tensors.
-fn recurrent(state: &[Tensor]) -> Result<(Vec<Layer<'_>>, Vec<&Tensor>)> {
+fn recurrent<'s>(tensors: &[&'s Tensor]) -> (Vec<Layer<'s>>, Vec<&'s Tensor>) {
     let mut layers: Vec<Layer<'_>> = Vec::new();
     let mut others = Vec::new();
-    for tensor in state {
+    for &tensor in tensors {
         let (module, own) = tensor.name.rsplit_once('.').unwrap_or(("", &tensor.name));
-        if own.ends_with("_reverse") {
-            bail!(misfit(tensor, "it is of a bidirectional layer, and the engine reads forwards only"));
-        }
-        if own.starts_with("weight_hr") {
-            bail!(misfit(tensor, "it is of an LSTM with proj_size, which the engine does not have"));
-        }
         let known = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
             .into_iter()
             .chain(FAST)
@@ -112,13 +214,22 @@ fn recurrent(state: &[Tensor]) -> Result<(Vec<Layer<'_>>, Vec<&Tensor>)> {
             Some((_, rest)) => rest.strip_prefix("_l").and_then(|number| number.parse().ok()),
             None => None,
         };
-        let (Some((what, _)), Some(number)) = (known, number) else {
+        let (Some((what, suffix)), Some(number)) = (known, number) else {
             others.push(tensor);
             continue;
         };
-        let key = (module.to_owned(), number);
-        let at = layers.iter().position(|layer| layer.key == key).unwrap_or_else(|| {
-            layers.push(Layer { key, ..Layer::default() });
+        let at = layers.iter().position(|layer| (layer.module, layer.number) == (module, number));
+        let at = at.unwrap_or_else(|| {
+            layers.push(Layer {
+                module,
+                number,
+                suffix,
+                weight_ih: None,
+                weight_hh: None,
+                bias_ih: None,
+                bias_hh: None,
+                fast: [None; 4],
+            });
             layers.len() - 1
         });
         let slot = match what {
@@ -133,28 +244,140 @@ fn recurrent(state: &[Tensor]) -> Result<(Vec<Layer<'_>>, Vec<&Tensor>)> {
         };
         *slot = Some(tensor);
     }
-    // Modules as they come, the layers of each by number.
-    let modules: Vec<String> = layers.iter().map(|layer| layer.key.0.clone()).collect();
-    layers.sort_by_key(|Layer { key: (module, number), .. }| {
-        (modules.iter().position(|other| other == module), *number)
+    (layers, others)
+}
+
+/// The layers of all modules as one stack.
+fn in_order<'s>(mut layers: Vec<Layer<'s>>, description: &Description) -> Result<Vec<Layer<'s>>> {
+    let mut modules: Vec<&str> = Vec::new();
+    for layer in &layers {
+        if !modules.contains(&layer.module) {
+            modules.push(layer.module);
+        }
+    }
+    if let Some(stack) = &description.stack {
+        let named: BTreeSet<&str> = stack.iter().map(String::as_str).collect();
+        ensure!(
+            named == modules.iter().copied().collect() && named.len() == stack.len(),
+            "`stack` of the configuration names {}, the recurrent modules are {}",
+            quoted(&stack.iter().map(String::as_str).collect::<Vec<_>>()),
+            quoted(&modules)
+        );
+        modules = stack
+            .iter()
+            .map(String::as_str)
+            .filter_map(|name| modules.iter().find(|own| **own == name).copied())
+            .collect();
+    } else if modules.len() > 1 && !numbered(&layers, &modules) {
+        bail!(
+            "several recurrent modules, {}: whether they stand side by side or one upon the other, a state dict does not tell. The engine has no layers side by side; if they are a stack, list them in order in the configuration: \"stack\": [{}]; if one is not used, \"ignore\": [\"{}\"]",
+            quoted(&modules),
+            modules.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "),
+            modules[1]
+        );
+    }
+    layers.sort_by_key(|layer| (modules.iter().position(|module| *module == layer.module), layer.number));
+    for module in modules {
+        let numbers = layers.iter().filter(|layer| layer.module == module).map(|layer| layer.number);
+        for (expected, number) in numbers.enumerate() {
+            ensure!(number == expected, "{module}: layer {expected} is missing, and layer {number} is there");
+        }
+    }
+    Ok(layers)
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether modules are numbered siblings, each as wide as the one before has units, and only the first as
+/// wide as it is: then the others cannot read what the first reads.
+fn numbered(layers: &[Layer<'_>], modules: &[&str]) -> bool {
+    let siblings = modules.iter().enumerate().all(|(number, module)| {
+        let (parent, own) = module.rsplit_once('.').unwrap_or(("", module));
+        let (first, _) = modules[0].rsplit_once('.').unwrap_or(("", modules[0]));
+        parent == first && own == number.to_string()
     });
-    Ok((layers, others))
+    let width = |module: &&str, of: fn(&Layer<'_>) -> Option<usize>| {
+        layers.iter().filter(|layer| layer.module == *module).find_map(of)
+    };
+    let inputs: Vec<_> = modules
+        .iter()
+        .map(|module| {
+            width(module, |layer| layer.weight_ih.filter(|_| layer.number == 0)?.shape.get(1).copied())
+        })
+        .collect();
+    let units: Vec<_> =
+        modules.iter().map(|module| width(module, |layer| layer.weight_hh?.shape.get(1).copied())).collect();
+    siblings && inputs[1..] == units[..units.len() - 1] && !inputs[1..].contains(&inputs[0])
+}
+
+/// A linear layer or an embedding as found.
+#[derive(Clone, Copy, Debug)]
+struct Linear<'s> {
+    weight: &'s Tensor,
+    bias: Option<&'s Tensor>,
+}
+
+impl<'s> Linear<'s> {
+    fn module(&self) -> &'s str {
+        self.weight.name.strip_suffix(".weight").unwrap_or("")
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [self.weight.shape[0], self.weight.shape[1]]
+    }
+}
+
+/// Embeddings and linear layers among tensors that belong to no recurrent layer.
+fn linears<'s>(others: &[&'s Tensor]) -> Result<Vec<Linear<'s>>> {
+    let mut linear: Vec<Linear<'s>> = Vec::new();
+    for &tensor in others {
+        if !tensor.name.ends_with(".weight") && tensor.name != "weight" || tensor.shape.len() != 2 {
+            continue;
+        }
+        let name = format!("{}bias", tensor.name.strip_suffix("weight").unwrap_or_default());
+        let bias = others.iter().find(|other| other.name == name).copied();
+        linear.push(Linear { weight: tensor, bias });
+    }
+    for &tensor in others {
+        let taken = linear.iter().any(|layer| {
+            layer.weight.name == tensor.name || layer.bias.is_some_and(|bias| bias.name == tensor.name)
+        });
+        if !taken {
+            bail!(misfit(
+                tensor,
+                "it is of no embedding, recurrent or linear layer, and the engine has no others; if the network does not use it, name it under \"ignore\" in the configuration"
+            ));
+        }
+    }
+    Ok(linear)
 }
 
 impl Mapped {
-    fn put(&mut self, name: &str, tensor: &Tensor) {
+    fn put(&mut self, name: &str, tensor: &Tensor, meaning: String) {
         self.names.push((tensor.name.clone(), name.to_owned()));
+        self.taken.push(Row { name: tensor.name.clone(), shape: tensor.shape.clone(), meaning });
         self.tensors.insert(name.to_owned(), tensor.values.clone());
+    }
+
+    /// Takes zeros for a bias that the module was made without.
+    fn without(&mut self, name: &str, theirs: &str, rows: usize) {
+        self.taken.push(Row {
+            name: theirs.to_owned(),
+            shape: Vec::new(),
+            meaning: "not there (bias=False): zeros".to_owned(),
+        });
+        self.tensors.insert(name.to_owned(), vec![0.0; rows]);
     }
 
     /// Takes a recurrent layer whose input is `inputs` wide, if that is known; its output's width.
     fn layer(&mut self, number: usize, layer: &Layer<'_>, inputs: Option<usize>) -> Result<usize> {
         let Config { cell, hidden, .. } = self.config;
         let rows = cell.gates() * hidden;
-        let (module, own) = &layer.key;
-        let named = |what: &str| format!("{module}.{what} of layer {own}");
-        let weight_ih = layer.weight_ih.with_context(|| format!("{} is missing", named("weight_ih")))?;
-        let weight_hh = layer.weight_hh.with_context(|| format!("{} is missing", named("weight_hh")))?;
+        let lost = |what: &str| format!("{} is missing (layer {number}, {cell})", layer.named(what));
+        let weight_ih = layer.weight_ih.with_context(|| lost("weight_ih"))?;
+        let weight_hh = layer.weight_hh.with_context(|| lost("weight_hh"))?;
         let [_, columns] = weight_ih.shape[..] else {
             bail!(misfit(weight_ih, "two dimensions are expected"));
         };
@@ -162,121 +385,162 @@ impl Mapped {
         if number == 0 {
             self.config.embed = columns;
         }
-        let shapes =
-            [("weight_ih", weight_ih, vec![rows, columns]), ("weight_hh", weight_hh, vec![rows, hidden])];
-        for (what, tensor, shape) in shapes {
+        for (what, tensor, shape) in
+            [("weight_ih", weight_ih, vec![rows, columns]), ("weight_hh", weight_hh, vec![rows, hidden])]
+        {
             if tensor.shape != shape {
                 bail!(misfit(
                     tensor,
                     &format!("{shape:?} is expected (all layers are {cell} of {hidden} units)")
                 ));
             }
-            self.put(&format!("rnn.{what}_l{number}"), tensor);
+            let of = if what == "weight_ih" { "input" } else { "recurrent" };
+            self.put(
+                &format!("rnn.{what}_l{number}"),
+                tensor,
+                format!("{cell} layer {number}: {of} weights"),
+            );
         }
         if cell == Cell::Fastgrnn {
-            if let Some(tensor) = layer.bias_ih.or(layer.bias_hh) {
-                bail!(misfit(tensor, "it is of another cell than bias_gate, bias_update, zeta and nu"));
-            }
-            for (what, found) in FAST.into_iter().zip(layer.fast) {
-                let tensor = found.with_context(|| format!("{} is missing", named(what)))?;
-                let shape = [if what.starts_with("bias") { rows } else { 1 }];
-                if tensor.shape != shape {
-                    bail!(misfit(tensor, &format!("{shape:?} is expected")));
-                }
-                self.put(&format!("rnn.{what}_l{number}"), tensor);
-            }
+            self.fast(number, layer, rows)?;
             return Ok(hidden);
         }
         if let Some(tensor) = layer.fast.iter().flatten().next() {
             bail!(misfit(tensor, &format!("it is of a fastgrnn, and the layers are {cell}")));
         }
-        for (what, bias) in [("bias_ih", layer.bias_ih), ("bias_hh", layer.bias_hh)] {
-            let name = format!("rnn.{what}_l{number}");
-            match bias {
-                None => {
-                    self.tensors.insert(name, vec![0.0; rows]);
+        match [layer.bias_ih, layer.bias_hh] {
+            [None, None] => {
+                let others = self.taken.iter().any(|row| {
+                    row.meaning.contains("bias of the input")
+                        && row.name.starts_with(&format!("{}.", layer.module))
+                });
+                ensure!(
+                    !others,
+                    "{} and {} are missing, and other layers of `{}` have biases: the state dict is incomplete",
+                    layer.named("bias_ih"),
+                    layer.named("bias_hh"),
+                    layer.module
+                );
+                for what in ["bias_ih", "bias_hh"] {
+                    self.without(&format!("rnn.{what}_l{number}"), &layer.named(what), rows);
                 }
-                Some(tensor) if tensor.shape == [rows] => self.put(&name, tensor),
-                Some(tensor) => bail!(misfit(tensor, &format!("[{rows}] is expected"))),
+            }
+            [Some(ih), Some(hh)] => {
+                for (what, of, tensor) in [("bias_ih", "input", ih), ("bias_hh", "state", hh)] {
+                    if tensor.shape != [rows] {
+                        bail!(misfit(tensor, &format!("[{rows}] is expected")));
+                    }
+                    let meaning = format!("{cell} layer {number}: bias of the {of}");
+                    self.put(&format!("rnn.{what}_l{number}"), tensor, meaning);
+                }
+            }
+            [ih, hh] => {
+                let lost = if ih.is_none() { "bias_ih" } else { "bias_hh" };
+                let there = ih.or(hh).map(Tensor::told).unwrap_or_default();
+                bail!(
+                    "{} is missing, and {there} is there: PyTorch's recurrent layers have both biases or, with bias=False, none; the state dict is incomplete",
+                    layer.named(lost)
+                );
             }
         }
         Ok(hidden)
     }
 
-    /// Takes the embedding from tensors that belong to no recurrent layer; the linear layers left, in order.
-    fn embedding<'s>(&mut self, others: &[&'s Tensor], words: usize) -> Result<Vec<Linear<'s>>> {
-        let mut linear: Vec<Linear<'s>> = Vec::new();
-        for &tensor in others {
-            let Some(module) = tensor.name.strip_suffix(".weight") else { continue };
-            if tensor.shape.len() != 2 {
-                bail!(misfit(
-                    tensor,
-                    "embeddings, recurrent and linear layers have weights of two dimensions"
-                ));
-            }
-            let name = format!("{module}.bias");
-            let bias = others.iter().find(|other| other.name == name).copied();
-            linear.push(Linear { weight: tensor, bias });
+    /// Takes what a FastGRNN has beside its weights.
+    fn fast(&mut self, number: usize, layer: &Layer<'_>, rows: usize) -> Result<()> {
+        if let Some(tensor) = layer.bias_ih.or(layer.bias_hh) {
+            bail!(misfit(tensor, "it is of another cell than bias_gate, bias_update, zeta and nu"));
         }
-        for &tensor in others {
-            let taken = linear.iter().any(|layer| {
-                layer.weight.name == tensor.name || layer.bias.is_some_and(|bias| bias.name == tensor.name)
-            });
-            if !taken {
-                bail!(misfit(
-                    tensor,
-                    "it is of no embedding, recurrent or linear layer, and the engine has no others"
-                ));
+        for (what, found) in FAST.into_iter().zip(layer.fast) {
+            let tensor = found
+                .with_context(|| format!("{} is missing (layer {number}, fastgrnn)", layer.named(what)))?;
+            let shape = [if what.starts_with("bias") { rows } else { 1 }];
+            if tensor.shape != shape {
+                bail!(misfit(tensor, &format!("{shape:?} is expected")));
             }
+            self.put(&format!("rnn.{what}_l{number}"), tensor, format!("fastgrnn layer {number}: {what}"));
         }
+        Ok(())
+    }
+
+    /// Takes the embedding; the linear layers left, in order.
+    fn embedding<'s>(&mut self, mut linear: Vec<Linear<'s>>, words: usize) -> Result<Vec<Linear<'s>>> {
         let embed = self.config.embed;
-        let at = linear
-            .iter()
-            .position(|layer| layer.bias.is_none() && layer.weight.shape == [words, embed])
-            .with_context(|| {
-                let near = linear.iter().find(|layer| layer.bias.is_none() && layer.weight.shape[1] == embed);
-                match near.or_else(|| linear.iter().find(|layer| layer.bias.is_none())) {
-                    Some(layer) => misfit(
-                        layer.weight,
-                        &format!(
-                            "an embedding of [{words}, {embed}] is expected: {words} lines in the vocabulary, {embed} inputs of the first layer"
-                        ),
-                    )
-                    .to_string(),
-                    None => format!("there is no embedding: a *.weight of [{words}, {embed}] without a bias is expected"),
-                }
-            })?;
-        let embedding = linear.remove(at);
-        self.put("embed.weight", embedding.weight);
-        Ok(linear)
+        let fits = |layer: &Linear<'_>| layer.bias.is_none() && layer.shape() == [words, embed];
+        let found: Vec<usize> = (0..linear.len()).filter(|&at| fits(&linear[at])).collect();
+        match found[..] {
+            [at] => {
+                let embedding = linear.remove(at);
+                let meaning = "embedding: a row for each word of the vocabulary".to_owned();
+                self.put("embed.weight", embedding.weight, meaning);
+                Ok(linear)
+            }
+            [] => bail!("{}", no_embedding(&linear, words, embed)),
+            _ => {
+                let names: Vec<&str> = found.iter().map(|&at| linear[at].module()).collect();
+                bail!(
+                    "{} could each be the embedding: [{words}, {embed}] without a bias; name those that are not used under \"ignore\" in the configuration",
+                    quoted(&names)
+                )
+            }
+        }
     }
 
     /// Takes the linear layers.
-    fn head(&mut self, linear: &[Linear<'_>]) -> Result<()> {
-        let Config { hidden, classes, .. } = self.config;
+    fn head(
+        &mut self,
+        linear: &[Linear<'_>],
+        state: &State,
+        recurrent: &str,
+        description: &Description,
+    ) -> Result<()> {
+        let Config { hidden, classes, embed, .. } = self.config;
         let (first, last) = match linear {
             [] => bail!("there is no linear layer: a *.weight of [{classes}, {hidden}] is expected"),
             [last] => (None, last),
-            // A file without order may have them the other way round.
-            [a, b] if a.weight.shape[1] != hidden || b.weight.shape[1] != a.weight.shape[0] => (Some(b), a),
-            [a, b] => (Some(a), b),
-            [_, _, third, ..] => {
-                bail!(misfit(
-                    third.weight,
-                    "the engine has two linear layers at most, with ReLU between them"
-                ))
+            [a, b] => {
+                let (first, last) = two(a, b, hidden, classes, state, description)?;
+                (Some(first), last)
+            }
+            more => {
+                let names: Vec<&str> = more.iter().map(Linear::module).collect();
+                bail!(
+                    "{} linear layers, {}: the engine has two at most, after the recurrent layer, with ReLU between them",
+                    more.len(),
+                    quoted(&names)
+                )
             }
         };
-        let mut inputs = hidden;
-        if let Some(first) = first {
-            let units = first.weight.shape[0];
-            self.linear("fc1", first, units, hidden, "the recurrent layer's units")?;
-            self.config.head_hidden = units;
-            inputs = units;
+        let Some(first) = first else {
+            return self.outputs("fc", last, hidden);
+        };
+        // With as many units as inputs, it could also stand between embedding and recurrent layer.
+        let named = description.head.is_some() || description.activation.is_some();
+        if first.shape() == [hidden, embed] && embed == hidden && !named {
+            let place = |of: &dyn Fn(&str) -> bool| state.tensors.iter().position(|tensor| of(&tensor.name));
+            let before = place(&|name| name == first.weight.name)
+                < place(&|name| name.starts_with(recurrent) && name.contains("weight_hh"));
+            ensure!(
+                state.ordered && !before,
+                "{} could stand before the recurrent layer or after it: both are {hidden} wide. The engine has no layer between embedding and recurrent layer; if it is the head's first, say so in the configuration: \"head\": [{:?}, {:?}]",
+                first.weight.told(),
+                first.module(),
+                last.module()
+            );
         }
-        let name = if first.is_some() { "fc2" } else { "fc" };
-        if last.weight.shape == [1, inputs] && classes == 2 {
-            self.linear(name, last, 1, inputs, "")?;
+        let units = first.shape()[0];
+        let meaning = format!("head: first linear layer, {units} units");
+        self.linear("fc1", first, [units, hidden], &meaning)?;
+        self.config.head_hidden = units;
+        self.outputs("fc2", last, units)
+    }
+
+    /// Takes the layer that gives the scores.
+    fn outputs(&mut self, name: &str, last: &Linear<'_>, inputs: usize) -> Result<()> {
+        let classes = self.config.classes;
+        if last.shape() == [1, inputs] && classes == 2 {
+            let meaning = "head: the second label's score against the first's (a sigmoid's)";
+            self.linear(name, last, [1, inputs], meaning)?;
             // σ(s) is the softmax of (0, s).
             for (part, zeros) in [("weight", inputs), ("bias", 1)] {
                 if let Some(values) = self.tensors.get_mut(&format!("{name}.{part}")) {
@@ -285,27 +549,40 @@ impl Mapped {
             }
             return Ok(());
         }
-        self.linear(name, last, classes, inputs, "labels × what comes before")
+        let [rows, columns] = last.shape();
+        if columns == inputs && rows != classes {
+            let hint = if rows > classes && rows <= classes + 4 {
+                "; torchtext's label vocabulary counts `<unk>` (and `<pad>`), fairseq's more: then these are labels, too, in the order of `LABEL.vocab.itos`"
+            } else {
+                ""
+            };
+            bail!(misfit(
+                last.weight,
+                &format!(
+                    "[{classes}, {inputs}] is expected: it has {rows} outputs, `labels` of the configuration has {classes} labels{hint}"
+                )
+            ));
+        }
+        self.linear(name, last, [classes, inputs], "head: scores of the labels")
     }
 
-    fn linear(
-        &mut self,
-        name: &str,
-        layer: &Linear<'_>,
-        rows: usize,
-        columns: usize,
-        why: &str,
-    ) -> Result<()> {
-        if layer.weight.shape != [rows, columns] {
-            bail!(misfit(layer.weight, &format!("[{rows}, {columns}] is expected ({why})")));
+    fn linear(&mut self, name: &str, layer: &Linear<'_>, shape: [usize; 2], meaning: &str) -> Result<()> {
+        let [rows, columns] = layer.shape();
+        if [rows, columns] != shape {
+            let of = self.config.hidden;
+            let why = match columns.checked_div(of) {
+                Some(times @ 2..) if columns % of == 0 && rows == shape[0] => format!(
+                    ": {columns} columns are {times} × {of}, as after torch.cat of two directions, of several poolings or of h and c; the engine gives the head one vector of {of} units"
+                ),
+                _ => String::new(),
+            };
+            bail!(misfit(layer.weight, &format!("{shape:?} is expected (outputs × inputs){why}")));
         }
-        self.put(&format!("{name}.weight"), layer.weight);
+        self.put(&format!("{name}.weight"), layer.weight, format!("{meaning}: weights"));
         let bias = format!("{name}.bias");
         match layer.bias {
-            None => {
-                self.tensors.insert(bias, vec![0.0; rows]);
-            }
-            Some(tensor) if tensor.shape == [rows] => self.put(&bias, tensor),
+            None => self.without(&bias, &format!("{}.bias", layer.module()), rows),
+            Some(tensor) if tensor.shape == [rows] => self.put(&bias, tensor, format!("{meaning}: bias")),
             Some(tensor) => bail!(misfit(tensor, &format!("[{rows}] is expected"))),
         }
         Ok(())
@@ -332,11 +609,141 @@ impl Mapped {
         }
         Ok(())
     }
+
+    /// Lists what a state dict does not tell.
+    fn assume(&mut self, description: &Description) {
+        let mut assume = |what, key, value: String| {
+            let configured = description.given.contains(key);
+            self.assumed.push(Assumption { what, value, key, configured });
+        };
+        if self.config.cell == Cell::Rnn {
+            assume("nonlinearity of nn.RNN", "nonlinearity", "tanh".to_owned());
+        }
+        if self.config.head_hidden > 0 {
+            let activation = description.activation.unwrap_or_default();
+            assume("between the head's layers", "activation", activation.to_string());
+        }
+        let pooling = match self.config.pooling {
+            Pooling::Last => "the state after the last word",
+            Pooling::Mean => "the mean of all states",
+            Pooling::Max => "the maximum of each unit",
+        };
+        assume("what the head reads", "pooling", pooling.to_owned());
+        let padded = match description.padded {
+            Some(side) => {
+                format!("on the {side}, up to {} words; the engine reads none", description.max_len)
+            }
+            None => "none that the network read".to_owned(),
+        };
+        assume("padding", "padded", padded);
+        let marks = if description.punctuation { "with ! and ?" } else { "no punctuation" };
+        assume("tokeniser", "punctuation", format!("the engine's: lower case, {marks}"));
+    }
+
+    /// Turns the head's activation into the engine's ReLU, exactly.
+    fn activate(&mut self, description: &Description) {
+        let Config { hidden, head_hidden: units, .. } = self.config;
+        let activation = description.activation.unwrap_or_default();
+        if units == 0 || activation == Activation::Relu {
+            return;
+        }
+        let mut take = |name: &str| self.tensors.remove(name).unwrap_or_default();
+        let [first, bias, second, out] = ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"].map(&mut take);
+        if activation == Activation::None {
+            // Two maps are one.
+            let map = |row: &[f32]| {
+                let column = |at: usize| {
+                    row.iter()
+                        .zip(first.chunks_exact(hidden))
+                        .map(|(w, first)| f64::from(*w) * f64::from(first[at]))
+                        .sum::<f64>() as f32
+                };
+                (0..hidden).map(column).collect::<Vec<_>>()
+            };
+            let rows = || second.chunks_exact(units);
+            let dot =
+                |row: &[f32]| row.iter().zip(&bias).map(|(w, b)| f64::from(*w) * f64::from(*b)).sum::<f64>();
+            let biases = rows().zip(&out).map(|(row, out)| (dot(row) + f64::from(*out)) as f32).collect();
+            self.tensors.insert("fc.weight".to_owned(), rows().flat_map(map).collect());
+            self.tensors.insert("fc.bias".to_owned(), biases);
+            self.config.head_hidden = 0;
+            return;
+        }
+        // leaky(x) = relu(x) − slope · relu(−x): twice the units.
+        let slope = description.negative_slope.unwrap_or(Description::NEGATIVE_SLOPE);
+        let both = |values: &[f32]| {
+            values.iter().copied().chain(values.iter().map(|value| -value)).collect::<Vec<_>>()
+        };
+        let wide = second
+            .chunks_exact(units)
+            .flat_map(|row| row.iter().copied().chain(row.iter().map(|w| -slope * w)));
+        let wide = wide.collect();
+        self.tensors.insert("fc1.weight".to_owned(), both(&first));
+        self.tensors.insert("fc1.bias".to_owned(), both(&bias));
+        self.tensors.insert("fc2.weight".to_owned(), wide);
+        self.tensors.insert("fc2.bias".to_owned(), out);
+        self.config.head_hidden = 2 * units;
+    }
 }
 
-/// A linear layer as found.
-#[derive(Clone, Copy, Debug)]
-struct Linear<'s> {
-    weight: &'s Tensor,
-    bias: Option<&'s Tensor>,
+/// Why no tensor is the embedding.
+fn no_embedding(linear: &[Linear<'_>], words: usize, embed: usize) -> String {
+    let expected = format!(
+        "an embedding of [{words}, {embed}] is expected: {words} lines in the vocabulary, {embed} inputs of the first layer"
+    );
+    let bare = || linear.iter().filter(|layer| layer.bias.is_none());
+    let between = bare().filter(|layer| layer.shape()[0] == words).find_map(|table| {
+        let fits = |layer: &&Linear<'_>| layer.shape() == [embed, table.shape()[1]];
+        Some((table, linear.iter().find(fits)?))
+    });
+    if let Some((table, layer)) = between {
+        return format!(
+            "{} stands between the embedding {} and the recurrent layer, which has {embed} inputs: the engine has no linear layer there. Without an activation, multiply it into the embedding's rows before saving",
+            layer.weight.told(),
+            table.weight.told()
+        );
+    }
+    let near = bare().find(|layer| layer.shape()[1] == embed).or_else(|| bare().next());
+    match near {
+        Some(layer) => misfit(layer.weight, &expected).to_string(),
+        None => format!("there is no embedding: a *.weight of [{words}, {embed}] without a bias is expected"),
+    }
+}
+
+/// The head's two linear layers in their order.
+fn two<'l, 's>(
+    a: &'l Linear<'s>,
+    b: &'l Linear<'s>,
+    hidden: usize,
+    classes: usize,
+    state: &State,
+    description: &Description,
+) -> Result<(&'l Linear<'s>, &'l Linear<'s>)> {
+    if let Some(head) = &description.head {
+        let order =
+            [(a, b), (b, a)].into_iter().find(|(first, last)| head[..] == [first.module(), last.module()]);
+        return order.with_context(|| {
+            format!(
+                "`head` of the configuration names {}, the linear layers are {}",
+                quoted(&head.iter().map(String::as_str).collect::<Vec<_>>()),
+                quoted(&[a.module(), b.module()])
+            )
+        });
+    }
+    let fits = |first: &Linear<'_>, last: &Linear<'_>| {
+        let [[units, inputs], [outputs, columns]] = [first.shape(), last.shape()];
+        inputs == hidden && columns == units && (outputs == classes || outputs == 1 && classes == 2)
+    };
+    match (fits(a, b), fits(b, a)) {
+        (true, true) if !state.ordered => bail!(
+            "{} and {} fit in both orders, and a .safetensors file has none: say it in the configuration: \"head\": [{:?}, {:?}]",
+            a.weight.told(),
+            b.weight.told(),
+            a.module(),
+            b.module()
+        ),
+        (false, true) => Ok((b, a)),
+        (false, false) if a.shape()[1] != hidden && b.shape()[1] == hidden => Ok((b, a)),
+        _ => Ok((a, b)),
+    }
 }

@@ -1,15 +1,16 @@
 //! Reads a state dict: names, shapes and numbers.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fs::File;
+use std::io::{Cursor, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use candle_core::pickle::{PthTensors, TensorInfo, read_pth_tensor_info};
 use candle_core::{DType, Device};
-use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{Dtype, SafeTensors};
 
-/// A tensor of a state dict.
+use super::archive;
+
+/// A tensor of floats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     /// Its name, attributes separated by dots.
@@ -28,58 +29,150 @@ impl Tensor {
     }
 }
 
-/// Names under which a state dict may lie in a checkpoint of a training script.
-const KEYS: [&str; 4] = ["state_dict", "model_state_dict", "model", "net"];
+/// What a state dict holds beside floats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Its name.
+    pub name: String,
+    /// Its shape; empty unless it is a tensor.
+    pub shape: Vec<usize>,
+    /// What it is.
+    pub kind: OtherKind,
+}
 
-/// Reads a `.safetensors` file, or a `.pth`/`.pt` file of `torch.save`; which one it is, its first
-/// bytes tell. The order is that of the state dict (`.pth`) or of the names (safetensors keeps no order).
+/// Kinds of [`Other`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OtherKind {
+    /// A tensor of whole numbers or truth values of this type.
+    Whole(String),
+    /// A tensor quantised to this type.
+    Quantised(String),
+    /// A tensor of another type that is not read.
+    Foreign(String),
+    /// No tensor at all.
+    Object,
+}
+
+/// A state dict.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// Its floats, in the order of the dict (`.pth`) or of their names (safetensors keeps no order).
+    pub tensors: Vec<Tensor>,
+    /// The rest.
+    pub others: Vec<Other>,
+    /// Whether the order is that in which the module made its attributes.
+    pub ordered: bool,
+    /// The keys that lead to it in a checkpoint, separated by dots; empty where it is the whole file.
+    pub key: String,
+    /// The checkpoint's other keys.
+    pub beside: Vec<String>,
+}
+
+/// Element types that are read as f32.
+const FLOATS: [(&str, DType); 4] =
+    [("f32", DType::F32), ("f16", DType::F16), ("bf16", DType::BF16), ("f64", DType::F64)];
+
+/// The candle type of a [float](FLOATS).
+pub(super) fn float_type(name: &str) -> Option<DType> {
+    FLOATS.iter().find(|(own, _)| *own == name).map(|&(_, dtype)| dtype)
+}
+
+/// Little-endian numbers of a [`float_type`].
+pub(super) fn floats(bytes: &[u8], dtype: DType) -> Result<Vec<f32>> {
+    let count = bytes.len() / dtype.size_in_bytes();
+    let tensor = candle_core::Tensor::from_raw_buffer(bytes, dtype, &[count], &Device::Cpu)?;
+    Ok(tensor.to_dtype(DType::F32)?.to_vec1()?)
+}
+
+/// First bytes of files that are often given by mistake, and what they are.
+const MISTAKEN: [(&[u8], &str); 11] = [
+    (
+        b"\x80\x02\x8a\nl\xfc\x9cF",
+        "written by torch.save of PyTorch before 1.6 (or with _use_new_zipfile_serialization=False): load it and save the state dict anew",
+    ),
+    (b"\x80", "a bare pickle: load it in Python and save the state dict with torch.save"),
+    (b"\x1f\x8b", "a gzip: unpack it first"),
+    (b"version https://git-lfs", "a Git LFS pointer: run `git lfs pull` where it comes from"),
+    (b"\x89HDF", "an HDF5 file (Keras): PyTorch's state dicts only"),
+    (b"GGUF", "a GGUF file: PyTorch's state dicts only"),
+    (b"\x93NUMPY", "a NumPy array: PyTorch's state dicts only"),
+    (b"<!DOCTYPE", "a web page: the download failed"),
+    (b"<!doctype", "a web page: the download failed"),
+    (b"<html", "a web page: the download failed"),
+    (&telltale::blob::MAGIC, "a model for the chip: `inspect` and `run` read it"),
+];
+
+/// The longest header of a safetensors file, as its format says.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+/// Reads a `.safetensors` file, or a `.pth`/`.pt`/`.ckpt` file of `torch.save`; which one it is, its first
+/// bytes tell. `key` says which of several state dicts of a checkpoint is meant.
 ///
 /// # Errors
 /// If it is neither, is damaged, or holds no tensors; the error names the file.
-pub fn read(path: &Path) -> Result<Vec<Tensor>> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let tensors = if bytes.starts_with(b"PK\x03\x04") {
-        pickled(path, bytes.len()).with_context(|| path.display().to_string())?
-    } else {
-        safe(&bytes).with_context(|| {
-            format!(
-                "{}: neither a .safetensors file nor one of torch.save(model.state_dict(), …) by PyTorch 1.6 or later",
-                path.display()
-            )
-        })?
-    };
-    ensure!(!tensors.is_empty(), "{}: no tensors in it (a state dict is expected)", path.display());
-    for tensor in &tensors {
-        ensure!(
-            tensor.values.iter().all(|value| value.is_finite()),
-            "{}: {} holds a number that is not finite",
-            path.display(),
-            tensor.told()
+pub fn read(path: &Path, key: Option<&str>) -> Result<State> {
+    let named = || path.display().to_string();
+    let unreadable = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(unreadable)?;
+    let mut bytes = Vec::new();
+    file.by_ref().take(32).read_to_end(&mut bytes).with_context(unreadable)?;
+    let zip = bytes.starts_with(b"PK\x03\x04");
+    let header = bytes.first_chunk().map_or(0, |&length| u64::from_le_bytes(length));
+    let safetensors = (2..=LONGEST_HEADER).contains(&header) && bytes.get(8) == Some(&b'{');
+    if !zip && !safetensors {
+        for (start, what) in MISTAKEN {
+            ensure!(!bytes.starts_with(start), "{}: {what}", path.display());
+        }
+        bail!(
+            "{}: neither a .safetensors file nor one of torch.save(model.state_dict(), …) by PyTorch 1.6 or later",
+            path.display()
         );
     }
-    Ok(tensors)
+    file.read_to_end(&mut bytes).with_context(unreadable)?;
+    let state = if zip {
+        archive::read(Cursor::new(&bytes), key).with_context(named)?
+    } else {
+        safe(&bytes).with_context(named)?
+    };
+    ensure!(
+        !state.tensors.is_empty() || !state.others.is_empty(),
+        "{}: no tensors in it (a state dict is expected: torch.save(model.state_dict(), …))",
+        path.display()
+    );
+    Ok(state)
 }
 
-fn safe(bytes: &[u8]) -> Result<Vec<Tensor>> {
-    let file = SafeTensors::deserialize(bytes)?;
-    let mut tensors = Vec::new();
+fn safe(bytes: &[u8]) -> Result<State> {
+    // The crate's own error has a line for developers only.
+    let file = SafeTensors::deserialize(bytes)
+        .map_err(|error| anyhow!("the .safetensors file is cut short or damaged ({error})"))?;
+    let mut state = State::default();
     for (name, view) in file.tensors() {
-        tensors.push(from_view(name, &view)?);
+        let shape = view.shape().to_vec();
+        let dtype = format!("{:?}", view.dtype()).to_lowercase();
+        match (view.dtype(), float_type(&dtype)) {
+            (_, Some(dtype)) => {
+                let values = floats(view.data(), dtype).with_context(|| format!("{name} {shape:?}"))?;
+                state.tensors.push(Tensor { name, shape, values });
+            }
+            (
+                Dtype::BOOL
+                | Dtype::U8
+                | Dtype::I8
+                | Dtype::I16
+                | Dtype::U16
+                | Dtype::I32
+                | Dtype::U32
+                | Dtype::I64
+                | Dtype::U64,
+                _,
+            ) => state.others.push(Other { name, shape, kind: OtherKind::Whole(dtype) }),
+            _ => state.others.push(Other { name, shape, kind: OtherKind::Foreign(dtype) }),
+        }
     }
-    tensors.sort_by_key(|tensor| natural(&tensor.name));
-    Ok(tensors)
-}
-
-fn from_view(name: String, view: &TensorView<'_>) -> Result<Tensor> {
-    use candle_core::safetensors::Load;
-    let tensor = view.load(&Device::Cpu).with_context(|| format!("{name}: {:?}", view.dtype()))?;
-    flat(name, &tensor)
-}
-
-fn flat(name: String, tensor: &candle_core::Tensor) -> Result<Tensor> {
-    let shape = tensor.dims().to_vec();
-    let values = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-    Ok(Tensor { name, shape, values })
+    state.tensors.sort_by_key(|tensor| natural(&tensor.name));
+    state.others.sort_by_key(|other| natural(&other.name));
+    Ok(state)
 }
 
 /// Digits by their value, so that `l10` comes after `l9`.
@@ -96,54 +189,6 @@ fn natural(name: &str) -> Vec<(u64, String)> {
         rest = after;
     }
     parts
-}
-
-fn pickled(path: &Path, bytes: usize) -> Result<Vec<Tensor>> {
-    let listed = |key: Option<&str>| -> Result<Vec<TensorInfo>> {
-        let mut infos = guarded(|| read_pth_tensor_info(path, false, key))?
-            .context("no state dict: save it with torch.save(model.state_dict(), …)")?;
-        // Candle reads a dictionary from its end.
-        infos.reverse();
-        Ok(infos)
-    };
-    let (mut key, mut infos) = (None, listed(None)?);
-    for name in KEYS {
-        if infos.is_empty() {
-            key = Some(name);
-            infos = listed(key).unwrap_or_default();
-        }
-    }
-    for info in &infos {
-        let numbers = info.layout.dims().iter().try_fold(1usize, |product, &size| product.checked_mul(size));
-        ensure!(
-            numbers
-                .and_then(|numbers| numbers.checked_mul(info.dtype.size_in_bytes()))
-                .is_some_and(|size| size <= bytes),
-            "{} {:?} is larger than the file",
-            info.name,
-            info.layout.dims()
-        );
-    }
-    if infos.is_empty() {
-        return Ok(Vec::new());
-    }
-    let file = guarded(|| PthTensors::new(path, key))??;
-    let mut tensors = Vec::new();
-    for info in infos {
-        let tensor = guarded(|| file.get(&info.name))?.with_context(|| info.name.clone())?;
-        tensors.push(flat(info.name.clone(), &tensor.with_context(|| info.name.clone())?)?);
-    }
-    Ok(tensors)
-}
-
-/// Candle's reader of pickles panics on some damaged ones: an error instead.
-fn guarded<T>(read: impl FnOnce() -> T) -> Result<T> {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    let result = catch_unwind(AssertUnwindSafe(read));
-    std::panic::set_hook(hook);
-    let Ok(value) = result else { bail!("the file is damaged") };
-    Ok(value)
 }
 
 /// An error about a tensor that has no place.

@@ -1,11 +1,12 @@
-//! A vocabulary as text, and the order of the engine's rows.
+//! The order of the engine's rows: a vocabulary's words as the engine reads them.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::hash_map::Entry as Slot;
+use std::collections::{HashMap, HashSet};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use telltale::text::{Options, Word};
 
+use super::rows::{Cutter, Entry, Rows, Seen};
 use crate::vocabulary::{Built, words_of};
 
 /// The words of a vocabulary file that a text can have.
@@ -15,12 +16,16 @@ pub struct Words {
     list: Vec<(u32, String)>,
     /// The embedding's row of each.
     rows: Vec<usize>,
+    /// All words of the file and whether the engine's tokeniser makes them; special ones are not among them.
+    all: Vec<(Entry, bool)>,
     /// The row for unknown words.
     pub unknown: Option<usize>,
     /// The row for padding.
     pub padding: Option<usize>,
-    /// How many lines there are.
-    pub lines: usize,
+    /// How many rows the embedding must have.
+    pub count: usize,
+    /// How the file was read.
+    pub notes: Vec<String>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -28,78 +33,97 @@ pub struct Words {
 /// How many words a warning names.
 const NAMED: usize = 8;
 
+/// What spaCy and NLTK cut off English words and the engine does not.
+const CLITICS: [&str; 8] = ["n't", "'s", "'m", "'d", "'t", "'re", "'ve", "'ll"];
+
 impl Words {
-    /// Reads a vocabulary: one word a line, the line's number is the row. Special rows are those given,
-    /// or the lines `<unk>` and `<pad>` (also `[UNK]`, `UNK` and so on).
+    /// Takes a vocabulary's rows. Special rows are those given, or the words `<unk>` and `<pad>` (also `[UNK]`,
+    /// `UNK` and so on).
     ///
     /// A word that the tokeniser never makes gets no row: it would take room for nothing. If the
     /// tokeniser writes it in another way (`Don't` as `dont`), it stands for that word, unless the
     /// vocabulary has it already.
     ///
     /// # Errors
-    /// If a line is there twice, a special row is not, or no word is left.
-    pub fn read(
-        text: &str,
-        options: Options,
-        unknown: Option<usize>,
-        padding: Option<usize>,
-    ) -> Result<Self> {
-        let lines: Vec<&str> = text.lines().collect();
+    /// If a word is there twice, a special row is not, or no word is left.
+    pub fn new(rows: Rows, options: Options, unknown: Option<usize>, padding: Option<usize>) -> Result<Self> {
+        let count = rows.words.len();
         let special = |given: Option<usize>, names: [&str; 3], what: &str| {
             if let Some(row) = given {
-                ensure!(row < lines.len(), "`{what}` is row {row}, the vocabulary has {} lines", lines.len());
+                ensure!(row < count, "`{what}` is row {row}, the vocabulary has {count} rows");
                 return Ok(Some(row));
             }
-            Ok(lines.iter().position(|line| names.contains(line) || names[0] == line.to_lowercase()))
+            Ok(rows.words.iter().position(|entry| {
+                let named = |text: &str| names.contains(&text) || names[0] == text.to_lowercase();
+                entry.as_ref().is_some_and(|entry| named(&entry.text))
+            }))
         };
         let unknown = special(unknown, ["<unk>", "[UNK]", "UNK"], "unknown")?;
         let padding = special(padding, ["<pad>", "[PAD]", "PAD"], "padding")?;
         let mut own = Self {
             list: Vec::new(),
             rows: Vec::new(),
+            all: Vec::new(),
             unknown,
             padding,
-            lines: lines.len(),
+            count,
+            notes: rows.notes,
             warnings: Vec::new(),
         };
-        let mut taken: HashMap<u32, usize> = HashMap::new();
-        let mut others: Vec<(usize, &str, Word)> = Vec::new();
+        let mut lines: HashMap<&str, usize> = HashMap::new();
+        for entry in rows.words.iter().flatten().filter(|entry| !entry.text.trim().is_empty()) {
+            if let Some(before) = lines.insert(&entry.text, entry.line) {
+                bail!("lines {before} and {} of the vocabulary are both `{}`", entry.line, entry.text);
+            }
+        }
+        let mut taken: HashMap<u32, &str> = HashMap::new();
+        let mut others: Vec<(usize, &Entry, Word)> = Vec::new();
         let mut impossible = Vec::new();
-        for (row, &line) in lines.iter().enumerate() {
-            if Some(row) == unknown || Some(row) == padding {
+        let mut unseen = HashSet::new();
+        for (row, entry) in rows.words.iter().enumerate() {
+            let Some(entry) = entry.as_ref().filter(|_| Some(row) != unknown && Some(row) != padding) else {
+                continue;
+            };
+            let text = &entry.text[..];
+            if is_special(text) {
+                impossible.push(format!("`{text}` (a special token)"));
+                unseen.insert(row);
+                continue;
+            }
+            if CLITICS.contains(&&text.to_lowercase().replace('’', "'")[..]) {
+                impossible.push(format!("`{text}` (read together with the word before)"));
+                unseen.insert(row);
                 continue;
             }
             let mut words = Vec::new();
-            words_of(line.as_bytes(), options, |word| words.push(*word));
+            words_of(text.as_bytes(), options, |word| words.push(*word));
             let [word] = words[..] else {
-                impossible.push(format!("`{line}`"));
+                impossible.push(format!("`{text}`"));
+                unseen.insert(row);
                 continue;
             };
-            if word.hash() != Word::hash_of(line.as_bytes()) {
-                others.push((row, line, word));
-            } else if let Some(before) = taken.insert(word.hash(), row) {
-                ensure!(
-                    lines[before] != line,
-                    "lines {} and {} of the vocabulary are both `{line}`",
-                    before + 1,
-                    row + 1
-                );
+            if word.hash() != Word::hash_of(text.as_bytes()) {
+                others.push((row, entry, word));
+            } else if let Some(before) = taken.get(&word.hash()) {
                 // Two words, one hash: the engine takes the second for the first.
-                taken.insert(word.hash(), before);
-                impossible.push(format!("`{line}` (the tokeniser's hash is that of `{}`)", lines[before]));
+                impossible.push(format!("`{text}` (the tokeniser's hash is that of `{before}`)"));
+                unseen.insert(row);
             } else {
+                taken.insert(word.hash(), text);
                 own.push(row, &word);
             }
         }
         let mut renamed = Vec::new();
-        for (row, line, word) in others {
-            if let Entry::Vacant(slot) = taken.entry(word.hash()) {
-                slot.insert(row);
+        for (row, entry, word) in others {
+            let text = &entry.text[..];
+            if let Slot::Vacant(slot) = taken.entry(word.hash()) {
+                slot.insert(text);
                 own.push(row, &word);
-                renamed.push(format!("`{line}` as `{}`", word.as_str()));
+                renamed.push(format!("`{text}` as `{}`", word.as_str()));
             } else {
-                let own = word.as_str();
-                impossible.push(format!("`{line}` (read as `{own}`, which has a row of its own)"));
+                impossible
+                    .push(format!("`{text}` (read as `{}`, which has a row of its own)", word.as_str()));
+                unseen.insert(row);
             }
         }
         own.warn("can never come from a text and get no row", &impossible);
@@ -108,7 +132,22 @@ impl Words {
             own.warnings
                 .push("the vocabulary has no row for unknown words (`<unk>`): they read as zeros".to_owned());
         }
-        ensure!(!own.list.is_empty(), "no line of the vocabulary is a word");
+        ensure!(
+            !own.list.is_empty(),
+            "no line of the vocabulary is a word: one word a line is expected, the first is {:?}",
+            rows.words
+                .iter()
+                .flatten()
+                .next()
+                .map_or("", |entry| &entry.text)
+                .chars()
+                .take(40)
+                .collect::<String>()
+        );
+        for (row, entry) in rows.words.into_iter().enumerate() {
+            let word = entry.filter(|entry| !entry.text.trim().is_empty() && !is_special(&entry.text));
+            own.all.extend(word.map(|entry| (entry, !unseen.contains(&row))));
+        }
         Ok(own)
     }
 
@@ -130,6 +169,33 @@ impl Words {
     #[must_use]
     pub fn list(&self) -> &[(u32, String)] {
         &self.list
+    }
+
+    /// The vocabulary's words, and how many of them the engine never sees.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        let unseen = self.all.iter().filter(|(_, seen)| !seen).count();
+        Seen { tokens: self.all.len() as u64, unseen: unseen as u64 }
+    }
+
+    /// The same, each word as often as the file says that the training texts have it; `None` where it does not.
+    #[must_use]
+    pub fn seen_in_training(&self) -> Option<Seen> {
+        let mut sum = Seen::default();
+        for (entry, seen) in &self.all {
+            let count = entry.count?;
+            sum.tokens = sum.tokens.saturating_add(count);
+            sum.unseen = sum.unseen.saturating_add(if *seen { 0 } else { count });
+        }
+        Some(sum)
+    }
+
+    /// The same, over the tokens of texts as this vocabulary cuts them: an estimate.
+    pub fn seen_in<'t>(&self, texts: impl Iterator<Item = &'t str>) -> Seen {
+        let cutter = Cutter::new(self.all.iter().map(|(entry, seen)| (&entry.text[..], *seen)));
+        let mut sum = Seen::default();
+        texts.for_each(|text| cutter.count(text, &mut sum));
+        sum
     }
 
     /// The engine's vocabulary, and `table` with its rows in that order, the row for unknown words last.
@@ -157,4 +223,13 @@ impl Words {
     pub fn row<'t>(&self, table: &'t [f32], width: usize, row: Option<usize>) -> Option<&'t [f32]> {
         row.and_then(|row| table.get(row * width..(row + 1) * width))
     }
+}
+
+/// Whether a word is a tokeniser's own mark, such as `<bos>` or `[CLS]`.
+fn is_special(text: &str) -> bool {
+    let inner = |open, close| text.strip_prefix(open).and_then(|text: &str| text.strip_suffix(close));
+    let named = |inner: &str| inner.len() > 1 && inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    inner('<', '>').is_some_and(|inner| named(inner.trim_start_matches('/')) || ["s", "/s"].contains(&inner))
+        || inner('[', ']')
+            .is_some_and(|inner| named(inner) && !inner.contains(|c: char| c.is_ascii_lowercase()))
 }

@@ -91,7 +91,7 @@ pub fn quantise(
         })
         .with_context(|| format!("layer {layer}: its weights are too large for the fixed-point formats"))?;
     let cell_format = match config.cell {
-        Cell::Lstm => (ranges.cell * CELL_MARGIN).max(1.0).log2().ceil().min(4.0) as u8,
+        Cell::Lstm => cell_bits(ranges),
         Cell::Rnn | Cell::Gru | Cell::Fastgrnn => 0,
     };
     let own_shift = if layer == 0 { 0 } else { input_shift as u8 };
@@ -106,6 +106,11 @@ pub fn quantise(
         fastgrnn::write_offsets(weights, layer, &mut to)?;
     }
     Ok((to.into_vec(), input_shift))
+}
+
+/// The whole bits of an LSTM's cell: it is within ±2 to their power.
+pub fn cell_bits(ranges: &Ranges) -> u8 {
+    (ranges.cell * CELL_MARGIN).max(1.0).log2().ceil().min(4.0) as u8
 }
 
 /// How many bits a sum has beyond a gate's, because it enters tanh or, in GRU, is multiplied by r before.

@@ -85,6 +85,16 @@ pub fn calibrate<'t>(weights: &Weights, texts: impl Iterator<Item = &'t [u32]>) 
     ranges
 }
 
+/// Where states that are not within ±1 by themselves saturate: an LSTM's cells, a FastGRNN's states.
+#[must_use]
+pub fn state_limit(weights: &Weights, ranges: &Ranges) -> Option<f32> {
+    match weights.config.cell {
+        Cell::Lstm => Some(f32::from(1u8 << layer::cell_bits(ranges))),
+        Cell::Fastgrnn => Some(fastgrnn::divisor(weights, ranges)),
+        Cell::Rnn | Cell::Gru => None,
+    }
+}
+
 /// Quantises a network.
 ///
 /// # Errors

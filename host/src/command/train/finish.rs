@@ -12,12 +12,12 @@ use super::{Args, Data, Texts};
 use crate::aligned::AlignedBytes;
 use crate::engine::{Reading, classify_all};
 use crate::model::weights::Ranges;
-use crate::model::{Config, Network, Weights};
+use crate::model::{Cell, Config, Network, Weights};
 use crate::ngrams::Wide;
-use crate::pytorch;
+use crate::pytorch::{self, config::Activation};
 use crate::quantise::{self, Description, EmbeddingBits};
 use crate::train::batches::cut;
-use crate::train::{self, Epoch, Evaluation, TrainingExample, TrainingOptions};
+use crate::train::{self, Epoch, Evaluation, Options, Text};
 use crate::vocabulary::sample;
 
 /// Training texts that calibrate the ranges of activations.
@@ -67,7 +67,7 @@ impl Finished {
 pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     let Data { corpus, plan, texts, vocabulary, .. } = data;
     // From here on every word counts, as on the chip.
-    let whole = TrainingOptions {
+    let whole = Options {
         max_len: if args.preset.is_some_and(Preset::is_tutorial) { plan.options.max_len } else { 0 },
         ..plan.options.clone()
     };
@@ -115,23 +115,17 @@ fn for_pytorch(
     weights: &Weights,
     ranges: Ranges,
     plan: &Plan,
-    read: &TrainingOptions,
+    read: &Options,
 ) -> pytorch::config::Description {
     let config = &weights.config;
     pytorch::config::Description {
-        labels: description.labels.clone(),
         punctuation: description.text.punctuation,
         unknown: Some(config.vocab - 1),
-        padding: None,
         pooling: config.pooling,
         max_len: read.max_len,
         keep: read.keep,
-        padded: None,
-        nonlinearity: None,
-        activation: None,
-        bidirectional: None,
-        proj_size: None,
-        dropout: None,
+        nonlinearity: (config.cell == Cell::Rnn).then(|| "tanh".to_owned()),
+        activation: (config.head_hidden > 0).then_some(Activation::Relu),
         cell: Some(config.cell),
         layers: Some(config.layers),
         embed: Some(config.embed),
@@ -147,6 +141,7 @@ fn for_pytorch(
             ranges,
             metrics: description.metrics,
         }),
+        ..pytorch::config::Description::new(description.labels.clone())
     }
 }
 
@@ -155,9 +150,9 @@ fn compare(
     model: &Model<'_>,
     texts: &Texts,
     valid: &Evaluation,
-    options: &TrainingOptions,
+    options: &Options,
 ) -> Result<QuantisedReport> {
-    let verdicts = |texts: &[TrainingExample]| -> Result<Vec<usize>> {
+    let verdicts = |texts: &[Text]| -> Result<Vec<usize>> {
         let cut: Vec<Reading<'_>> = texts
             .iter()
             .map(|text| Reading {
@@ -168,7 +163,7 @@ fn compare(
             .collect();
         Ok(classify_all(model, &cut)?.into_iter().map(|verdict| verdict.class).collect())
     };
-    let accuracy = |classes: &[usize], texts: &[TrainingExample]| {
+    let accuracy = |classes: &[usize], texts: &[Text]| {
         let right = classes.iter().zip(texts).filter(|(class, text)| **class == text.label as usize).count();
         right as f64 / texts.len() as f64
     };

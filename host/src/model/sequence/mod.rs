@@ -1,23 +1,19 @@
-//! Recurrent layers over whole batches, each its whole sequence as one operation on Candle's tape: fused on the CPU
-//! ([`fused`]), in tensor operations elsewhere ([`stepwise`]); what comes before and after likewise.
+//! Recurrent layers over whole batches: fused on the CPU ([`layer`](mod@layer)), in tensor operations with a
+//! written way back elsewhere ([`tensor`]), on Candle's tape for comparison ([`graph`]).
 
 pub mod buffer;
 mod fastgrnn;
-mod fused;
-#[cfg(test)]
 pub mod graph;
 mod gru;
-mod layer;
-mod lookup;
+pub mod layer;
 mod lstm;
-mod mean;
-pub mod packed;
+pub mod op;
+pub mod plan;
 pub mod pool;
-mod product;
+pub mod product;
 mod rnn;
 pub mod simd;
-mod stepwise;
-mod storage;
+pub mod tensor;
 
 #[cfg(test)]
 mod tests;
@@ -27,8 +23,7 @@ use std::sync::Arc;
 use candle_core::{Result, Tensor};
 
 use super::config::{Cell, Pooling};
-use super::dropout::Dropout;
-use packed::PackedSequence;
+use plan::Plan;
 
 /// A layer's parameters as tensors: W \[GH×I\], U \[GH×H\] and the biases \[GH\].
 #[derive(Clone, Copy, Debug)]
@@ -45,64 +40,35 @@ pub struct Tensors<'a> {
     pub mix: Option<&'a Tensor>,
 }
 
-impl Tensors<'_> {
-    /// W and U side by side \[GH×(I+H)\]; the biases, then ζ and ν if there are any.
-    fn joined(&self) -> Result<(Tensor, Tensor)> {
-        let biases: Vec<&Tensor> = [self.bias_ih, self.bias_hh].into_iter().chain(self.mix).collect();
-        Ok((Tensor::cat(&[self.weight_ih, self.weight_hh], 1)?, Tensor::cat(&biases, 0)?))
-    }
-}
-
-/// The rows of the embedding `rows` \[U×E\] at `places` \[N\], with dropout: x \[N×E\] with gradients.
-///
-/// # Errors
-/// If a place is not below U.
-pub fn lookup(rows: &Tensor, places: Vec<u32>, dropout: Dropout) -> Result<Tensor> {
-    if rows.device().is_cpu() {
-        return rows.apply_op1(lookup::Lookup { places, dropout });
-    }
-    dropout.on_tape(&rows.index_select(&Tensor::from_iter(places, rows.device())?, 0)?)
-}
-
-/// x \[N×I\] → h \[N×H\] with gradients, which do not cross multiples of `bptt` steps: one operation, of fused
-/// kernels on the CPU, in tensor operations elsewhere.
+/// x \[N×I\] → h \[N×H\] with gradients: one fused operation on the CPU, [`graph`] elsewhere.
 ///
 /// # Errors
 /// If the shapes do not fit each other.
 pub fn layer(
     cell: Cell,
-    packed: &Arc<PackedSequence>,
+    plan: &Arc<Plan>,
     bptt: Option<usize>,
     x: &Tensor,
     parameters: &Tensors<'_>,
 ) -> Result<Tensor> {
-    let (weights, biases) = parameters.joined()?;
-    let packed = packed.clone();
+    let &Tensors { weight_ih, weight_hh, bias_ih, bias_hh, mix } = parameters;
     if x.device().is_cpu() {
-        return x.contiguous()?.apply_op3(&weights, &biases, fused::Fused::new(cell, packed, bptt));
+        let weights = Tensor::cat(&[weight_ih, weight_hh], 1)?;
+        let more: Vec<&Tensor> = [bias_ih, bias_hh].into_iter().chain(mix).collect();
+        let biases = Tensor::cat(&more, 0)?;
+        return x.contiguous()?.apply_op3(&weights, &biases, op::Sequence::new(cell, plan.clone(), bptt));
     }
-    x.apply_op3(&weights, &biases, stepwise::Stepwise::new(cell, packed, bptt, [x, &weights, &biases])?)
+    graph::layer(cell, plan, bptt, x, parameters)
 }
 
-/// Pools h \[N×H\], with dropout: \[B×H\], or \[N×H\] after every word.
+/// Pools h \[N×H\]: \[B×H\], or \[N×H\] after every word if `running`.
 ///
 /// # Errors
 /// If the shapes do not fit each other.
-pub fn pooled(
-    pooling: Pooling,
-    packed: &Arc<PackedSequence>,
-    every_word: bool,
-    dropout: Dropout,
-    h: &Tensor,
-) -> Result<Tensor> {
+pub fn pooled(pooling: Pooling, plan: &Arc<Plan>, running: bool, h: &Tensor) -> Result<Tensor> {
     if h.device().is_cpu() {
-        let packed = packed.clone();
-        return h.contiguous()?.apply_op1(pool::Pool { pooling, packed, every_word, dropout });
+        h.contiguous()?.apply_op1(pool::Pool { pooling, plan: plan.clone(), running })
+    } else {
+        pool::graph(pooling, plan, running, h)
     }
-    dropout.on_tape(&match pooling {
-        Pooling::Mean if packed.rows() > 0 => {
-            h.apply_op1(mean::MeanByProduct::new(packed, every_word, h)?)?
-        }
-        _ => pool::graph(pooling, packed, every_word, h)?,
-    })
 }

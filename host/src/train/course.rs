@@ -1,4 +1,4 @@
-//! A training run: epoch by epoch, batch by batch, to be stopped and gone on with anywhere.
+//! The course of a training run: epoch by epoch, batch by batch, to be stopped and gone on with anywhere.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use super::average::Average;
 use super::batches::{self, cut};
 use super::log::Log;
 use super::optimiser::{self, Optimiser};
-use super::{Epoch, TrainingExample, TrainingOptions, evaluate, step};
+use super::{Epoch, Options, Text, evaluate, step};
 use crate::model::Network;
 
 /// Parameters by name.
@@ -51,7 +51,7 @@ pub enum Outcome {
 
 /// When a run can be looked at and stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum Moment {
     /// Nothing has been done by this process.
     Start,
     /// A batch is done.
@@ -80,9 +80,9 @@ struct Best {
     weights: Tensors,
 }
 
-/// Where a run stands, its weights and the optimiser's moments aside.
+/// Where a run stands, its weights and moments aside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct TrainerState {
+struct Course {
     /// Epochs done.
     epoch: usize,
     /// Batches done of the next epoch.
@@ -102,7 +102,7 @@ struct TrainerState {
 /// Everything that a run needs to go on as if it had never stopped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    state: TrainerState,
+    course: Course,
     weights: Tensors,
     optimiser: optimiser::State,
     average: Average,
@@ -112,14 +112,14 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub struct Trainer<'t> {
     network: &'t Network,
-    texts: &'t [TrainingExample],
-    valid: &'t [TrainingExample],
-    options: &'t TrainingOptions,
+    texts: &'t [Text],
+    valid: &'t [Text],
+    options: &'t Options,
     /// Words of each text that are read.
     lengths: Vec<usize>,
     optimiser: Optimiser,
     average: Average,
-    state: TrainerState,
+    course: Course,
 }
 
 /// Trains to the end; the weights of the epoch with the best validation accuracy are left in the network.
@@ -128,9 +128,9 @@ pub struct Trainer<'t> {
 /// If there is nothing to train on, or the loss stops being a number.
 pub fn train(
     network: &Network,
-    texts: &[TrainingExample],
-    valid: &[TrainingExample],
-    options: &TrainingOptions,
+    texts: &[Text],
+    valid: &[Text],
+    options: &Options,
     log: &Log,
 ) -> Result<Vec<Epoch>> {
     let mut trainer = Trainer::new(network, texts, valid, options)?;
@@ -139,7 +139,7 @@ pub fn train(
     {
         bail!("{end}");
     }
-    Ok(trainer.state.history)
+    Ok(trainer.course.history)
 }
 
 impl<'t> Trainer<'t> {
@@ -149,9 +149,9 @@ impl<'t> Trainer<'t> {
     /// If there is nothing to train on.
     pub fn new(
         network: &'t Network,
-        texts: &'t [TrainingExample],
-        valid: &'t [TrainingExample],
-        options: &'t TrainingOptions,
+        texts: &'t [Text],
+        valid: &'t [Text],
+        options: &'t Options,
     ) -> Result<Self> {
         ensure!(!texts.is_empty(), "there is no training text");
         ensure!(options.batch > 0 && options.epochs > 0, "--batch and --epochs must be at least 1");
@@ -165,7 +165,7 @@ impl<'t> Trainer<'t> {
             lengths,
             optimiser: Optimiser::new(options.rule, options.decay, network.vars()),
             average: Average::new(network, options.average)?,
-            state: TrainerState {
+            course: Course {
                 epoch: 0,
                 batch: 0,
                 steps: 0,
@@ -189,7 +189,7 @@ impl<'t> Trainer<'t> {
         snapshot.average.check(self.network)?;
         self.optimiser.restore(snapshot.optimiser)?;
         self.average = snapshot.average;
-        self.state = snapshot.state;
+        self.course = snapshot.course;
         Ok(())
     }
 
@@ -203,7 +203,7 @@ impl<'t> Trainer<'t> {
             weights.insert(name.clone(), var.flatten_all()?.to_vec1()?);
         }
         Ok(Snapshot {
-            state: self.state.clone(),
+            course: self.course.clone(),
             weights,
             optimiser: self.optimiser.state()?,
             average: self.average.clone(),
@@ -219,39 +219,39 @@ impl<'t> Trainer<'t> {
     /// What happened in the epochs that are done.
     #[must_use]
     pub fn history(&self) -> &[Epoch] {
-        &self.state.history
+        &self.course.history
     }
 
     /// Where the run stands, in words: `epoch 3 of 10, batch 7 of 50`.
     #[must_use]
     pub fn position(&self) -> String {
-        let TrainerState { epoch, batch, .. } = self.state;
+        let Course { epoch, batch, .. } = self.course;
         let batches = self.texts.len().div_ceil(self.options.batch);
         match epoch {
-            _ if self.state.end.is_some() => format!("the end, after {epoch} epochs"),
+            _ if self.course.end.is_some() => format!("the end, after {epoch} epochs"),
             0 if batch == 0 => "the start".to_owned(),
             _ if batch == 0 => format!("epoch {epoch} of {} done", self.options.epochs),
             _ => format!("epoch {} of {}, batch {batch} of {batches} done", epoch + 1, self.options.epochs),
         }
     }
 
-    /// Trains on. `at` is called at every [`Event`], with the trainer in a state of which a
-    /// snapshot can be taken; it may stop the run.
+    /// Trains on. `at` is called at every [`Moment`], with the trainer in a state that can be
+    /// snapshot; it may stop the run.
     ///
     /// # Errors
     /// If the loss stops being a number before an epoch is done, or what `at` returns.
     pub fn run(
         &mut self,
         log: &Log,
-        at: &mut dyn FnMut(&Self, Event) -> Result<ControlFlow<()>>,
+        at: &mut dyn FnMut(&Self, Moment) -> Result<ControlFlow<()>>,
     ) -> Result<Outcome> {
-        let mut event = Event::Start;
+        let mut moment = Moment::Start;
         loop {
-            if at(self, event)?.is_break() {
+            if at(self, moment)?.is_break() {
                 return Ok(Outcome::Stopped);
             }
-            if let Some(end) = self.state.end {
-                if let Some(best) = &self.state.best {
+            if let Some(end) = self.course.end {
+                if let Some(best) = &self.course.best {
                     load(self.network, &best.weights)?;
                 }
                 return Ok(Outcome::Ended(end));
@@ -259,7 +259,7 @@ impl<'t> Trainer<'t> {
             if self.epoch(log, at)?.is_break() {
                 return Ok(Outcome::Stopped);
             }
-            event = if self.state.end.is_some() { Event::End } else { Event::Epoch };
+            moment = if self.course.end.is_some() { Moment::End } else { Moment::Epoch };
         }
     }
 
@@ -267,36 +267,35 @@ impl<'t> Trainer<'t> {
     fn epoch(
         &mut self,
         log: &Log,
-        at: &mut dyn FnMut(&Self, Event) -> Result<ControlFlow<()>>,
+        at: &mut dyn FnMut(&Self, Moment) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
         let (network, options) = (self.network, self.options);
-        let (number, before) = (self.state.epoch + 1, self.state.sums.seconds);
+        let (number, before) = (self.course.epoch + 1, self.course.sums.seconds);
         let started = Instant::now();
         let words: usize = self.lengths.iter().sum();
         log.start(number, options.epochs, words as u64);
-        if self.state.batch == 0 {
-            self.state.before_order = self.state.random.clone();
+        if self.course.batch == 0 {
+            self.course.before_order = self.course.random.clone();
         }
-        let mut random = self.state.before_order.clone();
+        let mut random = self.course.before_order.clone();
         let order = batches::shuffled(&self.lengths, options.batch, &mut random);
-        if self.state.batch == 0 {
-            self.state.random = random;
+        if self.course.batch == 0 {
+            self.course.random = random;
         }
         let steps = options.epochs * order.len();
-        for batch in order.iter().skip(self.state.batch) {
-            let step = step(network, self.texts, batch, options, &mut self.state.random)?;
-            let norm = step.gradients.norm()?;
+        for batch in order.iter().skip(self.course.batch) {
+            let mut step = step(network, self.texts, batch, options, &mut self.course.random)?;
+            let norm = step.gradients.clip(options.clip)?;
             if !step.loss.is_finite() || !norm.is_finite() {
-                self.diverge(Some(self.state.batch + 1), step.loss, norm)?;
+                self.diverge(Some(self.course.batch + 1), step.loss, norm)?;
                 return Ok(ControlFlow::Continue(()));
             }
-            let rate = options.rate * options.schedule.factor(self.state.steps, steps);
-            let clip = (f64::from(options.clip) / norm).min(1.0) as f32;
-            self.optimiser.step(network.vars(), &step.gradients, rate, clip)?;
+            let rate = options.rate * options.schedule.factor(self.course.steps, steps);
+            self.optimiser.step(network.vars(), &step.gradients, rate)?;
             self.average.update(network)?;
-            self.state.steps += 1;
-            self.state.batch += 1;
-            let sums = &mut self.state.sums;
+            self.course.steps += 1;
+            self.course.batch += 1;
+            let sums = &mut self.course.sums;
             sums.loss += step.loss * batch.len() as f64;
             sums.right += step.right;
             sums.texts += batch.len();
@@ -304,7 +303,7 @@ impl<'t> Trainer<'t> {
             sums.seconds = before + started.elapsed().as_secs_f64();
             let Sums { loss, right, texts, words, .. } = *sums;
             log.batch(words as u64, loss / texts as f64, right as f64 / texts as f64);
-            if at(self, Event::Batch)?.is_break() {
+            if at(self, Moment::Batch)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -317,7 +316,7 @@ impl<'t> Trainer<'t> {
             self.diverge(None, evaluation.loss, 0.0)?;
             return Ok(ControlFlow::Continue(()));
         };
-        let Sums { loss, right, texts, words, seconds } = std::mem::take(&mut self.state.sums);
+        let Sums { loss, right, texts, words, seconds } = std::mem::take(&mut self.course.sums);
         let summary = Epoch {
             epoch: number,
             train_loss: loss / texts as f64,
@@ -326,34 +325,34 @@ impl<'t> Trainer<'t> {
             valid_accuracy: evaluation.accuracy,
             seconds: seconds + validating.elapsed().as_secs_f64(),
         };
-        let state = &mut self.state;
+        let course = &mut self.course;
         let (accuracy, loss) = (evaluation.accuracy, evaluation.loss);
-        let better = state.best.as_ref().is_none_or(|best| (accuracy, -loss) > (best.accuracy, -best.loss));
+        let better = course.best.as_ref().is_none_or(|best| (accuracy, -loss) > (best.accuracy, -best.loss));
         if better {
-            state.best = Some(Best { accuracy, loss, weights: weights.into_tensors() });
-            state.since_best = 0;
+            course.best = Some(Best { accuracy, loss, weights: weights.into_tensors() });
+            course.since_best = 0;
         } else {
-            state.since_best += 1;
+            course.since_best += 1;
         }
         log.epoch(&summary, options.epochs, words as f64 / seconds, better);
-        state.history.push(summary);
-        (state.epoch, state.batch) = (number, 0);
-        if options.patience > 0 && state.since_best >= options.patience {
-            state.end = Some(End::Patience);
+        course.history.push(summary);
+        (course.epoch, course.batch) = (number, 0);
+        if options.patience > 0 && course.since_best >= options.patience {
+            course.end = Some(End::Patience);
         } else if number == options.epochs {
-            state.end = Some(End::Complete);
+            course.end = Some(End::Complete);
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Ends the run because the loss is not finite; an error if there is nothing to keep.
+    /// Ends the run because a number is none any more; an error if there is nothing to keep.
     fn diverge(&mut self, batch: Option<usize>, loss: f64, norm: f64) -> Result<()> {
-        let end = End::Diverged { epoch: self.state.epoch + 1, batch, loss, norm };
+        let end = End::Diverged { epoch: self.course.epoch + 1, batch, loss, norm };
         ensure!(
-            self.state.best.is_some(),
+            self.course.best.is_some(),
             "{end}, before any epoch was finished: lower --lr or --weight-decay, or --clip gradients shorter"
         );
-        self.state.end = Some(end);
+        self.course.end = Some(end);
         Ok(())
     }
 }

@@ -1,0 +1,140 @@
+//! Agreement with the network in PyTorch, by what it said of some texts.
+//!
+//! The file has a JSON object a line: `{"text": "a slow film", "logits": [1.2, -0.7]}`, the logits in the order of the
+//! configuration's labels, or a single one where a sigmoid tells the second of two labels.
+
+use std::io::BufRead;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::{Deserialize, Serialize};
+
+/// What PyTorch said of a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The text.
+    pub text: String,
+    /// The label with the highest logit.
+    pub label: u32,
+    /// Its probability.
+    pub probability: f64,
+    /// The file's line, from 1.
+    pub line: usize,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    text: String,
+    logits: Vec<f64>,
+}
+
+/// How near other answers are to PyTorch's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Agreement {
+    /// Share of texts with the same label.
+    pub labels_equal: f64,
+    /// Mean difference of the probability of PyTorch's label.
+    pub mean_difference: f64,
+    /// The largest.
+    pub largest_difference: f64,
+    /// The line of the largest.
+    pub line: usize,
+}
+
+/// Reads PyTorch's answers for a network of `classes` labels.
+///
+/// # Errors
+/// Names the line that is no such object, or has another number of logits.
+pub fn read(path: &Path, classes: usize) -> Result<Vec<Answer>> {
+    let named = || path.display().to_string();
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut answers = Vec::new();
+    for (at, line) in std::io::BufReader::new(file).lines().enumerate() {
+        let number = at + 1;
+        let line = line.with_context(|| format!("{}: line {number}", path.display()))?;
+        let line = if at == 0 { line.trim_start_matches('\u{FEFF}') } else { &line };
+        if line.trim().is_empty() {
+            continue;
+        }
+        let answer = answer(line, number, classes);
+        answers.push(answer.with_context(|| format!("line {number}")).with_context(named)?);
+    }
+    ensure!(
+        !answers.is_empty(),
+        "{}: no line in it: {{\"text\": …, \"logits\": […]}} is expected",
+        path.display()
+    );
+    Ok(answers)
+}
+
+fn answer(line: &str, number: usize, classes: usize) -> Result<Answer> {
+    let Line { text, mut logits } =
+        serde_json::from_str(line).context("{\"text\": …, \"logits\": […]} is expected")?;
+    if logits.len() == 1 && classes == 2 {
+        logits.insert(0, 0.0);
+    }
+    ensure!(logits.len() == classes, "{} logits, the configuration has {classes} labels", logits.len());
+    let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let label = logits.iter().position(|&logit| logit == highest).context("the logits are no numbers")?;
+    let total: f64 = logits.iter().map(|logit| (logit - highest).exp()).sum();
+    Ok(Answer { text, label: label as u32, probability: 1.0 / total, line: number })
+}
+
+/// Compares `own`, for each answer the label and the probability of PyTorch's label.
+#[must_use]
+pub fn compare(answers: &[Answer], own: impl Iterator<Item = (usize, f64)>) -> Agreement {
+    let mut sum = Agreement::default();
+    for (answer, (label, probability)) in answers.iter().zip(own) {
+        let difference = (answer.probability - probability).abs();
+        sum.labels_equal += f64::from(u8::from(label == answer.label as usize));
+        sum.mean_difference += difference;
+        if difference >= sum.largest_difference {
+            (sum.largest_difference, sum.line) = (difference, answer.line);
+        }
+    }
+    let count = answers.len().max(1) as f64;
+    Agreement { labels_equal: sum.labels_equal / count, mean_difference: sum.mean_difference / count, ..sum }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(text: &str, classes: usize) -> Result<Vec<Answer>> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("writable");
+        read(file.path(), classes)
+    }
+
+    #[test]
+    fn differences_are_of_the_probability_of_pytorchs_label() {
+        // σ(ln 3) = 0.75
+        let log = 3f64.ln();
+        let text = format!(
+            "\u{FEFF}{{\"text\": \"a\", \"logits\": [0, {log}]}}\r\n\n{{\"text\": \"b\", \"logits\": [{log}], \"more\": 1}}\n"
+        );
+        let answers = reading(&text, 2).expect("reads");
+        assert_eq!(
+            answers.iter().map(|answer| (answer.label, answer.line)).collect::<Vec<_>>(),
+            [(1, 1), (1, 3)]
+        );
+        let agreement = compare(&answers, [(1, 0.70), (0, 0.45)].into_iter());
+        assert_eq!((agreement.labels_equal, agreement.line), (0.5, 3));
+        assert!((agreement.mean_difference - 0.175).abs() < 1e-12);
+        assert!((agreement.largest_difference - 0.30).abs() < 1e-12);
+    }
+
+    #[test]
+    fn errors_name_the_line() {
+        let good = "{\"text\": \"a\", \"logits\": [0, 1]}\n";
+        for (text, reason) in [
+            (format!("{good}{{\"text\": \"b\", \"logits\": [0, 1, 2]}}\n"), "line 2: 3 logits"),
+            (format!("{good}{good}nonsense\n"), "line 3: {\"text\": …"),
+            (format!("{good}{{\"text\": \"b\", \"logits\": [0, NaN]}}\n"), "line 2"),
+            (String::new(), "no line in it"),
+        ] {
+            let error = format!("{:#}", reading(&text, 2).expect_err("must not be read"));
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}
