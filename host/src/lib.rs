@@ -1,7 +1,7 @@
 //! Telltale on the PC: corpora, training with Candle, quantisation, the boards' toolchain.
 //!
 //! - [`corpus`]: labelled texts and their splits; [`vocabulary`]: words → ids
-//! - [`model`]: networks in f32 and their fused sequences; [`train`]: the loop
+//! - [`model`]: networks in f32 and their fused sequences; [`train`]: the loop; [`threads`]: where both run
 //! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model;
 //!   [`early_exit`]: what it need not read; [`parts`]: what its parts say alone
 //! - [`board`] and [`toolchain`]: the boards and their firmware; [`cost`]: what a model costs on them
@@ -16,14 +16,15 @@ mod console;
 pub mod corpus;
 pub mod cost;
 pub mod early_exit;
-pub mod ending;
 pub mod engine;
+pub mod exit_reason;
 pub mod files;
 pub mod model;
 pub mod ngrams;
 pub mod parts;
 pub mod pytorch;
 pub mod quantise;
+pub mod threads;
 pub mod toolchain;
 pub mod train;
 pub mod vocabulary;

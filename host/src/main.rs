@@ -11,16 +11,17 @@
 
 use std::process::ExitCode;
 
-use host::ending::Ending;
+use host::exit_reason::ExitReason;
 
 fn main() -> ExitCode {
+    host::threads::keep_candle_on_ours();
     host::large_files_are_errors();
     match host::Cli::read().run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => match error.downcast_ref::<Ending>() {
-            Some(ending) => {
-                eprintln!("{ending}");
-                ending.status().into()
+        Err(error) => match error.downcast_ref::<ExitReason>() {
+            Some(reason) => {
+                eprintln!("{reason}");
+                reason.status().into()
             }
             None => {
                 eprintln!("error: {error:#}");

@@ -24,7 +24,7 @@ use crate::pytorch::words::Words;
 use crate::pytorch::{self, state};
 use crate::quantise::{self, EmbeddingBits};
 use crate::train::batches::cut;
-use crate::train::{self, Evaluation, Options, Text};
+use crate::train::{self, Evaluation, TrainingExample, TrainingOptions};
 use crate::vocabulary::{Built, hashes_of, sample};
 
 /// The longest vocabulary file that is read, in bytes.
@@ -228,11 +228,11 @@ pub fn run(args: &Args) -> Result<()> {
     let Source { description, weights, vocabulary, words, .. } = &source;
     let corpus = args.data.as_ref().map(|data| read_corpus(args, data, description)).transpose()?;
     let answers = args.check.as_ref().map(|path| check::read(path, description.labels.len())).transpose()?;
-    let texts: Option<Vec<Text>> = match &corpus {
+    let texts: Option<Vec<TrainingExample>> = match &corpus {
         Some((texts, _)) => Some(
             texts
                 .iter()
-                .map(|(text, label)| Ok(Text::new(source.ids(text)?, *label)))
+                .map(|(text, label)| Ok(TrainingExample::new(source.ids(text)?, *label)))
                 .collect::<Result<_>>()?,
         ),
         None => None,
@@ -309,7 +309,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// The texts that calibrate; without a corpus the vocabulary itself, word by word and as one text.
-fn calibration(source: &Source, texts: Option<&[Text]>) -> Vec<Vec<u32>> {
+fn calibration(source: &Source, texts: Option<&[TrainingExample]>) -> Vec<Vec<u32>> {
     let Description { max_len, keep, .. } = source.description;
     match texts {
         Some(texts) => {
@@ -454,9 +454,13 @@ fn of_origin(description: &Description, origin: &Origin) -> Result<quantise::Des
 
 /// The float model and the engine on the same words; the float model on padded texts, too, if it was
 /// trained on such.
-fn measure(source: &Source, model: &Model<'_>, texts: &[Text]) -> Result<Measured> {
+fn measure(source: &Source, model: &Model<'_>, texts: &[TrainingExample]) -> Result<Measured> {
     let Source { weights, description, pad, .. } = source;
-    let options = Options { max_len: description.max_len, keep: description.keep, ..Options::default() };
+    let options = TrainingOptions {
+        max_len: description.max_len,
+        keep: description.keep,
+        ..TrainingOptions::default()
+    };
     let float = train::evaluate(&Network::from_weights(weights, &Device::Cpu)?, texts, &options)?;
     let read: Vec<Reading<'_>> = texts
         .iter()
@@ -501,8 +505,8 @@ fn share(hits: impl ExactSizeIterator<Item = bool>) -> f64 {
 /// The float model on texts that are padded to their full length.
 fn padded(
     weights: &Weights,
-    texts: &[Text],
-    options: &Options,
+    texts: &[TrainingExample],
+    options: &TrainingOptions,
     side: Side,
     pad: &[f32],
 ) -> Result<Evaluation> {
@@ -511,7 +515,7 @@ fn padded(
     tensors.entry("embed.weight".to_owned()).or_default().extend(pad);
     let network = Network::from_weights(&Weights::new(config, tensors)?, &Device::Cpu)?;
     let id = weights.config.vocab as u32;
-    let texts: Vec<Text> = texts
+    let texts: Vec<TrainingExample> = texts
         .iter()
         .map(|text| {
             let read = cut(&text.ids, options.max_len, options.keep);
@@ -520,7 +524,7 @@ fn padded(
                 Side::Left => [&pads, read].concat(),
                 Side::Right => [read, &pads].concat(),
             };
-            Text::new(ids, text.label)
+            TrainingExample::new(ids, text.label)
         })
         .collect();
     train::evaluate(&network, &texts, options)

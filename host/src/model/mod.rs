@@ -1,13 +1,10 @@
-//! Networks in f32: their shape, their parameters, their Candle side ([`network`]) and the CPU's
-//! way through them without Candle's tape ([`run`]), and a GPU's ([`device`]).
+//! Networks in f32: their shape, their parameters, and [`Network::forward`], which trains and evaluates them on
+//! every device.
 
 pub mod config;
-pub mod device;
 pub mod dropout;
 pub mod gradients;
-pub mod linear;
 pub mod network;
-pub mod run;
 pub mod sequence;
 pub mod weights;
 
@@ -16,6 +13,5 @@ mod tests;
 
 pub use config::{Cell, Config, Pooling};
 pub use gradients::{Gradient, Gradients};
-pub use network::{Batch, Network, Pass};
-pub use run::Run;
+pub use network::{Batch, ForwardOptions, ForwardPass, Network};
 pub use weights::Weights;

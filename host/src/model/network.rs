@@ -1,16 +1,21 @@
-//! The network as Candle sees it: variables under PyTorch's names, and the forward pass.
+//! The network: variables under PyTorch's names, and the forward pass that trains and evaluates it on every device.
+//!
+//! Letters: N rows (all words by time), B texts, R results (N after every word, otherwise B), U distinct words, E, H
+//! and C as in [`Config`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::{Linear, Module};
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::config::Config;
-use super::dropout::dropped;
-use super::sequence::plan::Plan;
+use super::dropout::Dropout;
+use super::gradients::{Gradient, Gradients, Rows};
+use super::sequence::packed::PackedSequence;
 use super::sequence::{self, Tensors};
 use super::weights::Weights;
 
@@ -33,7 +38,7 @@ pub struct Network {
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// The layout by time, texts by falling length.
-    pub plan: Arc<Plan>,
+    pub packed: Arc<PackedSequence>,
     /// \[N\] ids by time.
     pub ids: Vec<u32>,
     /// \[B\] the index that each text had in the list the batch was made of.
@@ -46,18 +51,28 @@ impl Batch {
     pub fn new(texts: &[&[u32]]) -> Self {
         let mut order: Vec<usize> = (0..texts.len()).collect();
         order.sort_by_key(|&text| std::cmp::Reverse(texts[text].len()));
-        let plan = Plan::new(order.iter().map(|&text| texts[text].len()).collect());
-        let mut ids = Vec::with_capacity(plan.rows());
-        for step in 0..plan.steps() {
-            ids.extend(order[..plan.step(step).len()].iter().map(|&text| texts[text][step]));
+        let packed = PackedSequence::new(order.iter().map(|&text| texts[text].len()).collect());
+        let mut ids = Vec::with_capacity(packed.rows());
+        for step in 0..packed.steps() {
+            ids.extend(order[..packed.step(step).len()].iter().map(|&text| texts[text][step]));
         }
-        Self { plan: Arc::new(plan), ids, order }
+        Self { packed: Arc::new(packed), ids, order }
+    }
+
+    /// The distinct ids, ascending \[U\], and for each row its id's place among them \[N\].
+    fn distinct(&self) -> (Vec<u32>, Vec<u32>) {
+        let mut places = vec![0; self.ids.iter().max().map_or(0, |&id| id as usize + 1)];
+        self.ids.iter().for_each(|&id| places[id as usize] = 1);
+        let distinct: Vec<u32> = (0..places.len() as u32).filter(|&id| places[id as usize] == 1).collect();
+        distinct.iter().zip(0..).for_each(|(&id, place)| places[id as usize] = place);
+        let of_rows = self.ids.iter().map(|&id| places[id as usize]).collect();
+        (distinct, of_rows)
     }
 }
 
-/// Dropout and truncation of a training pass; the default is plain evaluation.
+/// How a batch goes through the network; the default is plain evaluation.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Pass {
+pub struct ForwardOptions {
     /// Dropout on embeddings.
     pub dropout_embed: f32,
     /// Dropout before the head.
@@ -68,7 +83,7 @@ pub struct Pass {
     pub every_word: bool,
 }
 
-/// The seeds of a pass' dropout masks.
+/// The seeds of a pass's dropout masks.
 #[derive(Clone, Copy, Debug)]
 pub struct Seeds {
     /// Of the embeddings' mask.
@@ -78,7 +93,7 @@ pub struct Seeds {
 }
 
 impl Seeds {
-    /// Draws seeds; every way through the network draws the same ones.
+    /// Draws seeds.
     pub fn draw(random: &mut Pcg64) -> Self {
         Self { embed: random.random(), head: random.random() }
     }
@@ -152,20 +167,16 @@ impl Network {
         &self.device
     }
 
-    pub(super) fn var(&self, name: &str) -> Result<&Tensor> {
+    fn var(&self, name: &str) -> Result<&Tensor> {
         Ok(self.vars.get(name).with_context(|| format!("no parameter {name}"))?.as_tensor())
     }
 
-    pub(super) fn linear(&self, name: &str, x: &Tensor) -> Result<Tensor> {
-        let weight = self.var(&format!("{name}.weight"))?;
-        Ok(x.matmul(&weight.t()?)?.broadcast_add(self.var(&format!("{name}.bias"))?)?)
+    fn linear(&self, name: &str, x: &Tensor) -> Result<Tensor> {
+        let (weight, bias) = (self.var(&format!("{name}.weight"))?, self.var(&format!("{name}.bias"))?);
+        Ok(Linear::new(weight.clone(), Some(bias.clone())).forward(x)?)
     }
 
-    /// Checks that all words of a batch are in the vocabulary.
-    ///
-    /// # Errors
-    /// If one is not.
-    pub fn check(&self, batch: &Batch) -> Result<()> {
+    fn check(&self, batch: &Batch) -> Result<()> {
         ensure!(
             batch.ids.iter().all(|&id| (id as usize) < self.config.vocab),
             "a word's id is outside of the vocabulary"
@@ -173,34 +184,44 @@ impl Network {
         Ok(())
     }
 
-    /// Logits \[B×C\] in the batch's sorted order, or \[N×C\] after every word, on Candle's tape.
+    /// Runs a batch forward on Candle's tape.
+    ///
+    /// The embedding's rows that the batch reads are a variable of their own: so their gradient, and not one of the
+    /// whole table, is what comes back.
     ///
     /// # Errors
     /// If an id is out of range or the device fails.
-    pub fn forward(&self, batch: &Batch, pass: &Pass, random: &mut Pcg64) -> Result<Tensor> {
-        let rows = batch.ids.len();
+    pub fn forward(
+        &self,
+        batch: &Batch,
+        options: &ForwardOptions,
+        random: &mut Pcg64,
+    ) -> Result<ForwardPass<'_>> {
         self.check(batch)?;
         let seeds = Seeds::draw(random);
-        let mut x = if rows == 0 {
-            Tensor::zeros((0, self.config.embed), DType::F32, &self.device)?
-        } else {
-            let ids = Tensor::from_slice(&batch.ids, rows, &self.device)?;
-            let x = self.var("embed.weight")?.index_select(&ids, 0)?;
-            dropped(&x, pass.dropout_embed, seeds.embed)?
+        let mut embedding = None;
+        let mut x = Tensor::zeros((0, self.config.hidden), DType::F32, &self.device)?;
+        if !batch.ids.is_empty() {
+            let (ids, places) = batch.distinct();
+            let index = Tensor::new(&ids[..], &self.device)?;
+            let rows = Var::from_tensor(&self.var("embed.weight")?.index_select(&index, 0)?)?;
+            x = sequence::lookup(&rows, places, Dropout { p: options.dropout_embed, seed: seeds.embed })?;
+            for layer in 0..self.config.layers {
+                x = self.layer(layer, &x, batch, options)?;
+            }
+            embedding = Some((ids, rows));
+        }
+        let dropout = Dropout { p: options.dropout_head, seed: seeds.head };
+        let pooled = sequence::pooled(self.config.pooling, &batch.packed, options.every_word, dropout, &x)?;
+        let logits = match self.config.head_hidden {
+            0 => self.linear("fc", &pooled)?,
+            _ => self.linear("fc2", &self.linear("fc1", &pooled)?.relu()?)?,
         };
-        for layer in 0..self.config.layers {
-            x = self.layer(layer, &x, batch, pass)?;
-        }
-        let pooled = sequence::pooled(self.config.pooling, &batch.plan, pass.every_word, &x)?;
-        let pooled = dropped(&pooled, pass.dropout_head, seeds.head)?;
-        if self.config.head_hidden == 0 {
-            return self.linear("fc", &pooled);
-        }
-        self.linear("fc2", &self.linear("fc1", &pooled)?.relu()?)
+        Ok(ForwardPass { network: self, embedding, logits })
     }
 
     /// ζ and ν \[2\] of a FastGRNN's layer.
-    pub(super) fn mix(&self, layer: usize) -> Result<Option<Tensor>> {
+    fn mix(&self, layer: usize) -> Result<Option<Tensor>> {
         let factors = self.config.cell.factors();
         let raw = factors.iter().map(|what| self.var(&format!("rnn.{what}_l{layer}")));
         let raw = raw.collect::<Result<Vec<_>>>()?;
@@ -210,10 +231,7 @@ impl Network {
         Ok(Some(candle_nn::ops::sigmoid(&Tensor::cat(&raw, 0)?)?))
     }
 
-    fn layer(&self, layer: usize, x: &Tensor, batch: &Batch, pass: &Pass) -> Result<Tensor> {
-        if batch.ids.is_empty() {
-            return Ok(Tensor::zeros((0, self.config.hidden), DType::F32, &self.device)?);
-        }
+    fn layer(&self, layer: usize, x: &Tensor, batch: &Batch, options: &ForwardOptions) -> Result<Tensor> {
         let var = |what: &str| self.var(&format!("rnn.{what}_l{layer}"));
         let mix = self.mix(layer)?;
         let [bias_ih, bias_hh] = self.config.cell.biases();
@@ -224,7 +242,39 @@ impl Network {
             bias_hh: var(bias_hh)?,
             mix: mix.as_ref(),
         };
-        Ok(sequence::layer(self.config.cell, &batch.plan, pass.bptt, x, &tensors)?)
+        Ok(sequence::layer(self.config.cell, &batch.packed, options.bptt, x, &tensors)?)
+    }
+}
+
+/// A finished forward pass.
+#[derive(Debug)]
+pub struct ForwardPass<'n> {
+    network: &'n Network,
+    /// The distinct ids \[U\] and their rows \[U×E\], if there are words.
+    embedding: Option<(Vec<u32>, Var)>,
+    /// \[R×C\] in the batch's sorted order, on the tape.
+    pub logits: Tensor,
+}
+
+impl ForwardPass<'_> {
+    /// The gradients of all parameters that `loss`, a number made of the logits, depends on.
+    ///
+    /// # Errors
+    /// If the device fails, or a pass runs backward a second time.
+    pub fn backward(self, loss: &Tensor) -> Result<Gradients> {
+        let mut store = loss.backward()?;
+        let mut gradients = Gradients::default();
+        for (name, var) in &self.network.vars {
+            if let Some(gradient) = store.remove(var) {
+                gradients.insert(name.clone(), Gradient::Dense(gradient));
+            }
+        }
+        if let Some((ids, rows)) = self.embedding
+            && let Some(values) = store.remove(&rows)
+        {
+            gradients.insert("embed.weight".to_owned(), Gradient::Rows(Rows { ids, values }));
+        }
+        Ok(gradients)
     }
 }
 
@@ -234,7 +284,7 @@ mod tests {
     use crate::model::config::{Cell, Pooling};
     use crate::model::weights::Ranges;
 
-    /// Candle's forward pass and the plain step agree on every text, of any length.
+    /// The forward pass and the plain step agree on every text, of any length.
     #[test]
     fn the_forward_pass_is_the_step() {
         let texts: [&[u32]; 5] = [&[1, 2, 3, 4], &[], &[5], &[6, 7, 8, 9, 1, 2], &[0, 0]];
@@ -248,12 +298,8 @@ mod tests {
                 let weights = network.weights().expect("finite");
                 let batch = Batch::new(&texts);
                 let random = &mut Pcg64::seed_from_u64(0);
-                let logits = network.forward(&batch, &Pass::default(), random).expect("runs");
-                let logits: Vec<Vec<f32>> = logits.to_vec2().expect("two dimensions");
-                let run = network.run(&batch, &Pass::default(), random).expect("runs");
-                for (a, b) in run.logits().iter().zip(logits.concat()) {
-                    assert!((a - b).abs() < 1e-5, "{cell} {layers} {pooling:?}: {a} {b}");
-                }
+                let pass = network.forward(&batch, &ForwardOptions::default(), random).expect("runs");
+                let logits: Vec<Vec<f32>> = pass.logits.to_vec2().expect("two dimensions");
                 for (row, &text) in batch.order.iter().enumerate() {
                     let (mut state, mut ranges) = (weights.start(), Ranges::default());
                     texts[text].iter().for_each(|&id| weights.step(id, &mut state, &mut ranges));

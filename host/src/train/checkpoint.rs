@@ -31,7 +31,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::course::Snapshot;
+use super::trainer::Snapshot;
 
 const MAGIC: [u8; 8] = *b"TTCKPT\r\n";
 const VERSION: u32 = 1;

@@ -1,30 +1,33 @@
 //! Training: batches in, the best epoch's weights out.
 //!
 //! [`Trainer`] runs the epochs and can be stopped and gone on with at any batch, from a
-//! [`course::Snapshot`] that [`checkpoint`] keeps in a folder.
+//! [`trainer::Snapshot`] that [`checkpoint`] keeps in a folder.
 
 mod average;
 pub mod batches;
 pub mod checkpoint;
-pub mod course;
 pub mod log;
+pub(crate) mod loss;
 pub mod optimiser;
 pub mod schedule;
 pub mod stop;
+pub mod trainer;
 
 use anyhow::Result;
+use candle_core::Tensor;
 use clap::ValueEnum;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Batch, Gradients, Network, Pass};
+use crate::model::{Batch, ForwardOptions, Gradients, Network};
 use batches::{Keep, cut, drop_words};
+use loss::{Target, cross_entropy, weighted_targets};
 use optimiser::Rule;
 use schedule::Schedule;
 
-pub use course::{End, Moment, Outcome, Trainer, train};
+pub use trainer::{End, Event, Outcome, Trainer, train};
 
 /// A batch is cut into this many parts, each on its own thread; fixed, so that the result does not
 /// depend on the machine's cores.
@@ -48,7 +51,7 @@ pub enum Loss {
 
 /// How to train.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Options {
+pub struct TrainingOptions {
     /// Passes over the training texts.
     pub epochs: usize,
     /// Texts per step.
@@ -87,7 +90,7 @@ pub struct Options {
     pub seed: u64,
 }
 
-impl Default for Options {
+impl Default for TrainingOptions {
     /// One plain epoch: Adam at a constant 0.001, no dropout, no average, whole texts.
     fn default() -> Self {
         Self {
@@ -113,7 +116,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl TrainingOptions {
     /// How a network is trained unless something else is asked for.
     #[must_use]
     pub const fn usual(epochs: usize, seed: u64) -> Self {
@@ -141,12 +144,14 @@ impl Options {
 }
 
 /// A tokenised text with its label.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Text {
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrainingExample {
     /// Word ids.
     pub ids: Vec<u32>,
     /// Index of the label.
     pub label: u32,
+    /// How much it counts in the training loss, 1 for as much as a text usually does.
+    pub weight: f32,
     /// \[C\] what a teacher thinks of it; empty for a text that is simply what its label says.
     pub target: Vec<f32>,
     /// \[words × K\] what the [wide part](crate::ngrams::Wide::logits) adds to the logits after each word; empty
@@ -156,19 +161,44 @@ pub struct Text {
     pub hashes: Vec<u32>,
 }
 
-impl Text {
+impl Default for TrainingExample {
+    fn default() -> Self {
+        Self {
+            ids: Vec::new(),
+            label: 0,
+            weight: 1.0,
+            target: Vec::new(),
+            offsets: Vec::new(),
+            hashes: Vec::new(),
+        }
+    }
+}
+
+/// Weights examples by the inverse frequency of their labels: every class of `classes` that occurs weighs the same in
+/// all, and the mean weight is 1.
+pub fn balance(examples: &mut [TrainingExample], classes: usize) {
+    let mut counts = vec![0u32; classes];
+    examples.iter().for_each(|example| counts[example.label as usize] += 1);
+    let occurring = counts.iter().filter(|&&count| count > 0).count();
+    let share = examples.len() as f32 / occurring.max(1) as f32;
+    for example in examples {
+        example.weight = share / counts[example.label as usize] as f32;
+    }
+}
+
+impl TrainingExample {
     /// A text of these words under this label.
     #[must_use]
     pub fn new(ids: Vec<u32>, label: u32) -> Self {
         Self { ids, label, ..Self::default() }
     }
 
-    fn wanted(&self) -> Wanted<'_> {
-        if self.target.is_empty() { Wanted::Label(self.label) } else { Wanted::Opinion(&self.target) }
+    fn target(&self) -> Target<'_> {
+        if self.target.is_empty() { Target::Label(self.label) } else { Target::Soft(&self.target) }
     }
 
     /// Adds what the wide part says after the word `at` of those that are read to a row of logits \[C\].
-    fn add_offset(&self, at: usize, options: &Options, logits: &mut [f32]) {
+    fn add_offset(&self, at: usize, options: &TrainingOptions, logits: &mut [f32]) {
         let columns = self.offsets.len() / self.ids.len().max(1);
         let own = cut(&self.offsets, options.max_len * columns, options.keep);
         let own = own.get(at * columns..(at + 1) * columns).unwrap_or(&[]);
@@ -219,9 +249,9 @@ struct Step {
 /// One batch, forward and backward, on all shards; on a GPU in one piece.
 fn step(
     network: &Network,
-    texts: &[Text],
+    texts: &[TrainingExample],
     batch: &[usize],
-    options: &Options,
+    options: &TrainingOptions,
     random: &mut Pcg64,
 ) -> Result<Step> {
     let count = if network.device().is_cpu() { SHARDS } else { 1 };
@@ -246,10 +276,10 @@ fn step(
 /// A part of a batch of `size` texts: its share of the loss, and that share's gradients.
 fn shard(
     network: &Network,
-    texts: &[Text],
+    texts: &[TrainingExample],
     indices: &[usize],
     size: usize,
-    options: &Options,
+    options: &TrainingOptions,
     seed: u64,
 ) -> Result<Step> {
     if indices.is_empty() {
@@ -266,59 +296,51 @@ fn shard(
         .collect();
     let batch = Batch::new(&read.iter().map(Vec::as_slice).collect::<Vec<_>>());
     let every_word = options.loss == Loss::EveryWord;
-    let pass = Pass {
+    let forward = ForwardOptions {
         dropout_embed: options.dropout_embed,
         dropout_head: options.dropout_head,
         bptt: options.bptt,
         every_word,
     };
-    if every_word && batch.plan.rows() == 0 {
+    if every_word && batch.packed.rows() == 0 {
         return Ok(Step::default());
     }
-    let labels: Vec<u32> = batch.order.iter().map(|&at| texts[indices[at]].label).collect();
-    let lengths = batch.plan.lengths();
-    let scale = 1.0 / size as f32;
-    // The weight of each result, the text it belongs to, and the results that are a text's last.
-    let (owners, weights, last) = if every_word {
-        let owners = batch.plan.texts_of_rows();
-        let weights: Vec<f32> = owners.iter().map(|&text| scale / lengths[text as usize] as f32).collect();
-        let last = (0..labels.len()).filter(|&text| lengths[text] > 0);
-        let last: Vec<usize> = last.map(|text| batch.plan.row(text, lengths[text] - 1)).collect();
-        (owners, weights, last)
+    let examples: Vec<&TrainingExample> = batch.order.iter().map(|&at| &texts[indices[at]]).collect();
+    let lengths = batch.packed.lengths();
+    // Of each prediction the text it belongs to, and the predictions that are a text's last.
+    let (owners, last) = if every_word {
+        let last = (0..examples.len()).filter(|&text| lengths[text] > 0);
+        (batch.packed.texts_of_rows(), last.map(|text| batch.packed.row(text, lengths[text] - 1)).collect())
     } else {
-        let all = 0..labels.len();
-        (all.clone().map(|text| text as u32).collect(), vec![scale; labels.len()], all.collect())
+        ((0..examples.len() as u32).collect(), (0..examples.len()).collect::<Vec<_>>())
     };
     let classes = network.config.classes;
-    let owner = |row: usize| &texts[indices[batch.order[owners[row] as usize]]];
-    let targets = (0..owners.len()).map(|row| (owner(row).wanted(), weights[row]));
-    let wanted = wanted(targets, options.smoothing, classes);
-    let with_offsets = |mut logits: Vec<f32>| {
-        let positions = every_word.then(|| batch.plan.positions());
-        for (row, logits) in logits.chunks_exact_mut(classes).enumerate() {
+    let targets = owners.iter().map(|&text| {
+        let (example, predictions) =
+            (examples[text as usize], if every_word { lengths[text as usize] } else { 1 });
+        (example.target(), example.weight / size as f32 / predictions as f32)
+    });
+    let targets = weighted_targets(targets, options.smoothing, classes);
+    let pass = network.forward(&batch, &forward, &mut random)?;
+    let mut logits = pass.logits.clone();
+    if examples.iter().any(|example| !example.offsets.is_empty()) {
+        let mut offsets = vec![0.0; owners.len() * classes];
+        let positions = every_word.then(|| batch.packed.positions());
+        for (row, offsets) in offsets.chunks_exact_mut(classes).enumerate() {
             let read = positions.as_ref().map_or(lengths[owners[row] as usize], |all| all[row] as usize);
             if let Some(last) = read.checked_sub(1) {
-                owner(row).add_offset(last, options, logits);
+                examples[owners[row] as usize].add_offset(last, options, offsets);
             }
         }
-        logits
-    };
-    let right = |logits: &[f32]| {
-        let top = |row: &usize| top(&logits[row * classes..(row + 1) * classes]);
-        last.iter().filter(|row| top(row) == labels[owners[**row] as usize] as usize).count()
-    };
-    if network.device().is_cpu() {
-        let run = network.run(&batch, &pass, &mut random)?;
-        let logits = with_offsets(run.logits().to_vec());
-        let (loss, d_logits) = cross_entropy(&logits, &wanted, classes);
-        let right = right(&logits);
-        return Ok(Step { loss, right, gradients: run.backward(&d_logits)? });
+        logits = (logits + Tensor::from_vec(offsets, pass.logits.shape(), network.device())?)?;
     }
-    let rows = if every_word { batch.plan.rows() } else { labels.len() };
-    let offsets = with_offsets(vec![0.0; rows * classes]);
-    let (loss, logits, gradients) = network.learn(&batch, &pass, &mut random, &wanted, &offsets)?;
-    let right = right(&logits.flatten_all()?.to_vec1::<f32>()?);
-    Ok(Step { loss, right, gradients })
+    let loss = cross_entropy(&logits, targets)?;
+    let values: Vec<f32> = logits.flatten_all()?.to_vec1()?;
+    let is_right = |row: &&usize| {
+        top(&values[**row * classes..][..classes]) == examples[owners[**row] as usize].label as usize
+    };
+    let right = last.iter().filter(is_right).count();
+    Ok(Step { loss: f64::from(loss.to_scalar::<f32>()?), right, gradients: pass.backward(&loss)? })
 }
 
 /// The index of the largest number, the first of several.
@@ -326,63 +348,15 @@ pub(crate) fn top(logits: &[f32]) -> usize {
     (1..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best })
 }
 
-/// What a result should say.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Wanted<'t> {
-    /// This class, smoothed.
-    Label(u32),
-    /// A teacher's opinion \[C\], as it is.
-    Opinion(&'t [f32]),
-}
-
-/// What each result should say, times its weight: \[R×C\].
-pub(crate) fn wanted<'t>(
-    results: impl ExactSizeIterator<Item = (Wanted<'t>, f32)>,
-    smoothing: f32,
-    classes: usize,
-) -> Vec<f32> {
-    let rest = smoothing / classes as f32;
-    let mut all = vec![0.0; results.len() * classes];
-    for (row, (wanted, weight)) in all.chunks_exact_mut(classes).zip(results) {
-        match wanted {
-            Wanted::Label(label) => {
-                row.fill(weight * rest);
-                row[label as usize] += weight * (1.0 - smoothing);
-            }
-            Wanted::Opinion(shares) => {
-                row.iter_mut().zip(shares).for_each(|(wanted, share)| *wanted = weight * share);
-            }
-        }
-    }
-    all
-}
-
-/// −Σ wanted · log softmax(logits) over all rows, and its gradient; both \[R×C\].
-pub(crate) fn cross_entropy(logits: &[f32], wanted: &[f32], classes: usize) -> (f64, Vec<f32>) {
-    let mut loss = 0.0;
-    let mut gradient = vec![0.0; logits.len()];
-    let rows = logits.chunks_exact(classes).zip(wanted.chunks_exact(classes));
-    for ((logits, wanted), gradient) in rows.zip(gradient.chunks_exact_mut(classes)) {
-        let highest = logits.iter().fold(f32::NEG_INFINITY, |highest, &logit| highest.max(logit));
-        let (mut sum, mut weight, mut own) = (0.0, 0.0, 0.0);
-        for ((power, &logit), &wanted) in gradient.iter_mut().zip(logits).zip(wanted) {
-            *power = (logit - highest).exp();
-            sum += *power;
-            weight += wanted;
-            own += wanted * (logit - highest);
-        }
-        loss += f64::from(weight * sum.ln() - own);
-        let factor = weight / sum;
-        gradient.iter_mut().zip(wanted).for_each(|(g, &wanted)| *g = *g * factor - wanted);
-    }
-    (loss, gradient)
-}
-
 /// The logits \[C\] of each text's final prediction; texts are cut as in training.
 ///
 /// # Errors
 /// If the device fails.
-pub fn final_logits(network: &Network, texts: &[Text], options: &Options) -> Result<Vec<Vec<f32>>> {
+pub fn final_logits(
+    network: &Network,
+    texts: &[TrainingExample],
+    options: &TrainingOptions,
+) -> Result<Vec<Vec<f32>>> {
     let lengths: Vec<usize> =
         texts.iter().map(|text| cut(&text.ids, options.max_len, options.keep).len()).collect();
     let classes = network.config.classes;
@@ -395,11 +369,8 @@ pub fn final_logits(network: &Network, texts: &[Text], options: &Options) -> Res
                 indices.iter().map(|&text| cut(&texts[text].ids, options.max_len, options.keep)).collect();
             let batch = Batch::new(&read);
             let random = &mut Pcg64::seed_from_u64(0);
-            let logits: Vec<f32> = if network.device().is_cpu() {
-                network.run(&batch, &Pass::default(), random)?.logits().to_vec()
-            } else {
-                network.logits(&batch, &Pass::default(), random)?.flatten_all()?.to_vec1()?
-            };
+            let pass = network.forward(&batch, &ForwardOptions::default(), random)?;
+            let logits: Vec<f32> = pass.logits.flatten_all()?.to_vec1()?;
             let own = |(&at, logits): (&usize, &[f32])| {
                 let mut logits = logits.to_vec();
                 if let Some(last) = read[at].len().checked_sub(1) {
@@ -421,9 +392,13 @@ pub fn final_logits(network: &Network, texts: &[Text], options: &Options) -> Res
 ///
 /// # Errors
 /// If the device fails.
-pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<Evaluation> {
+pub fn evaluate(
+    network: &Network,
+    texts: &[TrainingExample],
+    options: &TrainingOptions,
+) -> Result<Evaluation> {
     let all = final_logits(network, texts, options)?;
-    let loss = |(logits, text): (&Vec<f32>, &Text)| {
+    let loss = |(logits, text): (&Vec<f32>, &TrainingExample)| {
         // From the highest logit on, so that no power overflows.
         let highest = logits.iter().fold(f32::NEG_INFINITY, |highest, &logit| highest.max(logit));
         let from_highest = |logit: f32| f64::from(logit) - f64::from(highest);
@@ -444,44 +419,40 @@ pub fn evaluate(network: &Network, texts: &[Text], options: &Options) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{D, Device, Tensor, Var};
+    use candle_core::Device;
 
     #[test]
-    fn the_loss_and_its_gradient_are_those_of_candle() {
-        let classes = 3;
-        let logits = [1.0f32, -2.0, 0.5, 30.0, 0.0, -30.0, 0.1, 0.2, 0.3];
-        let results =
-            [(Wanted::Label(2), 0.5), (Wanted::Label(0), 0.25), (Wanted::Opinion(&[0.2, 0.5, 0.3]), 0.125)];
-        let wanted = wanted(results.into_iter(), 0.1, classes);
-        for (row, weight) in wanted.chunks_exact(classes).zip([0.5, 0.25, 0.125]) {
-            assert!((row.iter().sum::<f32>() - weight).abs() < 1e-6);
-        }
-        let (loss, gradient) = cross_entropy(&logits, &wanted, classes);
-        let tensor = Tensor::from_slice(&logits, (3, classes), &Device::Cpu).expect("tensor");
-        let var = Var::from_tensor(&tensor).expect("var");
-        let wanted = Tensor::from_slice(&wanted, (3, classes), &Device::Cpu).expect("tensor");
-        let logs = candle_nn::ops::log_softmax(var.as_tensor(), D::Minus1).expect("logs");
-        let theirs = (logs * wanted).and_then(|t| t.sum_all()).and_then(|t| t.neg()).expect("loss");
-        assert!((loss - f64::from(theirs.to_scalar::<f32>().expect("scalar"))).abs() < 1e-6);
-        let store = theirs.backward().expect("backward");
-        let theirs = store.get(&var).and_then(|g| g.flatten_all().ok()).and_then(|g| g.to_vec1::<f32>().ok());
-        for (a, b) in gradient.iter().zip(theirs.expect("gradient")) {
-            assert!((a - b).abs() < 1e-6, "{a} {b}");
-        }
+    fn balanced_classes_weigh_the_same() {
+        let mut examples: Vec<TrainingExample> =
+            [0, 0, 0, 2, 0, 0, 0, 2].map(|label| TrainingExample::new(vec![1], label)).to_vec();
+        balance(&mut examples, 3);
+        let weight = |label| -> f32 {
+            examples.iter().filter(|example| example.label == label).map(|example| example.weight).sum()
+        };
+        assert!((weight(0) - 4.0).abs() < 1e-6 && (weight(2) - 4.0).abs() < 1e-6);
     }
 
-    /// The threads share the work in a fixed way: one or four make the same weights, to the bit.
+    /// A text of weight 3 counts as three of weight 1.
     #[test]
-    fn threads_do_not_change_a_result() {
-        let mut random = Pcg64::seed_from_u64(1);
-        let texts: Vec<Text> = (0..30)
-            .map(|at| {
-                let ids = (0..at % 13 + 1).map(|_| random.random_range(0..3000)).collect();
-                Text::new(ids, at % 2)
-            })
-            .collect();
-        let config = crate::model::Config {
-            cell: crate::model::Cell::Gru,
+    fn weights_scale_the_loss_and_its_gradient() {
+        let config = tiny(crate::model::Cell::Gru);
+        let network = Network::new(&config, &Device::Cpu, 1).expect("builds");
+        let options = TrainingOptions { loss: Loss::EveryWord, ..TrainingOptions::default() };
+        let plain = [TrainingExample::new(vec![1, 2, 3], 1), TrainingExample::new(vec![4], 0)];
+        let heavy = [TrainingExample { weight: 3.0, ..plain[0].clone() }, plain[1].clone()];
+        let loss = |texts: &[TrainingExample], batch: &[usize]| {
+            let random = &mut Pcg64::seed_from_u64(1);
+            let step = step(&network, texts, batch, &options, random).expect("steps");
+            (step.loss * batch.len() as f64, step.gradients.norm().expect("a norm") * batch.len() as f64)
+        };
+        let (a, b) = (loss(&plain, &[0, 0, 0, 1]), loss(&heavy, &[0, 1]));
+        assert!((a.0 - b.0).abs() < 1e-5 && (a.1 - b.1).abs() < 1e-5, "{a:?} {b:?}");
+        assert!((loss(&heavy, &[0]).0 - 3.0 * loss(&plain, &[0]).0).abs() < 1e-5);
+    }
+
+    fn tiny(cell: crate::model::Cell) -> crate::model::Config {
+        crate::model::Config {
+            cell,
             layers: 2,
             embed: 7,
             hidden: 20,
@@ -489,8 +460,27 @@ mod tests {
             pooling: crate::model::Pooling::Mean,
             head_hidden: 0,
             classes: 2,
+        }
+    }
+
+    /// The threads share the work in a fixed way: one or four make the same weights, to the bit.
+    #[test]
+    fn threads_do_not_change_a_result() {
+        let mut random = Pcg64::seed_from_u64(1);
+        let texts: Vec<TrainingExample> = (0..30)
+            .map(|at| {
+                let ids = (0..at % 13 + 1).map(|_| random.random_range(0..3000)).collect();
+                TrainingExample::new(ids, at % 2)
+            })
+            .collect();
+        let config = tiny(crate::model::Cell::Gru);
+        let options = TrainingOptions {
+            batch: 8,
+            bptt: Some(5),
+            max_len: 10,
+            average: 0.9,
+            ..TrainingOptions::usual(2, 1)
         };
-        let options = Options { batch: 8, bptt: Some(5), max_len: 10, average: 0.9, ..Options::usual(2, 1) };
         let trained = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
             let network = Network::new(&config, &Device::Cpu, 1).expect("builds");

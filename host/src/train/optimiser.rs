@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use anyhow::{Result, ensure};
-use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, Var, bail};
+use candle_core::{CpuStorage, InplaceOp2, Layout, Tensor, Var, bail};
 use clap::ValueEnum;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::model::gradients::{Gradient, Gradients, Rows};
+use crate::model::gradients::{Gradient, Gradients};
 use crate::model::sequence::simd::vectorised;
 
 /// Which rule makes a step of a gradient.
@@ -115,11 +115,17 @@ impl Optimiser {
         Ok(())
     }
 
-    /// Moves every variable against its gradient.
+    /// Moves every variable against its gradient times `clip`.
     ///
     /// # Errors
     /// If a gradient has another size than its variable, or the device fails.
-    pub fn step(&mut self, vars: &BTreeMap<String, Var>, gradients: &Gradients, rate: f32) -> Result<()> {
+    pub fn step(
+        &mut self,
+        vars: &BTreeMap<String, Var>,
+        gradients: &Gradients,
+        rate: f32,
+        clip: f32,
+    ) -> Result<()> {
         self.steps += 1;
         let scale = (1.0 - BETA_2.powi(self.steps)).sqrt() / (1.0 - BETA_1.powi(self.steps));
         for (name, var) in vars {
@@ -133,12 +139,13 @@ impl Optimiser {
                 Rule::Adam => (decay, 1.0),
                 Rule::AdamW => (0.0, 1.0 - rate * decay),
             };
-            let factors = Factors { added, shrink, rate: rate * scale, epsilon: EPSILON * scale.recip() };
+            let factors =
+                Factors { clip, added, shrink, rate: rate * scale, epsilon: EPSILON * scale.recip() };
             let update = Update { factors, gradient, moments };
-            if let Gradient::Tensor(gradient) = gradient {
-                update.on_device(var, gradient)?;
+            if var.device().is_cpu() {
+                var.inplace_op2(gradient.values(), &update)?;
             } else {
-                var.inplace_op1(&update)?;
+                update.on_device(var)?;
             }
         }
         Ok(())
@@ -148,6 +155,8 @@ impl Optimiser {
 /// What a step's rate and decay come to.
 #[derive(Clone, Copy, Debug)]
 struct Factors {
+    /// Share of the gradient that counts.
+    clip: f32,
     /// Share of the weight that is added to the gradient.
     added: f32,
     /// Share of the weight that is left.
@@ -169,19 +178,21 @@ struct Update<'a> {
 const ROWS: usize = 1024;
 
 impl Update<'_> {
-    fn apply(&self, values: &mut [f32]) -> candle_core::Result<()> {
+    fn apply(&self, values: &mut [f32], gradient: &[f32]) -> candle_core::Result<()> {
         let Ok(mut moments) = self.moments.lock() else { bail!("an earlier step failed") };
         let Moments { first, second, .. } = &mut *moments;
         match self.gradient {
-            Gradient::Dense(gradient) if gradient.len() == values.len() => {
+            Gradient::Dense(_) if gradient.len() == values.len() => {
                 adam(self.factors, values, first, second, gradient);
             }
-            Gradient::Rows(rows) if values.len().is_multiple_of(rows.width) => {
-                let size = ROWS * rows.width;
+            Gradient::Rows(rows) if values.len().is_multiple_of(rows.values.dim(1)?.max(1)) => {
+                let width = rows.values.dim(1)?;
+                let size = ROWS * width;
                 let parts = values.par_chunks_mut(size).zip(first.par_chunks_mut(size));
                 parts.zip(second.par_chunks_mut(size)).enumerate().for_each(
                     |(part, ((values, first), second))| {
-                        adam_rows(self.factors, part * ROWS, rows, values, first, second);
+                        let from = part * ROWS;
+                        adam_rows(self.factors, from, &rows.ids, gradient, width, values, first, second);
                     },
                 );
             }
@@ -191,11 +202,15 @@ impl Update<'_> {
     }
 
     /// The same in tensor operations on the variable's device, where the moments stay.
-    fn on_device(&self, var: &Var, gradient: &Tensor) -> Result<()> {
+    fn on_device(&self, var: &Var) -> Result<()> {
         let Ok(mut moments) = self.moments.lock() else { anyhow::bail!("an earlier step failed") };
-        let Factors { added, shrink, rate, epsilon } = self.factors;
+        let gradient = match self.gradient {
+            Gradient::Dense(gradient) => gradient.clone(),
+            Gradient::Rows(rows) => rows.to_dense(var.dim(0)?)?,
+        };
+        let Factors { clip, added, shrink, rate, epsilon } = self.factors;
         let (first, second) = moments.on_device(var)?;
-        let g = (gradient + (var.as_tensor() * f64::from(added))?)?;
+        let g = ((gradient * f64::from(clip))? + (var.as_tensor() * f64::from(added))?)?;
         let first = ((first * f64::from(BETA_1))? + (&g * f64::from(1.0 - BETA_1))?)?;
         let second = ((second * f64::from(BETA_2))? + (g.sqr()? * f64::from(1.0 - BETA_2))?)?;
         let step = ((&first * f64::from(rate))? / (second.sqrt()? + f64::from(epsilon))?)?;
@@ -205,25 +220,28 @@ impl Update<'_> {
     }
 }
 
-/// Rows from `from` on; most of them have no gradient but still move by their moments.
+/// Rows of `width` numbers from `from` on; most of them have no gradient, which those `ids` have, but still move by
+/// their moments.
+#[allow(clippy::too_many_arguments)]
 fn adam_rows(
     factors: Factors,
     from: usize,
-    rows: &Rows,
+    ids: &[u32],
+    gradients: &[f32],
+    width: usize,
     values: &mut [f32],
     first: &mut [f32],
     second: &mut [f32],
 ) {
-    let width = rows.width;
     let count = values.len() / width;
-    let start = rows.ids.partition_point(|&id| (id as usize) < from);
-    let end = rows.ids.partition_point(|&id| (id as usize) < from + count);
+    let start = ids.partition_point(|&id| (id as usize) < from);
+    let end = ids.partition_point(|&id| (id as usize) < from + count);
     vectorised(
         #[inline(always)]
         || {
             let mut done = 0;
             for at in start..=end {
-                let next = if at < end { rows.ids[at] as usize - from } else { count };
+                let next = if at < end { ids[at] as usize - from } else { count };
                 let gap = done * width..next * width;
                 for ((w, m), v) in
                     values[gap.clone()].iter_mut().zip(&mut first[gap.clone()]).zip(&mut second[gap.clone()])
@@ -232,7 +250,7 @@ fn adam_rows(
                 }
                 if at < end {
                     let own = next * width..(next + 1) * width;
-                    let gradient = &rows.values[at * width..(at + 1) * width];
+                    let gradient = &gradients[at * width..(at + 1) * width];
                     for (((w, m), v), &g) in values[own.clone()]
                         .iter_mut()
                         .zip(&mut first[own.clone()])
@@ -262,7 +280,7 @@ fn adam(factors: Factors, values: &mut [f32], first: &mut [f32], second: &mut [f
 impl Factors {
     #[inline(always)]
     fn step(self, w: &mut f32, m: &mut f32, v: &mut f32, g: f32) {
-        let g = g + self.added * *w;
+        let g = self.clip * g + self.added * *w;
         let first = BETA_1 * *m + (1.0 - BETA_1) * g;
         // A moment that has faded counts as zero before it gets subnormal, and slow.
         *m = if first.abs() < 1e-30 { 0.0 } else { first };
@@ -271,22 +289,31 @@ impl Factors {
     }
 }
 
-impl InplaceOp1 for Update<'_> {
+impl InplaceOp2 for Update<'_> {
     fn name(&self) -> &'static str {
         "adam"
     }
 
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
-        let (CpuStorage::F32(values), Some((start, end))) = (storage, layout.contiguous_offsets()) else {
-            bail!("adam updates contiguous f32 variables");
+    fn cpu_fwd(
+        &self,
+        values: &mut CpuStorage,
+        values_layout: &Layout,
+        gradient: &CpuStorage,
+        gradient_layout: &Layout,
+    ) -> candle_core::Result<()> {
+        let (CpuStorage::F32(values), CpuStorage::F32(gradient), Some((start, end)), Some((from, to))) =
+            (values, gradient, values_layout.contiguous_offsets(), gradient_layout.contiguous_offsets())
+        else {
+            bail!("adam updates contiguous f32 variables with contiguous f32 gradients");
         };
-        self.apply(&mut values[start..end])
+        self.apply(&mut values[start..end], &gradient[from..to])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::gradients::Rows;
     use candle_core::Device;
     use candle_nn::Optimizer;
 
@@ -308,10 +335,10 @@ mod tests {
             for _ in 0..20 {
                 let loss = theirs.sqr().and_then(|t| t.sum_all()).expect("loss");
                 reference.backward_step(&loss).expect("steps");
-                let gradient = ours.to_vec1::<f32>().expect("values").iter().map(|w| 2.0 * w).collect();
+                let gradient = (ours.as_tensor() * 2.0).expect("scales");
                 let mut gradients = Gradients::default();
                 gradients.insert("w".to_owned(), Gradient::Dense(gradient));
-                optimiser.step(&vars, &gradients, 0.01).expect("steps");
+                optimiser.step(&vars, &gradients, 0.01, 1.0).expect("steps");
             }
             let (a, b) = (ours.to_vec1::<f32>().expect("values"), theirs.to_vec1::<f32>().expect("values"));
             for (a, b) in a.iter().zip(&b) {
@@ -320,38 +347,44 @@ mod tests {
         }
     }
 
-    /// Sparse rows and tensors move a variable as the dense gradient does.
+    /// Sparse rows and tensor operations move a variable as the dense gradient does.
     #[test]
-    fn all_kinds_of_gradients_make_the_same_step() {
+    fn all_ways_make_the_same_step() {
         for rule in [Rule::Adam, Rule::AdamW] {
             let values: Vec<f32> = (0..3000 * 2).map(|at| (at % 17) as f32 / 17.0).collect();
             let start = Tensor::from_vec(values, (3000, 2), &Device::Cpu).expect("tensor");
-            let moved = |kind: &dyn Fn(&Rows) -> Gradient| {
+            let factors = |step: u32| (0..10).map(move |at| (at as f32 - 4.5) * (step + 1) as f32);
+            let rows = |step: u32| {
+                let values = Tensor::from_iter(factors(step), &Device::Cpu);
+                let values = values.and_then(|values| values.reshape((5, 2))).expect("tensor");
+                Rows { ids: vec![step, 7, 1023, 1024, 2999], values }
+            };
+            let moved = |kind: &dyn Fn(Rows) -> Gradient| {
                 let var = Var::from_tensor(&start.copy().expect("copies")).expect("var");
                 let vars = BTreeMap::from([("w".to_owned(), var.clone())]);
                 let mut optimiser = Optimiser::new(rule, 0.1, &vars);
-                for step in 0..6u32 {
-                    let ids = vec![step, 7, 1023, 1024, 2999];
-                    let values = (0..10).map(|at| (at as f32 - 4.5) * (step + 1) as f32).collect();
+                for step in 0..6 {
                     let mut gradients = Gradients::default();
-                    gradients.insert("w".to_owned(), kind(&Rows { ids, width: 2, values }));
-                    optimiser.step(&vars, &gradients, 0.01).expect("steps");
+                    gradients.insert("w".to_owned(), kind(rows(step)));
+                    optimiser.step(&vars, &gradients, 0.01, 0.5).expect("steps");
                 }
                 var.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).expect("values")
             };
-            let dense = |rows: &Rows| {
-                let mut all = vec![0.0; 6000];
-                for (&id, row) in rows.ids.iter().zip(rows.values.chunks_exact(2)) {
-                    all[id as usize * 2..][..2].copy_from_slice(row);
-                }
-                all
-            };
-            let expected = moved(&|rows| Gradient::Dense(dense(rows)));
-            assert_eq!(moved(&|rows| Gradient::Rows(rows.clone())), expected);
-            let tensors = moved(&|rows| {
-                Gradient::Tensor(Tensor::from_vec(dense(rows), (3000, 2), &Device::Cpu).expect("tensor"))
-            });
-            for (a, b) in tensors.iter().zip(&expected) {
+            let expected = moved(&|rows| Gradient::Dense(rows.to_dense(3000).expect("dense")));
+            assert_eq!(moved(&Gradient::Rows), expected);
+            let var = Var::from_tensor(&start.copy().expect("copies")).expect("var");
+            let zeros = vec![0.0; 6000];
+            let moments = Mutex::new(Moments { first: zeros.clone(), second: zeros, tensors: None });
+            for step in 0..6 {
+                let scale = (1.0 - BETA_2.powi(step + 1)).sqrt() / (1.0 - BETA_1.powi(step + 1));
+                let (added, shrink) = if rule == Rule::Adam { (0.1, 1.0) } else { (0.0, 1.0 - 0.01 * 0.1) };
+                let factors =
+                    Factors { clip: 0.5, added, shrink, rate: 0.01 * scale, epsilon: EPSILON / scale };
+                let gradient = Gradient::Rows(rows(step as u32));
+                Update { factors, gradient: &gradient, moments: &moments }.on_device(&var).expect("steps");
+            }
+            let on_device = var.flatten_all().and_then(|flat| flat.to_vec1::<f32>()).expect("values");
+            for (a, b) in on_device.iter().zip(&expected) {
                 assert!((a - b).abs() < 1e-5, "{a} {b}");
             }
         }

@@ -20,16 +20,15 @@ use serde::Serialize;
 use super::synthetic::Shape;
 use crate::command::write_json;
 use crate::console::say;
-use crate::model::{Batch, Cell, Config, Gradients, Network, Pass, Pooling};
+use crate::model::{Batch, Cell, Config, ForwardOptions, Gradients, Network, Pooling};
+use crate::threads::{RAYON, start_over};
+use crate::train::SHARDS;
+use crate::train::loss::{Target, cross_entropy, weighted_targets};
 use crate::train::optimiser::{Optimiser, Rule};
-use crate::train::{SHARDS, Wanted, cross_entropy, wanted};
 
 const CLASSES: usize = 2;
 const RATE: f32 = 1e-3;
 const DECAY: f32 = 0.01;
-
-/// Where Candle and rayon look for the number of threads.
-const THREADS: &str = "RAYON_NUM_THREADS";
 
 /// Batches before the measured ones.
 const WARM_UP: usize = 2;
@@ -56,7 +55,7 @@ pub struct Args {
     /// Rows of the embedding
     #[arg(long, value_name = "N", default_value_t = 10_001)]
     vocab: usize,
-    /// Threads, for both sides
+    /// Threads, for both sides (of Candle's own operations: for the products)
     #[arg(long, value_name = "N", default_value_t = 1)]
     threads: usize,
     /// Measured batches of each side
@@ -123,16 +122,10 @@ pub fn run(args: &Args) -> Result<()> {
     ensure!(args.batches > 0, "--batches must be at least 1");
     ensure!(args.vocab > 0, "--vocab must be at least 1");
     let threads = args.threads.max(1);
-    // Candle's products take their number of threads from the environment, whatever pool they run in:
-    // a process that has another number starts over with the right one.
+    // Candle's products take their number of threads from the environment, whatever pool they run in.
     let wanted = threads.to_string();
-    if std::env::var(THREADS).ok().as_deref() != Some(&wanted[..]) {
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let mut again = std::process::Command::new(program);
-        let status = again.args(std::env::args_os().skip(1)).env(THREADS, wanted).status();
-        let status = status.context("cannot start this program again")?;
-        ensure!(status.success(), "the measurement ended with {status}");
-        return Ok(());
+    if std::env::var(RAYON).ok().as_deref() != Some(&wanted[..]) {
+        return start_over(&[(RAYON, wanted)]);
     }
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
@@ -226,7 +219,7 @@ impl Data {
     }
 }
 
-/// The trainer's way: shards without a tape, sparse gradients, its own optimiser.
+/// The trainer's way: shards through [`Network::forward`], sparse gradients, its own optimiser.
 struct Ours<'n> {
     network: &'n Network,
     optimiser: Optimiser,
@@ -253,30 +246,28 @@ impl<'n> Ours<'n> {
         let passes: Vec<Result<_>> = shards
             .par_iter()
             .map(|(batch, labels)| {
-                let run = self.network.run(batch, &Pass::default(), &mut Pcg64::seed_from_u64(0))?;
-                let results = labels.iter().map(|&label| (Wanted::Label(label), weight));
-                let wanted = wanted(results, 0.0, CLASSES);
-                let (loss, d_logits) = cross_entropy(run.logits(), &wanted, CLASSES);
-                Ok((loss, run, d_logits))
+                let random = &mut Pcg64::seed_from_u64(0);
+                let pass = self.network.forward(batch, &ForwardOptions::default(), random)?;
+                let targets = labels.iter().map(|&label| (Target::Label(label), weight));
+                let loss = cross_entropy(&pass.logits, weighted_targets(targets, 0.0, CLASSES))?;
+                Ok((loss, pass))
             })
             .collect();
-        let mut loss = 0.0;
-        let mut runs = Vec::new();
-        for run in passes {
-            let (own, run, d_logits) = run?;
-            loss += own;
-            runs.push((run, d_logits));
+        let passes = passes.into_iter().collect::<Result<Vec<_>>>()?;
+        let mut total = 0.0;
+        for (loss, _) in &passes {
+            total += f64::from(loss.to_scalar::<f32>()?);
         }
         let forward = Instant::now();
         let parts: Vec<Result<Gradients>> =
-            runs.into_par_iter().map(|(run, d_logits)| run.backward(&d_logits)).collect();
+            passes.into_par_iter().map(|(loss, pass)| pass.backward(&loss)).collect();
         let mut gradients = Gradients::default();
         for part in parts {
             gradients.add(part?)?;
         }
         let backward = Instant::now();
-        self.optimiser.step(self.network.vars(), &gradients, RATE)?;
-        Ok((loss, Times::between([start, forward, backward, Instant::now()])))
+        self.optimiser.step(self.network.vars(), &gradients, RATE, 1.0)?;
+        Ok((total, Times::between([start, forward, backward, Instant::now()])))
     }
 }
 

@@ -84,7 +84,7 @@ impl Args {
 ///
 /// # Errors
 /// If a run fails, which its own line explains, or a file cannot be written.
-/// [`Ending`](crate::ending::Ending) if the user stops it or a run diverges.
+/// [`ExitReason`](crate::exit_reason::ExitReason) if the user stops it or a run diverges.
 pub fn run(args: &Args) -> Result<()> {
     ensure!(!args.presets.is_empty() && !args.seeds.is_empty(), "--presets and --seeds: at least one each");
     std::fs::create_dir_all(&args.out)

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::board;
 use crate::command::train::Preset;
 use crate::cost::Work;
-use crate::ending::Ending;
 use crate::engine::with_model;
+use crate::exit_reason::ExitReason;
 use crate::train::stop::{STOPPED, Stop};
 
 /// How long a run that is asked to stop may take for its checkpoint.
@@ -116,7 +116,9 @@ impl<'f> Runs<'f> {
             Some(code) if code == i32::from(STOPPED) => return Err(stopped(&name)),
             Some(3) => {
                 files.clear()?;
-                return Err(Ending::Diverged(format!("{name}: it does not count; try another --lr")).into());
+                return Err(
+                    ExitReason::Diverged(format!("{name}: it does not count; try another --lr")).into()
+                );
             }
             _ => bail!("{name}: `host train` ended with {status}; its own line says why"),
         }
@@ -175,7 +177,7 @@ impl<'f> Runs<'f> {
 }
 
 fn stopped(name: &str) -> anyhow::Error {
-    Ending::Stopped(format!("{name}: the same command goes on")).into()
+    ExitReason::Stopped(format!("{name}: the same command goes on")).into()
 }
 
 /// As it is kept: flags, and the program's version.

@@ -13,15 +13,15 @@ use crate::console::say;
 use crate::corpus::{self, Corpus, Example};
 use crate::model::Config;
 use crate::ngrams::{Lesson, Selection, Wide};
-use crate::train::Text;
 use crate::train::log::human;
+use crate::train::{TrainingExample, balance};
 use crate::vocabulary::{Built, Counts, hashes_of};
 
 /// Tokenised splits.
 pub struct Texts {
-    pub train: Vec<Text>,
-    pub valid: Vec<Text>,
-    pub test: Vec<Text>,
+    pub train: Vec<TrainingExample>,
+    pub valid: Vec<TrainingExample>,
+    pub test: Vec<TrainingExample>,
 }
 
 /// The corpus read, the run decided, the words numbered.
@@ -97,6 +97,9 @@ impl Data {
             )?;
             texts.train.extend(others);
         }
+        if args.training.balance.unwrap_or(false) {
+            balance(&mut texts.train, corpus.labels.len());
+        }
         let wide = match plan.wide {
             0 => None,
             _ => Some(widen(&texts.train, &plan, corpus.labels.len())?),
@@ -131,10 +134,10 @@ impl Data {
 /// The words of all labelled texts, as hashes.
 fn tokenise(corpus: &Corpus, options: TextOptions) -> Texts {
     let all = |examples: &[Example]| {
-        let text = |example: &Example| Text {
+        let text = |example: &Example| TrainingExample {
             hashes: hashes_of(example.text.as_bytes(), options),
             label: example.label,
-            ..Text::default()
+            ..TrainingExample::default()
         };
         examples.par_iter().map(text).collect()
     };
@@ -142,7 +145,7 @@ fn tokenise(corpus: &Corpus, options: TextOptions) -> Texts {
 }
 
 /// The wide part of all training texts.
-fn widen(texts: &[Text], plan: &Plan, classes: usize) -> Result<Wide> {
+fn widen(texts: &[TrainingExample], plan: &Plan, classes: usize) -> Result<Wide> {
     let started = Instant::now();
     let targets = targets(texts, classes, WIDE_SMOOTHING);
     let selection = Selection { most: plan.wide, order: plan.wide_order, seed: plan.options.seed };
@@ -155,8 +158,8 @@ fn widen(texts: &[Text], plan: &Plan, classes: usize) -> Result<Wide> {
 const WIDE_SMOOTHING: f32 = 0.04;
 
 /// What each text should say: the teacher's opinion, or its label with `smoothing`.
-pub fn targets(texts: &[Text], classes: usize, smoothing: f32) -> Vec<Vec<f32>> {
-    let target = |text: &Text| {
+pub fn targets(texts: &[TrainingExample], classes: usize, smoothing: f32) -> Vec<Vec<f32>> {
+    let target = |text: &TrainingExample| {
         if !text.target.is_empty() {
             return text.target.clone();
         }
@@ -168,6 +171,6 @@ pub fn targets(texts: &[Text], classes: usize, smoothing: f32) -> Vec<Vec<f32>> 
 }
 
 /// Texts and targets as a linear classifier takes them.
-pub fn lessons<'t>(texts: &'t [Text], targets: &'t [Vec<f32>]) -> Vec<Lesson<'t>> {
+pub fn lessons<'t>(texts: &'t [TrainingExample], targets: &'t [Vec<f32>]) -> Vec<Lesson<'t>> {
     texts.iter().zip(targets).map(|(text, target)| Lesson { words: &text.hashes, target }).collect()
 }

@@ -17,7 +17,7 @@ use crate::ngrams::Wide;
 use crate::pytorch::{self, config::Activation};
 use crate::quantise::{self, Description, EmbeddingBits};
 use crate::train::batches::cut;
-use crate::train::{self, Epoch, Evaluation, Options, Text};
+use crate::train::{self, Epoch, Evaluation, TrainingExample, TrainingOptions};
 use crate::vocabulary::sample;
 
 /// Training texts that calibrate the ranges of activations.
@@ -67,7 +67,7 @@ impl Finished {
 pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     let Data { corpus, plan, texts, vocabulary, .. } = data;
     // From here on every word counts, as on the chip.
-    let whole = Options {
+    let whole = TrainingOptions {
         max_len: if args.preset.is_some_and(Preset::is_tutorial) { plan.options.max_len } else { 0 },
         ..plan.options.clone()
     };
@@ -115,7 +115,7 @@ fn for_pytorch(
     weights: &Weights,
     ranges: Ranges,
     plan: &Plan,
-    read: &Options,
+    read: &TrainingOptions,
 ) -> pytorch::config::Description {
     let config = &weights.config;
     pytorch::config::Description {
@@ -150,9 +150,9 @@ fn compare(
     model: &Model<'_>,
     texts: &Texts,
     valid: &Evaluation,
-    options: &Options,
+    options: &TrainingOptions,
 ) -> Result<QuantisedReport> {
-    let verdicts = |texts: &[Text]| -> Result<Vec<usize>> {
+    let verdicts = |texts: &[TrainingExample]| -> Result<Vec<usize>> {
         let cut: Vec<Reading<'_>> = texts
             .iter()
             .map(|text| Reading {
@@ -163,7 +163,7 @@ fn compare(
             .collect();
         Ok(classify_all(model, &cut)?.into_iter().map(|verdict| verdict.class).collect())
     };
-    let accuracy = |classes: &[usize], texts: &[Text]| {
+    let accuracy = |classes: &[usize], texts: &[TrainingExample]| {
         let right = classes.iter().zip(texts).filter(|(class, text)| **class == text.label as usize).count();
         right as f64 / texts.len() as f64
     };

@@ -1,9 +1,9 @@
 //! `train`: labelled text in, a model for a microcontroller out.
 
+mod checkpointer;
 mod data;
 mod draft;
 mod finish;
-mod keeper;
 mod plan;
 mod report;
 mod teach;
@@ -19,15 +19,15 @@ use clap::{ArgMatches, Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::corpus::CorpusArgs;
-use crate::ending::Ending;
+use crate::exit_reason::ExitReason;
 use crate::model::Network;
 use crate::pytorch;
 use crate::quantise;
 use crate::train::log::Log;
 use crate::train::{End, Outcome, Trainer};
+use checkpointer::{CheckpointArgs, Checkpointer};
 use data::{Data, Texts};
 pub use draft::{Drafts, Size};
-use keeper::{Keeper, KeepingArgs};
 use plan::Plan;
 pub use plan::{Preset, ShapeArgs, TrainingArgs};
 
@@ -71,7 +71,7 @@ pub struct Args {
     training: TrainingArgs,
     #[command(flatten)]
     #[serde(flatten)]
-    keeping: KeepingArgs,
+    keeping: CheckpointArgs,
     /// The flags that stand on the command line, by their names in here.
     #[arg(skip)]
     #[serde(skip)]
@@ -120,10 +120,10 @@ impl Args {
 /// Runs the verb.
 ///
 /// # Errors
-/// Says what was wrong with the corpus, a flag or a file. [`Ending`] if the run was stopped or diverged.
+/// Says what was wrong with the corpus, a flag or a file. [`ExitReason`] if the run was stopped or diverged.
 pub fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
-    let (args, mut keeper) = Keeper::begin(args)?;
+    let (args, mut checkpointer) = Checkpointer::begin(args)?;
     let device = device(args.device)?;
     for path in args.export.iter().chain(&args.json).filter(|path| *path != Path::new("-")) {
         // Better now than after the training.
@@ -136,21 +136,22 @@ pub fn run(args: &Args) -> Result<()> {
     let training = Instant::now();
     let options = &data.plan.options;
     let mut trainer = Trainer::new(&network, &data.texts.train, &data.texts.valid, options)?;
-    keeper.start(&data, &mut trainer)?;
-    let outcome = trainer.run(&Log::new(), &mut |trainer, moment| keeper.at(trainer, moment))?;
+    checkpointer.start(&data, &mut trainer)?;
+    let outcome = trainer.run(&Log::new(), &mut |trainer, event| checkpointer.at(trainer, event))?;
     let Outcome::Ended(end) = outcome else {
-        return Err(keeper.stopped(&trainer.position()).into());
+        return Err(checkpointer.stopped(&trainer.position()).into());
     };
-    keeper.trained();
+    checkpointer.trained();
     let trained = training.elapsed();
     let finished = finish::finish(&args, &data, &network).map_err(|error| match end {
         End::Complete | End::Patience => error,
         End::Diverged { .. } => {
-            Ending::Diverged(format!("{end}; the best epoch before cannot be used: {error:#}")).into()
+            ExitReason::Diverged(format!("{end}; the best epoch before cannot be used: {error:#}")).into()
         }
     })?;
     if let Some(path) = &args.export {
-        quantise::install(&finished.blob, path).or_else(|error| keeper.rescue(error, &finished.blob))?;
+        quantise::install(&finished.blob, path)
+            .or_else(|error| checkpointer.rescue(error, &finished.blob))?;
     }
     if let Some(folder) = &args.save {
         pytorch::save::save(folder, &finished.weights, &data.vocabulary.words, &finished.description)?;
@@ -163,7 +164,7 @@ pub fn run(args: &Args) -> Result<()> {
     match end {
         End::Complete | End::Patience => Ok(()),
         End::Diverged { .. } => {
-            Err(Ending::Diverged(format!("{end}; the best epoch before was kept")).into())
+            Err(ExitReason::Diverged(format!("{end}; the best epoch before was kept")).into())
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::quantise::EmbeddingBits;
 use crate::train::batches::Keep;
 use crate::train::optimiser::Rule;
 use crate::train::schedule::Schedule;
-use crate::train::{Loss, Options};
+use crate::train::{Loss, TrainingOptions};
 
 use super::Args;
 use super::teach::Teacher;
@@ -137,6 +137,11 @@ pub struct TrainingArgs {
     /// Probability moved from the true label to all, 0 to 0.5 [default: 0.05 for two classes, 0.1 for more]
     #[arg(long, value_name = "SHARE")]
     pub smoothing: Option<f32>,
+    /// Weights texts by the inverse frequency of their class, so that rare classes count as much as frequent ones
+    /// [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    #[serde(default)]
+    pub balance: Option<bool>,
     /// Which predictions are trained: the last, or the one after every word [default: every-word; final for
     /// short texts]
     #[arg(long, value_enum)]
@@ -174,7 +179,7 @@ pub struct Plan {
     pub wide_order: usize,
     /// Who has opinions on unlabelled texts.
     pub teacher: Teacher,
-    pub options: Options,
+    pub options: TrainingOptions,
 }
 
 /// Words that a default run reads in all: what fits the time that a newcomer waits.
@@ -188,7 +193,7 @@ impl Plan {
         let base = Self::defaults(args.preset, words, texts, classes, args.seed);
         let (shape, training) = (&args.shape, &args.training);
         let o = base.options;
-        let options = Options {
+        let options = TrainingOptions {
             epochs: training.epochs.unwrap_or(o.epochs),
             batch: training.batch.unwrap_or(o.batch),
             rate: training.lr.unwrap_or(o.rate),
@@ -263,7 +268,7 @@ impl Plan {
         let short = words < SHORT_TEXT * texts as u64;
         let two = classes == 2;
         let epochs = (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize;
-        let usual = Options::usual(epochs, seed);
+        let usual = TrainingOptions::usual(epochs, seed);
         // More than two classes: a column of weights for each is dear, so all bytes go to the network.
         let plain = Self {
             cell: Cell::Gru,
@@ -283,14 +288,14 @@ impl Plan {
             wide: 0,
             wide_order: 3,
             teacher: Teacher::Both,
-            options: Options {
+            options: TrainingOptions {
                 smoothing: if two { usual.smoothing } else { 0.1 },
                 // A short text's first words often say the opposite of what it says in the end.
                 loss: if short { Loss::Final } else { usual.loss },
                 ..usual
             },
         };
-        let tutorial = |rate, batch, dropout_head| Options {
+        let tutorial = |rate, batch, dropout_head| TrainingOptions {
             epochs: 10,
             batch,
             rate,

@@ -16,7 +16,7 @@ use crate::console::say;
 use crate::model::{Cell, Config, Network, Pooling};
 use crate::ngrams::{Teacher as Ngrams, probabilities};
 use crate::train::log::{Log, human};
-use crate::train::{self, Options, Text, Trainer, top};
+use crate::train::{self, Trainer, TrainingExample, TrainingOptions, top};
 use crate::vocabulary::hashes_of;
 
 /// Who has opinions on unlabelled texts
@@ -54,10 +54,13 @@ pub fn with_opinions(
     teacher: Teacher,
     seed: u64,
     cache: Option<&Path>,
-) -> Result<Vec<Text>> {
-    let mut others: Vec<Text> = unlabelled
+) -> Result<Vec<TrainingExample>> {
+    let mut others: Vec<TrainingExample> = unlabelled
         .par_iter()
-        .map(|text| Text { hashes: hashes_of(text.as_bytes(), options), ..Text::default() })
+        .map(|text| TrainingExample {
+            hashes: hashes_of(text.as_bytes(), options),
+            ..TrainingExample::default()
+        })
         .collect();
     let Some(folder) = cache else {
         ask(texts, &mut others, classes, teacher, seed)?;
@@ -75,11 +78,17 @@ pub fn with_opinions(
 }
 
 /// Trains the teacher and settles what it thinks of `others`.
-fn ask(texts: &Texts, others: &mut [Text], classes: usize, teacher: Teacher, seed: u64) -> Result<()> {
+fn ask(
+    texts: &Texts,
+    others: &mut [TrainingExample],
+    classes: usize,
+    teacher: Teacher,
+    seed: u64,
+) -> Result<()> {
     let started = Instant::now();
     let labels = targets(&texts.train, classes, 0.0);
     let ngrams = Ngrams::fit(&lessons(&texts.train, &labels), classes, seed);
-    let opinion = |text: &Text| ngrams.opinion(&text.hashes);
+    let opinion = |text: &TrainingExample| ngrams.opinion(&text.hashes);
     let opinions: Opinions = others.par_iter().map(opinion).collect();
     settle(others, opinions);
     let on_valid: Opinions = texts.valid.par_iter().map(opinion).collect();
@@ -116,7 +125,7 @@ impl Kept {
     fn new(
         folder: &Path,
         texts: &Texts,
-        others: &[Text],
+        others: &[TrainingExample],
         classes: usize,
         teacher: Teacher,
         seed: u64,
@@ -145,7 +154,7 @@ impl Kept {
         whole.then(|| rows.map(|row| row.iter().map(number).collect()).collect())
     }
 
-    fn write(&self, others: &[Text]) -> Result<()> {
+    fn write(&self, others: &[TrainingExample]) -> Result<()> {
         let mut bytes: Vec<u8> =
             others.iter().flat_map(|text| &text.target).flat_map(|share| share.to_le_bytes()).collect();
         bytes.extend(telltale::blob::checksum(&bytes).to_le_bytes());
@@ -159,21 +168,27 @@ impl Kept {
 
 /// Trains a large network on labelled texts and on the opinions so far; its own opinions of `others` and of the
 /// validation texts.
-fn recurrent(texts: &Texts, others: &[Text], classes: usize, seed: u64) -> Result<(Opinions, Opinions)> {
+fn recurrent(
+    texts: &Texts,
+    others: &[TrainingExample],
+    classes: usize,
+    seed: u64,
+) -> Result<(Opinions, Opinions)> {
     let known = frequent(texts.train.iter().chain(others));
-    let numbered = |texts: &[Text]| -> Vec<Text> {
+    let numbered = |texts: &[TrainingExample]| -> Vec<TrainingExample> {
         let unknown = known.len() as u32;
         let id = |hash: &u32| known.binary_search(hash).map_or(unknown, |at| at as u32);
-        let number = |text: &Text| Text {
+        let number = |text: &TrainingExample| TrainingExample {
             ids: text.hashes.iter().map(id).collect(),
             label: text.label,
             target: text.target.clone(),
-            ..Text::default()
+            ..TrainingExample::default()
         };
         texts.par_iter().map(number).collect()
     };
     let (others, valid) = (numbered(others), numbered(&texts.valid));
-    let all: Vec<Text> = numbered(&texts.train).into_iter().chain(others.iter().cloned()).collect();
+    let all: Vec<TrainingExample> =
+        numbered(&texts.train).into_iter().chain(others.iter().cloned()).collect();
     let config = Config {
         cell: Cell::Gru,
         layers: 1,
@@ -185,11 +200,11 @@ fn recurrent(texts: &Texts, others: &[Text], classes: usize, seed: u64) -> Resul
         classes,
     };
     let network = Network::new(&config, &Device::Cpu, seed ^ 1)?;
-    let options = Options::usual(EPOCHS, seed ^ 1);
+    let options = TrainingOptions::usual(EPOCHS, seed ^ 1);
     Trainer::new(&network, &all, &valid, &options)?
         .run(&Log::new(), &mut |_, _| Ok(std::ops::ControlFlow::Continue(())))?;
-    let whole = Options { max_len: 0, ..options };
-    let opinions = |texts: &[Text]| -> Result<Opinions> {
+    let whole = TrainingOptions { max_len: 0, ..options };
+    let opinions = |texts: &[TrainingExample]| -> Result<Opinions> {
         let logits = train::final_logits(&network, texts, &whole)?;
         let shares = |mut logits: Vec<f32>| {
             probabilities(&mut logits);
@@ -201,7 +216,7 @@ fn recurrent(texts: &Texts, others: &[Text], classes: usize, seed: u64) -> Resul
 }
 
 /// The hashes of the most frequent words, ascending.
-fn frequent<'t>(texts: impl Iterator<Item = &'t Text>) -> Vec<u32> {
+fn frequent<'t>(texts: impl Iterator<Item = &'t TrainingExample>) -> Vec<u32> {
     let mut all: Vec<u32> = texts.flat_map(|text| &text.hashes).copied().collect();
     all.par_sort_unstable();
     let mut counted: Vec<(usize, u32)> = all
@@ -216,7 +231,7 @@ fn frequent<'t>(texts: impl Iterator<Item = &'t Text>) -> Vec<u32> {
 }
 
 /// Takes opinions as what the texts should say.
-fn settle(texts: &mut [Text], opinions: Opinions) {
+fn settle(texts: &mut [TrainingExample], opinions: Opinions) {
     for (text, opinion) in texts.iter_mut().zip(opinions) {
         text.label = top(&opinion) as u32;
         text.target = opinion;
@@ -232,7 +247,7 @@ fn mean(a: &[f32], b: &[f32]) -> Vec<f32> {
 }
 
 /// In per cent.
-fn accuracy(opinions: &[Vec<f32>], texts: &[Text]) -> f64 {
+fn accuracy(opinions: &[Vec<f32>], texts: &[TrainingExample]) -> f64 {
     let right = opinions.iter().zip(texts).filter(|(opinion, text)| top(opinion) == text.label as usize);
     100.0 * right.count() as f64 / texts.len().max(1) as f64
 }
@@ -244,10 +259,10 @@ mod tests {
     #[test]
     fn opinions_are_kept_whole_or_not_at_all() {
         let folder = tempfile::tempdir().expect("a folder");
-        let text = |words: &[u32], target: &[f32]| Text {
+        let text = |words: &[u32], target: &[f32]| TrainingExample {
             hashes: words.to_vec(),
             target: target.to_vec(),
-            ..Text::default()
+            ..TrainingExample::default()
         };
         let texts = Texts { train: vec![text(&[1, 2], &[])], valid: vec![text(&[3], &[])], test: Vec::new() };
         let others = [text(&[4], &[0.25, 0.75]), text(&[5, 6], &[0.5, 0.5])];

@@ -3,7 +3,7 @@
 
 use pulp::Simd;
 
-use super::layer::{Back, Recurrence};
+use super::layer::{CellGradients, Recurrence};
 use super::simd::{sigmoid, tanh};
 
 /// Sums a, b_z and b_h; keeps z and n; gradients of these sums, of ζ and of ν.
@@ -45,7 +45,7 @@ impl Recurrence<1, 3, 2, 5> for Fastgrnn {
         _: S::f32s,
         dh: S::f32s,
         dc: S::f32s,
-    ) -> Back<S, 5> {
+    ) -> CellGradients<S, 5> {
         let one = simd.splat_f32s(1.0);
         let product = |a: S::f32s, b: S::f32s| simd.mul_f32s(a, b);
         let rest = simd.sub_f32s(one, z);
@@ -53,7 +53,11 @@ impl Recurrence<1, 3, 2, 5> for Fastgrnn {
         let turned = simd.negate_mul_add_f32s(simd.splat_f32s(mix[0]), n, before);
         let dz = product(product(dh, turned), product(z, rest));
         let d_nu = product(dh, n);
-        Back { sums: [simd.add_f32s(dz, dn), dz, dn, product(d_nu, rest), d_nu], dh: product(dh, z), dc }
+        CellGradients {
+            sums: [simd.add_f32s(dz, dn), dz, dn, product(d_nu, rest), d_nu],
+            dh: product(dh, z),
+            dc,
+        }
     }
 }
 

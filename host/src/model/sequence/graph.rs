@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor, bail};
 
 use super::Tensors;
-use super::plan::Plan;
+use super::packed::PackedSequence;
 use crate::model::config::Cell;
 
 fn sigmoid(x: &Tensor) -> Result<Tensor> {
@@ -16,7 +16,7 @@ fn sigmoid(x: &Tensor) -> Result<Tensor> {
 /// If the shapes do not fit each other.
 pub fn layer(
     cell: Cell,
-    plan: &Plan,
+    packed: &PackedSequence,
     bptt: Option<usize>,
     x: &Tensor,
     parameters: &Tensors<'_>,
@@ -32,11 +32,11 @@ pub fn layer(
         bail!("U has {gates} rows, expected {}", cell.gates() * width);
     }
     let turned = weights.t()?.contiguous()?;
-    let zeros = Tensor::zeros((plan.texts(), width), gi.dtype(), gi.device())?;
+    let zeros = Tensor::zeros((packed.texts(), width), gi.dtype(), gi.device())?;
     let (mut h, mut c) = (zeros.clone(), zeros);
     let mut all = Vec::new();
-    for step in 0..plan.steps() {
-        let rows = plan.step(step);
+    for step in 0..packed.steps() {
+        let rows = packed.step(step);
         let input = gi.narrow(0, rows.start, rows.len())?;
         if bptt.is_some_and(|limit| step.is_multiple_of(limit)) {
             (h, c) = (h.detach(), c.detach());

@@ -3,7 +3,7 @@
 
 use pulp::Simd;
 
-use super::layer::{Back, Recurrence};
+use super::layer::{CellGradients, Recurrence};
 use super::simd::{sigmoid, tanh};
 
 /// Sums r, z, gi_n and gh_n; keeps r, z, n and gh_n; gradients of gi_n, r, z and gh_n.
@@ -32,14 +32,14 @@ impl Recurrence<3, 4, 4, 4> for Gru {
     #[inline(always)]
     fn backward<S: Simd>(
         simd: S,
-        [r, z, n, kept]: [S::f32s; 4],
+        [r, z, n, saved]: [S::f32s; 4],
         _: [f32; 2],
         before: S::f32s,
         _: S::f32s,
         _: S::f32s,
         dh: S::f32s,
         dc: S::f32s,
-    ) -> Back<S, 4> {
+    ) -> CellGradients<S, 4> {
         let one = simd.splat_f32s(1.0);
         let rest = |gate: S::f32s| simd.sub_f32s(one, gate);
         let product = |a: S::f32s, b: S::f32s| simd.mul_f32s(a, b);
@@ -47,7 +47,7 @@ impl Recurrence<3, 4, 4, 4> for Gru {
         let dn = product(simd.sub_f32s(dh, through), simd.negate_mul_add_f32s(n, n, one));
         let dz = product(product(through, rest(z)), simd.sub_f32s(before, n));
         let state = product(dn, r);
-        let dr = product(product(state, kept), rest(r));
-        Back { sums: [dn, dr, dz, state], dh: through, dc }
+        let dr = product(product(state, saved), rest(r));
+        CellGradients { sums: [dn, dr, dz, state], dh: through, dc }
     }
 }

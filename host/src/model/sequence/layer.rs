@@ -1,6 +1,6 @@
 //! A recurrent layer over whole sequences, forward and back through time.
 //!
-//! Letters: N rows (all words of the batch, by time, see [`Plan`]), I inputs, H units, G gates.
+//! Letters: N rows (all words of the batch, by time, see [`PackedSequence`]), I inputs, H units, G gates.
 //! All rows are padded to [`padded`] widths; the padding of states and gradients stays zero.
 //!
 //! Forward, a tile of a few texts times one vector of units runs over the inputs and the states in
@@ -16,8 +16,8 @@ use super::buffer::Buffer;
 use super::fastgrnn::Fastgrnn;
 use super::gru::Gru;
 use super::lstm::Lstm;
-use super::plan::Plan;
-use super::product::{Packed, Rows, multiply, multiply_transposed};
+use super::packed::PackedSequence;
+use super::product::{PackedMatrix, Rows, multiply, multiply_transposed};
 use super::rnn::Rnn;
 use super::simd::{LANES, padded, vectors, vectors_mut};
 use crate::model::config::Cell;
@@ -27,8 +27,8 @@ const CHUNK_ROWS: usize = 128;
 
 /// What a step back gives for one vector of units: `D` gradients of the sums, those of h before
 /// (what does not go through U) and of c before.
-pub struct Back<S: Simd, const D: usize> {
-    /// Gradients of the cell's sums.
+pub struct CellGradients<S: Simd, const D: usize> {
+    /// LayerGradients of the cell's sums.
     pub sums: [S::f32s; D],
     /// dL/dh before, the direct part.
     pub dh: S::f32s,
@@ -38,7 +38,7 @@ pub struct Back<S: Simd, const D: usize> {
 
 /// One cell's arithmetic on one vector of units of one text at one step.
 ///
-/// `G` gates, `A` sums of products, `K` vectors kept for the way back (the first one is what is
+/// `G` gates, `A` sums of products, `K` vectors saved for the way back (the first one is what is
 /// carried beside h, if anything), `D` gradients of sums.
 pub trait Recurrence<const G: usize, const A: usize, const K: usize, const D: usize>:
     Copy + Send + Sync
@@ -62,7 +62,7 @@ pub trait Recurrence<const G: usize, const A: usize, const K: usize, const D: us
     /// The gradients that belong to ζ and ν, if the cell has them.
     const D_MIX: Option<[usize; 2]> = None;
 
-    /// From the sums, ζ and ν, h before and what is carried to the new h and what is kept.
+    /// From the sums, ζ and ν, h before and what is carried to the new h and what is saved.
     fn forward<S: Simd>(
         simd: S,
         sums: [S::f32s; A],
@@ -75,14 +75,14 @@ pub trait Recurrence<const G: usize, const A: usize, const K: usize, const D: us
     #[allow(clippy::too_many_arguments)]
     fn backward<S: Simd>(
         simd: S,
-        kept: [S::f32s; K],
+        saved: [S::f32s; K],
         mix: [f32; 2],
         before: S::f32s,
         carried: S::f32s,
         h: S::f32s,
         dh: S::f32s,
         dc: S::f32s,
-    ) -> Back<S, D>;
+    ) -> CellGradients<S, D>;
 }
 
 /// A layer's parameters, gates stacked as in PyTorch.
@@ -104,9 +104,9 @@ pub struct Parameters<'a> {
     pub mix: [f32; 2],
 }
 
-/// Gradients in the shapes of [`Parameters`].
+/// LayerGradients in the shapes of [`Parameters`].
 #[derive(Clone, Debug)]
-pub struct Gradients {
+pub struct LayerGradients {
     /// \[GH×I\]
     pub weight_ih: Vec<f32>,
     /// \[GH×H\]
@@ -121,7 +121,7 @@ pub struct Gradients {
 
 /// K: padded vectors of H that a row keeps for the way back.
 #[must_use]
-pub const fn kept(cell: Cell) -> usize {
+pub const fn saved(cell: Cell) -> usize {
     match cell {
         Cell::Rnn => 0,
         Cell::Fastgrnn => 2,
@@ -130,22 +130,22 @@ pub const fn kept(cell: Cell) -> usize {
     }
 }
 
-/// x \[N×padded I\] → h \[N×padded H\] and what is kept \[N×K×padded H\].
+/// x \[N×padded I\] → h \[N×padded H\] and what is saved \[N×K×padded H\].
 pub fn forward(
     cell: Cell,
-    plan: &Plan,
+    packed: &PackedSequence,
     parameters: &Parameters<'_>,
     x: &[f32],
     h: &mut [f32],
-    kept: &mut [f32],
+    saved: &mut [f32],
 ) {
     let arch = pulp::Arch::new();
     match cell {
-        Cell::Rnn => arch.dispatch(Forward { cell: PhantomData::<Rnn>, plan, parameters, x, h, kept }),
-        Cell::Gru => arch.dispatch(Forward { cell: PhantomData::<Gru>, plan, parameters, x, h, kept }),
-        Cell::Lstm => arch.dispatch(Forward { cell: PhantomData::<Lstm>, plan, parameters, x, h, kept }),
+        Cell::Rnn => arch.dispatch(Forward { cell: PhantomData::<Rnn>, packed, parameters, x, h, saved }),
+        Cell::Gru => arch.dispatch(Forward { cell: PhantomData::<Gru>, packed, parameters, x, h, saved }),
+        Cell::Lstm => arch.dispatch(Forward { cell: PhantomData::<Lstm>, packed, parameters, x, h, saved }),
         Cell::Fastgrnn => {
-            arch.dispatch(Forward { cell: PhantomData::<Fastgrnn>, plan, parameters, x, h, kept })
+            arch.dispatch(Forward { cell: PhantomData::<Fastgrnn>, packed, parameters, x, h, saved })
         }
     }
 }
@@ -155,34 +155,58 @@ pub fn forward(
 #[allow(clippy::too_many_arguments)]
 pub fn backward(
     cell: Cell,
-    plan: &Plan,
+    packed: &PackedSequence,
     bptt: Option<usize>,
     parameters: &Parameters<'_>,
     x: &[f32],
     h: &[f32],
-    kept: &[f32],
+    saved: &[f32],
     dh: &[f32],
     dx: &mut [f32],
-) -> Gradients {
+) -> LayerGradients {
     let arch = pulp::Arch::new();
     match cell {
-        Cell::Rnn => {
-            arch.dispatch(Backward { cell: PhantomData::<Rnn>, plan, bptt, parameters, x, h, kept, dh, dx })
-        }
-        Cell::Gru => {
-            arch.dispatch(Backward { cell: PhantomData::<Gru>, plan, bptt, parameters, x, h, kept, dh, dx })
-        }
-        Cell::Lstm => {
-            arch.dispatch(Backward { cell: PhantomData::<Lstm>, plan, bptt, parameters, x, h, kept, dh, dx })
-        }
-        Cell::Fastgrnn => arch.dispatch(Backward {
-            cell: PhantomData::<Fastgrnn>,
-            plan,
+        Cell::Rnn => arch.dispatch(Backward {
+            cell: PhantomData::<Rnn>,
+            packed,
             bptt,
             parameters,
             x,
             h,
-            kept,
+            saved,
+            dh,
+            dx,
+        }),
+        Cell::Gru => arch.dispatch(Backward {
+            cell: PhantomData::<Gru>,
+            packed,
+            bptt,
+            parameters,
+            x,
+            h,
+            saved,
+            dh,
+            dx,
+        }),
+        Cell::Lstm => arch.dispatch(Backward {
+            cell: PhantomData::<Lstm>,
+            packed,
+            bptt,
+            parameters,
+            x,
+            h,
+            saved,
+            dh,
+            dx,
+        }),
+        Cell::Fastgrnn => arch.dispatch(Backward {
+            cell: PhantomData::<Fastgrnn>,
+            packed,
+            bptt,
+            parameters,
+            x,
+            h,
+            saved,
             dh,
             dx,
         }),
@@ -191,11 +215,11 @@ pub fn backward(
 
 struct Forward<'a, C, const G: usize, const A: usize, const K: usize, const D: usize> {
     cell: PhantomData<C>,
-    plan: &'a Plan,
+    packed: &'a PackedSequence,
     parameters: &'a Parameters<'a>,
     x: &'a [f32],
     h: &'a mut [f32],
-    kept: &'a mut [f32],
+    saved: &'a mut [f32],
 }
 
 /// One step as a tile sees it: rows are the step's texts.
@@ -209,7 +233,7 @@ struct Step<'a, S: Simd> {
     /// \[texts×H vectors\]
     h: &'a mut [S::f32s],
     /// \[texts×K×H vectors\]
-    kept: &'a mut [S::f32s],
+    saved: &'a mut [S::f32s],
 }
 
 /// The weights of one vector of units, side by side.
@@ -235,7 +259,7 @@ where
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Forward { plan, parameters, x, h, kept, .. } = self;
+        let Forward { packed, parameters, x, h, saved, .. } = self;
         let (wide_x, wide) = (padded(parameters.inputs), padded(parameters.width));
         let count = wide / S::F32_LANES;
         let inputs = panels::<S, G>(parameters.weight_ih, parameters.width, parameters.inputs);
@@ -244,14 +268,14 @@ where
         let (states, _) = vectors::<S>(&states).as_chunks::<G>();
         let bias = sums_of_biases::<C, G, A, K, D>(parameters);
         let bias = vectors::<S>(&bias);
-        let zeros = Buffer::zeros(plan.texts() * wide * K.max(1));
-        for step in 0..plan.steps() {
-            let rows = plan.step(step);
+        let zeros = Buffer::zeros(packed.texts() * wide * K.max(1));
+        for step in 0..packed.steps() {
+            let rows = packed.step(step);
             let texts = rows.len();
             let (past, now) = h.split_at_mut(rows.start * wide);
-            let (kept_past, kept_now) = kept.split_at_mut(rows.start * wide * K);
-            let (before, carried) = match step.checked_sub(1).map(|step| plan.step(step).start) {
-                Some(start) => (&past[start * wide..], &kept_past[start * wide * K..]),
+            let (saved_past, saved_now) = saved.split_at_mut(rows.start * wide * K);
+            let (before, carried) = match step.checked_sub(1).map(|step| packed.step(step).start) {
+                Some(start) => (&past[start * wide..], &saved_past[start * wide * K..]),
                 None => (&zeros[..], &zeros[..]),
             };
             let mut step = Step::<S> {
@@ -259,7 +283,7 @@ where
                 states: before,
                 carried: vectors::<S>(carried),
                 h: vectors_mut::<S>(&mut now[..texts * wide]),
-                kept: vectors_mut::<S>(&mut kept_now[..texts * wide * K]),
+                saved: vectors_mut::<S>(&mut saved_now[..texts * wide * K]),
             };
             for block in 0..count {
                 let panel = Panel::<S, G, A> {
@@ -314,12 +338,12 @@ fn tile<S, C, const G: usize, const A: usize, const K: usize, const D: usize, co
     let states = vectors::<S>(step.states);
     for (r, sums) in sums.into_iter().enumerate() {
         let own = (at + r) * panel.count + panel.block;
-        let own_kept = (at + r) * panel.count * K + panel.block;
-        let carried = if K == 0 { simd.splat_f32s(0.0) } else { step.carried[own_kept] };
-        let (h, kept) = C::forward(simd, sums, panel.mix, states[own], carried);
+        let own_saved = (at + r) * panel.count * K + panel.block;
+        let carried = if K == 0 { simd.splat_f32s(0.0) } else { step.carried[own_saved] };
+        let (h, saved) = C::forward(simd, sums, panel.mix, states[own], carried);
         step.h[own] = h;
-        for (vector, kept) in kept.into_iter().enumerate() {
-            step.kept[own_kept + vector * panel.count] = kept;
+        for (vector, saved) in saved.into_iter().enumerate() {
+            step.saved[own_saved + vector * panel.count] = saved;
         }
     }
 }
@@ -382,12 +406,12 @@ where
 
 struct Backward<'a, C, const G: usize, const A: usize, const K: usize, const D: usize> {
     cell: PhantomData<C>,
-    plan: &'a Plan,
+    packed: &'a PackedSequence,
     bptt: Option<usize>,
     parameters: &'a Parameters<'a>,
     x: &'a [f32],
     h: &'a [f32],
-    kept: &'a [f32],
+    saved: &'a [f32],
     dh: &'a [f32],
     dx: &'a mut [f32],
 }
@@ -408,9 +432,9 @@ impl<const G: usize> Side<G> {
 
     /// The matrix \[GH×n\] with its rows in this order and both sides padded.
     #[inline(always)]
-    fn packed<S: Simd>(&self, simd: S, matrix: &[f32], width: usize, n: usize) -> Packed {
+    fn packed<S: Simd>(&self, simd: S, matrix: &[f32], width: usize, n: usize) -> PackedMatrix {
         let wide = padded(width);
-        Packed::new(simd, G * wide, padded(n), |row, column| {
+        PackedMatrix::new(simd, G * wide, padded(n), |row, column| {
             let (gate, unit) = (self.gates[row / wide], row % wide);
             if unit < width && column < n { matrix[(gate * width + unit) * n + column] } else { 0.0 }
         })
@@ -434,11 +458,11 @@ impl<C, const G: usize, const A: usize, const K: usize, const D: usize> WithSimd
 where
     C: Recurrence<G, A, K, D>,
 {
-    type Output = Gradients;
+    type Output = LayerGradients;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> Gradients {
-        let Backward { plan, bptt, parameters, x, h, kept, dh: dh_out, dx, .. } = self;
+    fn with_simd<S: Simd>(self, simd: S) -> LayerGradients {
+        let Backward { packed, bptt, parameters, x, h, saved, dh: dh_out, dx, .. } = self;
         let Parameters { inputs, width, weight_ih, weight_hh, mix, .. } = *parameters;
         let (wide_x, wide) = (padded(inputs), padded(width));
         let count = wide / S::F32_LANES;
@@ -447,22 +471,22 @@ where
         let packed_u = state.packed(simd, weight_hh, width, width);
         // An odd number of cache lines, so that rows do not meet in the same few sets of the cache.
         let stride = D * wide + LANES;
-        let most = chunks(plan).map(|steps| rows_of(plan, &steps).len()).max().unwrap_or(0);
+        let most = chunks(packed).map(|steps| rows_of(packed, &steps).len()).max().unwrap_or(0);
         let mut d = Buffer::zeros(most * stride);
         let mut past = Buffer::new(most * wide);
         let mut d_w = Buffer::zeros(G * wide * wide_x);
         let mut d_u = Buffer::zeros(G * wide * wide);
         let mut d_bias = Buffer::zeros(D * wide);
-        let mut dh = Buffer::zeros(plan.texts() * wide);
-        let mut dc = Buffer::zeros(plan.texts() * wide);
+        let mut dh = Buffer::zeros(packed.texts() * wide);
+        let mut dc = Buffer::zeros(packed.texts() * wide);
         let zero = simd.splat_f32s(0.0);
-        let (all_h, all_kept, all_dh) = (vectors::<S>(h), vectors::<S>(kept), vectors::<S>(dh_out));
-        for steps in chunks(plan) {
-            let chunk = rows_of(plan, &steps);
+        let (all_h, all_saved, all_dh) = (vectors::<S>(h), vectors::<S>(saved), vectors::<S>(dh_out));
+        for steps in chunks(packed) {
+            let chunk = rows_of(packed, &steps);
             for step in steps.rev() {
-                let rows = plan.step(step);
+                let rows = packed.step(step);
                 let local = rows.start - chunk.start;
-                let before = step.checked_sub(1).map(|step| plan.step(step).start);
+                let before = step.checked_sub(1).map(|step| packed.step(step).start);
                 let own_past = &mut past[local * wide..(local + rows.len()) * wide];
                 match before {
                     Some(start) => own_past.copy_from_slice(&h[start * wide..(start + rows.len()) * wide]),
@@ -479,12 +503,12 @@ where
                         for (at, row) in rows.clone().enumerate() {
                             let own = at * count + block;
                             let carried = match before {
-                                Some(start) if K > 0 => all_kept[(start + at) * count * K + block],
+                                Some(start) if K > 0 => all_saved[(start + at) * count * K + block],
                                 _ => zero,
                             };
                             let back = C::backward(
                                 simd,
-                                std::array::from_fn(|vector| all_kept[(row * K + vector) * count + block]),
+                                std::array::from_fn(|vector| all_saved[(row * K + vector) * count + block]),
                                 mix,
                                 own_past[own],
                                 carried,
@@ -524,7 +548,7 @@ where
         let biases = |places: [usize; G]| {
             places.iter().flat_map(|place| &d_bias[place * wide..][..width]).copied().collect()
         };
-        Gradients {
+        LayerGradients {
             weight_ih: input.unpacked(&d_w, width, inputs),
             weight_hh: state.unpacked(&d_u, width, width),
             bias_ih: biases(C::D_INPUT_BIAS),
@@ -538,11 +562,11 @@ where
 }
 
 /// The steps of each chunk, the last chunk first.
-fn chunks(plan: &Plan) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
-    let mut end = plan.steps();
+fn chunks(packed: &PackedSequence) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+    let mut end = packed.steps();
     std::iter::from_fn(move || {
         let mut start = end.checked_sub(1)?;
-        while start > 0 && rows_of(plan, &(start - 1..end)).len() <= CHUNK_ROWS {
+        while start > 0 && rows_of(packed, &(start - 1..end)).len() <= CHUNK_ROWS {
             start -= 1;
         }
         let steps = start..end;
@@ -552,6 +576,6 @@ fn chunks(plan: &Plan) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
 }
 
 /// The rows of some steps.
-fn rows_of(plan: &Plan, steps: &std::ops::Range<usize>) -> std::ops::Range<usize> {
-    plan.step(steps.start).start..plan.step(steps.end - 1).end
+fn rows_of(packed: &PackedSequence, steps: &std::ops::Range<usize>) -> std::ops::Range<usize> {
+    packed.step(steps.start).start..packed.step(steps.end - 1).end
 }

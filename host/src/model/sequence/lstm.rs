@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::layer::{Back, Recurrence};
+use super::layer::{CellGradients, Recurrence};
 use super::simd::{sigmoid, tanh};
 
 /// Sums and gradients in the gates' order; keeps c', i, f, g and o; carries c.
@@ -39,7 +39,7 @@ impl Recurrence<4, 4, 5, 4> for Lstm {
         _: S::f32s,
         dh: S::f32s,
         dc: S::f32s,
-    ) -> Back<S, 4> {
+    ) -> CellGradients<S, 4> {
         let one = simd.splat_f32s(1.0);
         let product = |a: S::f32s, b: S::f32s| simd.mul_f32s(a, b);
         // σ' = σ (1 − σ)
@@ -53,6 +53,6 @@ impl Recurrence<4, 4, 5, 4> for Lstm {
             product(product(d, i), simd.negate_mul_add_f32s(g, g, one)),
             product(product(dh, squashed), slope(o)),
         ];
-        Back { sums, dh: simd.splat_f32s(0.0), dc: product(d, f) }
+        CellGradients { sums, dh: simd.splat_f32s(0.0), dc: product(d, f) }
     }
 }

@@ -9,7 +9,7 @@ use super::simd::{vectors, vectors_mut};
 
 /// A k×n matrix laid out for [`multiply`]: groups of up to four vectors of columns, each group
 /// running down all of k.
-pub struct Packed {
+pub struct PackedMatrix {
     k: usize,
     columns: usize,
     data: Vec<f32>,
@@ -18,7 +18,7 @@ pub struct Packed {
 /// Vectors of columns in a group.
 const GROUP: usize = 4;
 
-impl Packed {
+impl PackedMatrix {
     /// Packs the matrix whose element (k, column) is `value`; `columns` is a multiple of
     /// [`LANES`](super::simd::LANES).
     #[inline(always)]
@@ -49,7 +49,7 @@ pub struct Rows<'a> {
 
 /// `c (+)= a · b`: a \[rows×k\], c \[rows×columns\] with rows of exactly `b`'s columns.
 #[inline(always)]
-pub fn multiply<S: Simd>(simd: S, a: Rows<'_>, b: &Packed, c: &mut [f32], add: bool) {
+pub fn multiply<S: Simd>(simd: S, a: Rows<'_>, b: &PackedMatrix, c: &mut [f32], add: bool) {
     let (k, width) = (b.k, b.columns / S::F32_LANES);
     if width == 0 {
         return;
@@ -237,7 +237,7 @@ mod tests {
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
             let [m, k, n] = self.shape;
-            let packed = Packed::new(simd, k, n, |row, column| self.b[row * n + column]);
+            let packed = PackedMatrix::new(simd, k, n, |row, column| self.b[row * n + column]);
             multiply(simd, Rows { values: self.a, stride: k + 2, from: 1 }, &packed, self.c, true);
             let turned = Rows { values: self.turned, stride: m + 3, from: 2 };
             multiply_transposed(simd, turned, m, self.b, n, self.d);

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::layer::{Back, Recurrence};
+use super::layer::{CellGradients, Recurrence};
 use super::simd::tanh;
 
 /// Keeps nothing beside h.
@@ -36,8 +36,8 @@ impl Recurrence<1, 1, 0, 1> for Rnn {
         h: S::f32s,
         dh: S::f32s,
         dc: S::f32s,
-    ) -> Back<S, 1> {
+    ) -> CellGradients<S, 1> {
         let sum = simd.mul_f32s(dh, simd.negate_mul_add_f32s(h, h, simd.splat_f32s(1.0)));
-        Back { sums: [sum], dh: simd.splat_f32s(0.0), dc }
+        CellGradients { sums: [sum], dh: simd.splat_f32s(0.0), dc }
     }
 }

@@ -1,4 +1,4 @@
-//! Gradients: fused against Candle's graph, and against finite differences.
+//! Gradients: fused and stepwise against Candle's graph, and against finite differences.
 
 use candle_core::{Device, Tensor, Var};
 use candle_nn::RNN;
@@ -7,7 +7,7 @@ use rand_pcg::Pcg64;
 
 use super::*;
 
-/// Largest difference between fused and graph, relative to the largest gradient.
+/// Largest difference between an operation and the graph, relative to the largest gradient.
 const GRAPH_TOLERANCE: f32 = 2e-5;
 /// The same of ζ and ν, whose gradients are sums over all units of all rows.
 const MIX_TOLERANCE: f32 = 1e-4;
@@ -62,49 +62,101 @@ fn vars(all: &[Tensor]) -> (Vec<Var>, Vec<Tensor>) {
 }
 
 /// Ragged texts, one of them empty; more rows than a chunk of the backward pass has.
-fn ragged() -> Arc<Plan> {
-    Arc::new(Plan::new(vec![90, 80, 80, 33, 9, 7, 7, 4, 1, 1, 0]))
+fn ragged() -> Arc<PackedSequence> {
+    Arc::new(PackedSequence::new(vec![90, 80, 80, 33, 9, 7, 7, 4, 1, 1, 0]))
+}
+
+/// The ways of a layer and a mean that no CPU takes, on the CPU.
+fn stepwise(
+    cell: Cell,
+    packed: &Arc<PackedSequence>,
+    bptt: Option<usize>,
+    x: &Tensor,
+    parameters: &Tensors<'_>,
+) -> Tensor {
+    let (weights, biases) = parameters.joined().expect("fits");
+    let op = stepwise::Stepwise::new(cell, packed.clone(), bptt, [x, &weights, &biases]).expect("runs");
+    x.apply_op3(&weights, &biases, op).expect("runs")
 }
 
 #[test]
-fn fused_is_the_graph_forward_and_backward() {
-    let plan = ragged();
+fn operations_are_the_graph_forward_and_backward() {
+    let packed = ragged();
+    let none = Dropout::default();
     for (cell, (inputs, width)) in CELLS.into_iter().flat_map(|cell| [(cell, (3, 5)), (cell, (16, 35))]) {
         for bptt in [None, Some(1), Some(3)] {
-            for (pooling, running) in POOLINGS.into_iter().flat_map(|p| [(p, false), (p, true)]) {
-                let all = drawn(cell, plan.rows(), inputs, width, 1);
+            for (pooling, every_word) in POOLINGS.into_iter().flat_map(|p| [(p, false), (p, true)]) {
+                let all = drawn(cell, packed.rows(), inputs, width, 1);
                 let all: Vec<Tensor> = all.iter().map(|tensor| (tensor * 0.5).expect("scales")).collect();
                 let (vars, all) = vars(&all);
-                let rows = if running { plan.rows() } else { plan.texts() };
+                let rows = if every_word { packed.rows() } else { packed.texts() };
                 let weight = random(&[rows, width], 1.0, 9);
-                let finish = |pooled: &Tensor| (pooled * &weight).and_then(|t| t.sum_all()).expect("sums");
-                let ours = layer(cell, &plan, bptt, &all[0], &tensors(&all)).expect("runs");
-                let theirs = graph::layer(cell, &plan, bptt, &all[0], &tensors(&all)).expect("runs");
-                assert!(distance(&ours, &theirs) < 2e-6, "{cell} {}", distance(&ours, &theirs));
-                let ours = finish(&pooled(pooling, &plan, running, &ours).expect("pools")).backward();
-                let theirs =
-                    finish(&pool::graph(pooling, &plan, running, &theirs).expect("pools")).backward();
-                let (ours, theirs) = (ours.expect("backward"), theirs.expect("backward"));
-                for (at, var) in vars.iter().enumerate() {
-                    let (a, b) = (ours.get(var).expect("gradient"), theirs.get(var).expect("gradient"));
-                    let off = distance(a, b) / largest(b);
-                    let tolerance = if at == 5 { MIX_TOLERANCE } else { GRAPH_TOLERANCE };
-                    assert!(off < tolerance, "{cell} {bptt:?} {pooling:?} {running} {at}: {off}");
+                let gradients = |pooled: candle_core::Result<Tensor>| {
+                    let loss = pooled.and_then(|pooled| (pooled * &weight)?.sum_all()).expect("sums");
+                    loss.backward().expect("backward")
+                };
+                let theirs = graph::layer(cell, &packed, bptt, &all[0], &tensors(&all)).expect("runs");
+                let exact = gradients(pool::graph(pooling, &packed, every_word, &theirs));
+                let fused = layer(cell, &packed, bptt, &all[0], &tensors(&all)).expect("runs");
+                let stepwise = stepwise(cell, &packed, bptt, &all[0], &tensors(&all));
+                let by_product = match pooling {
+                    Pooling::Mean => mean::MeanByProduct::new(&packed, every_word, &stepwise)
+                        .and_then(|mean| stepwise.apply_op1(mean)),
+                    _ => pool::graph(pooling, &packed, every_word, &stepwise),
+                };
+                let pooled = pooled(pooling, &packed, every_word, none, &fused);
+                for (what, ours, pooled) in [("fused", fused, pooled), ("stepwise", stepwise, by_product)] {
+                    assert!(distance(&ours, &theirs) < 2e-6, "{what} {cell} {}", distance(&ours, &theirs));
+                    let ours = gradients(pooled);
+                    for (at, var) in vars.iter().enumerate() {
+                        let (a, b) = (ours.get(var).expect("gradient"), exact.get(var).expect("gradient"));
+                        let off = distance(a, b) / largest(b);
+                        let tolerance = if at == 5 { MIX_TOLERANCE } else { GRAPH_TOLERANCE };
+                        assert!(
+                            off < tolerance,
+                            "{what} {cell} {bptt:?} {pooling:?} {every_word} {at}: {off}"
+                        );
+                    }
                 }
             }
         }
     }
 }
 
+/// Look-up and pooling with dropout are Candle's own operations and a product with the mask.
+#[test]
+fn dropout_is_a_mask() {
+    let packed = ragged();
+    let dropout = Dropout { p: 0.4, seed: 3 };
+    let places: Vec<u32> = (0..packed.rows() as u32).map(|row| row * 7 % 5).collect();
+    let rows = Var::from_tensor(&random(&[5, 6], 1.0, 1)).expect("var");
+    let index = Tensor::new(&places[..], &Device::Cpu).expect("ids");
+    let x = lookup(&rows, places, dropout).expect("looks up");
+    let theirs = rows.index_select(&index, 0).and_then(|x| dropout.on_tape(&x)).expect("selects");
+    assert_eq!(values(&x), values(&theirs));
+    for (pooling, every_word) in POOLINGS.into_iter().flat_map(|p| [(p, false), (p, true)]) {
+        let pooled = pooled(pooling, &packed, every_word, dropout, &x).expect("pools");
+        let graph = pool::graph(pooling, &packed, every_word, &theirs).expect("pools");
+        let graph = dropout.on_tape(&graph).expect("drops");
+        assert!(distance(&pooled, &graph) < 1e-6, "{pooling:?} {every_word}");
+        let gradient = |pooled: &Tensor| {
+            let store = pooled.sqr().and_then(|t| t.sum_all()).and_then(|t| t.backward()).expect("backward");
+            store.get(&rows).expect("gradient").clone()
+        };
+        let (ours, exact) = (gradient(&pooled), gradient(&graph));
+        assert!(distance(&ours, &exact) < 1e-5 * largest(&exact), "{pooling:?} {every_word}");
+    }
+}
+
 #[test]
 fn gradients_are_finite_differences() {
-    let plan = Arc::new(Plan::new(vec![6, 3, 1]));
+    let packed = Arc::new(PackedSequence::new(vec![6, 3, 1]));
     for cell in CELLS {
-        let inputs = drawn(cell, plan.rows(), 3, 4, 5);
-        let weight = random(&[plan.texts(), 4], 1.0, 13);
+        let inputs = drawn(cell, packed.rows(), 3, 4, 5);
+        let weight = random(&[packed.texts(), 4], 1.0, 13);
         let loss = |inputs: &[Tensor]| {
-            let h = layer(cell, &plan, None, &inputs[0], &tensors(inputs)).expect("runs");
-            let pooled = pooled(Pooling::Mean, &plan, false, &h).expect("pools");
+            let h = layer(cell, &packed, None, &inputs[0], &tensors(inputs)).expect("runs");
+            let pooled = pooled(Pooling::Mean, &packed, false, Dropout::default(), &h).expect("pools");
             (pooled * &weight).and_then(|t| t.sum_all()).expect("sums")
         };
         let (vars, all) = vars(&inputs);
@@ -131,7 +183,7 @@ fn gradients_are_finite_differences() {
 #[test]
 fn fused_is_candles_own_layer() {
     let (texts, steps, embed, width) = (3, 7, 6, 5);
-    let plan = Arc::new(Plan::new(vec![steps; texts]));
+    let packed = Arc::new(PackedSequence::new(vec![steps; texts]));
     let x = random(&[texts, steps, embed], 1.0, 11);
     // By time: row (t, b).
     let by_time =
@@ -158,7 +210,7 @@ fn fused_is_candles_own_layer() {
             }
         };
         let own = Tensors { weight_ih: &w, weight_hh: &u, bias_ih: &b, bias_hh: &c, mix: None };
-        let ours = layer(cell, &plan, None, &by_time, &own).expect("runs");
+        let ours = layer(cell, &packed, None, &by_time, &own).expect("runs");
         let ours = ours.reshape((steps, texts, width)).and_then(|h| h.transpose(0, 1)).expect("reshapes");
         let theirs = theirs.reshape((texts, steps, width)).expect("reshapes");
         assert!(distance(&ours, &theirs) < 1e-5, "{cell}");

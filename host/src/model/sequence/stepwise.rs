@@ -1,22 +1,26 @@
-//! A layer in tensor operations with its way back written by hand, for devices other than the CPU.
+//! A layer's whole sequence as one operation made of tensor operations step by step, with its own backward pass:
+//! for devices other than the CPU.
 //!
 //! A step back is linear in dL/dh, so its factors are made for all rows at once after the forward
 //! pass; the loop from the last step to the first is then a handful of launches a step (GRU: five),
 //! and the gradients of U and of the inputs are single products at the end.
 //!
-//! Letters: N rows by time (see [`Plan`]), H units, G gates.
+//! Letters: N rows by time (see [`PackedSequence`]), H units, G gates.
 
-use candle_core::{D, Result, Tensor, bail};
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CudaStorage, CustomOp3, D, Layout, Result, Shape, Tensor, bail};
 use candle_nn::ops::sigmoid;
 
-use super::plan::Plan;
+use super::packed::PackedSequence;
+use super::storage::{copied, copied_on_cuda};
 use crate::model::config::Cell;
 
 /// A finished forward pass.
 #[derive(Debug)]
-pub struct Pass {
+struct ForwardPass {
     /// \[N×H\]
-    pub h: Tensor,
+    h: Tensor,
     /// U \[GH×H\]
     weight_hh: Tensor,
     /// h before each row's step, \[N×H\]
@@ -39,24 +43,24 @@ enum Factors {
 
 /// b_z \[H\] of a FastGRNN, whose gi is without a bias, and ζ and ν \[2\].
 #[derive(Clone, Debug)]
-pub struct Mix {
+struct FastgrnnFactors {
     /// b_z
-    pub bias: Tensor,
+    bias: Tensor,
     /// ζ and ν
-    pub factors: Tensor,
+    factors: Tensor,
 }
 
-/// Gradients of gi \[N×GH\], U \[GH×H\] and the bias \[GH\].
+/// LayerGradients of gi \[N×GH\], U \[GH×H\] and the bias \[GH\].
 #[derive(Debug)]
-pub struct Gradients {
+struct LayerGradients {
     /// Of the input's products.
-    pub input: Tensor,
+    input: Tensor,
     /// Of U.
-    pub weight_hh: Tensor,
+    weight_hh: Tensor,
     /// Of the bias beside U.
-    pub bias_hh: Tensor,
+    bias_hh: Tensor,
     /// Of a FastGRNN's b_z, ζ and ν.
-    pub mix: Option<Mix>,
+    mix: Option<FastgrnnFactors>,
 }
 
 /// Collects one tensor a step.
@@ -83,24 +87,21 @@ fn slope(x: &Tensor) -> Result<Tensor> {
 }
 
 /// gi \[N×GH\], U \[GH×H\] and its bias \[GH\], b_h of a FastGRNN → the states, outside of any tape.
-///
-/// # Errors
-/// If the shapes do not fit each other, or there are no rows.
-pub fn forward(
+fn forward(
     cell: Cell,
-    plan: &Plan,
+    packed: &PackedSequence,
     gi: &Tensor,
     weight_hh: &Tensor,
     bias_hh: &Tensor,
-    mix: Option<&Mix>,
-) -> Result<Pass> {
+    mix: Option<&FastgrnnFactors>,
+) -> Result<ForwardPass> {
     let (gates, width) = weight_hh.dims2()?;
-    if gates != cell.gates() * width || plan.rows() == 0 {
-        bail!("U {gates}×{width} and {} rows for a {cell}", plan.rows());
+    if gates != cell.gates() * width || packed.rows() == 0 {
+        bail!("U {gates}×{width} and {} rows for a {cell}", packed.rows());
     }
     let (gi, weight_hh, bias) = (gi.detach(), weight_hh.detach(), bias_hh.detach());
     let turned = weight_hh.t()?.contiguous()?;
-    let zeros = Tensor::zeros((plan.step(0).len(), width), gi.dtype(), gi.device())?;
+    let zeros = Tensor::zeros((packed.step(0).len(), width), gi.dtype(), gi.device())?;
     let (mut h, mut before) = (Steps::default(), Steps::default());
     let last =
         |h: &Steps, rows: usize| -> Result<Tensor> { Ok(h.last(rows)?.unwrap_or_else(|| zeros.clone())) };
@@ -108,7 +109,7 @@ pub fn forward(
     let factors = match cell {
         Cell::Rnn => {
             let gi = gi.broadcast_add(&bias)?;
-            for rows in (0..plan.steps()).map(|step| plan.step(step)) {
+            for rows in (0..packed.steps()).map(|step| packed.step(step)) {
                 let past = last(&h, rows.len())?;
                 h.0.push((gi.narrow(0, rows.start, rows.len())? + past.matmul(&turned)?)?.tanh()?);
                 before.0.push(past);
@@ -119,8 +120,8 @@ pub fn forward(
             let inner = bias.narrow(0, 2 * width, width)?;
             let outer = Tensor::cat(&[bias.narrow(0, 0, 2 * width)?, inner.zeros_like()?], 0)?;
             let gi = gi.broadcast_add(&outer)?;
-            let (mut gates, mut kept, mut new) = (Steps::default(), Steps::default(), Steps::default());
-            for rows in (0..plan.steps()).map(|step| plan.step(step)) {
+            let (mut gates, mut saved, mut new) = (Steps::default(), Steps::default(), Steps::default());
+            for rows in (0..packed.steps()).map(|step| packed.step(step)) {
                 let past = last(&h, rows.len())?;
                 let input = gi.narrow(0, rows.start, rows.len())?;
                 let state = past.matmul(&turned)?;
@@ -130,14 +131,14 @@ pub fn forward(
                 h.0.push((&n + (gate(&rz, 1, 1)? * (&past - &n)?)?)?);
                 before.0.push(past);
                 gates.0.push(rz);
-                kept.0.push(own);
+                saved.0.push(own);
                 new.0.push(n);
             }
-            let (gates, kept, n) = (gates.all()?, kept.all()?, new.all()?);
+            let (gates, saved, n) = (gates.all()?, saved.all()?, new.all()?);
             let (r, z) = (gate(&gates, 0, 1)?.contiguous()?, gate(&gates, 1, 1)?.contiguous()?);
             let dn = (rest(&z)? * rest(&n.sqr()?)?)?;
             let dz = (slope(&z)? * (before.all()? - &n)?)?;
-            let dr = (&dn * (slope(&r)? * kept)?)?;
+            let dr = (&dn * (slope(&r)? * saved)?)?;
             Factors::Gru {
                 state: Tensor::stack(&[&dr, &dz, &(&dn * &r)?], 1)?,
                 input: Tensor::stack(&[&dr, &dz, &dn], 1)?,
@@ -145,12 +146,14 @@ pub fn forward(
             }
         }
         Cell::Fastgrnn => {
-            let Some(Mix { bias: of_gate, factors }) = mix else { bail!("a {cell} has ζ and ν") };
+            let Some(FastgrnnFactors { bias: of_gate, factors }) = mix else {
+                bail!("a {cell} has ζ and ν")
+            };
             let (of_gate, factors) = (of_gate.detach(), factors.detach());
             let (zeta, nu) = (factors.narrow(0, 0, 1)?, factors.narrow(0, 1, 1)?);
             let share = |z: &Tensor| rest(z)?.broadcast_mul(&zeta)?.broadcast_add(&nu);
             let (mut gates, mut new) = (Steps::default(), Steps::default());
-            for rows in (0..plan.steps()).map(|step| plan.step(step)) {
+            for rows in (0..packed.steps()).map(|step| packed.step(step)) {
                 let past = last(&h, rows.len())?;
                 let sum = (gi.narrow(0, rows.start, rows.len())? + past.matmul(&turned)?)?;
                 let z = sigmoid(&sum.broadcast_add(&of_gate)?)?;
@@ -169,7 +172,7 @@ pub fn forward(
             let gi = gi.broadcast_add(&bias)?;
             let (mut c, mut c_before) = (Steps::default(), Steps::default());
             let (mut firsts, mut news, mut outs) = (Steps::default(), Steps::default(), Steps::default());
-            for rows in (0..plan.steps()).map(|step| plan.step(step)) {
+            for rows in (0..packed.steps()).map(|step| packed.step(step)) {
                 let (past, past_c) = (last(&h, rows.len())?, last(&c, rows.len())?);
                 let sums = (gi.narrow(0, rows.start, rows.len())? + past.matmul(&turned)?)?;
                 let first = sigmoid(&gate(&sums, 0, 2)?.contiguous()?)?;
@@ -198,7 +201,7 @@ pub fn forward(
             }
         }
     };
-    Ok(Pass { h: h.all()?, weight_hh, before: before.all()?, factors })
+    Ok(ForwardPass { h: h.all()?, weight_hh, before: before.all()?, factors })
 }
 
 /// A step's own gradient plus what came from the step after, which may have fewer rows.
@@ -218,18 +221,15 @@ fn spread(x: &Tensor, factors: &Tensor) -> Result<Tensor> {
     x.unsqueeze(1)?.broadcast_mul(factors)?.reshape((rows, blocks * width))
 }
 
-impl Pass {
+impl ForwardPass {
     /// From dL/dh \[N×H\]; with `bptt`, gradients do not cross multiples of that many steps.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn backward(&self, plan: &Plan, bptt: Option<usize>, dh: &Tensor) -> Result<Gradients> {
+    fn backward(&self, packed: &PackedSequence, bptt: Option<usize>, dh: &Tensor) -> Result<LayerGradients> {
         let (_, width) = self.weight_hh.dims2()?;
         let dh = dh.detach();
         let (mut later, mut later_c): (Option<Tensor>, Option<Tensor>) = (None, None);
         let (mut all, mut all_d) = (Vec::new(), Vec::new());
-        for step in (0..plan.steps()).rev() {
-            let rows = plan.step(step);
+        for step in (0..packed.steps()).rev() {
+            let rows = packed.step(step);
             let own = |tensor: &Tensor| tensor.narrow(0, rows.start, rows.len());
             let total = plus(own(&dh)?, later.as_ref())?;
             let cut = step == 0 || bptt.is_some_and(|limit| step.is_multiple_of(limit));
@@ -278,7 +278,12 @@ impl Pass {
                 let factors = Tensor::cat(&[factor(zeta)?, factor(nu)?], 0)?;
                 let weight_hh = sums.t()?.matmul(&self.before)?;
                 let bias_hh = (sums.sum(0)? - &bias)?;
-                return Ok(Gradients { input: sums, weight_hh, bias_hh, mix: Some(Mix { bias, factors }) });
+                return Ok(LayerGradients {
+                    input: sums,
+                    weight_hh,
+                    bias_hh,
+                    mix: Some(FastgrnnFactors { bias, factors }),
+                });
             }
             Factors::Gru { state, input, .. } => (spread(&total, input)?, spread(&total, state)?),
             Factors::Lstm { gates, out, .. } => {
@@ -288,6 +293,105 @@ impl Pass {
             }
         };
         let weight_hh = state.t()?.matmul(&self.before)?;
-        Ok(Gradients { input, weight_hh, bias_hh: state.sum(0)?, mix: None })
+        Ok(LayerGradients { input, weight_hh, bias_hh: state.sum(0)?, mix: None })
+    }
+}
+
+/// The arguments and the result of [`Fused`](super::fused::Fused), on any device.
+pub struct Stepwise {
+    cell: Cell,
+    packed: Arc<PackedSequence>,
+    bptt: Option<usize>,
+    forward: ForwardPass,
+}
+
+/// W \[GH×I\] of W and U side by side \[GH×(I+H)\].
+fn weight_ih(weights: &Tensor, cell: Cell) -> Result<Tensor> {
+    let (gates, columns) = weights.dims2()?;
+    let Some(inputs) = columns.checked_sub(gates / cell.gates()) else {
+        bail!("weights {gates}×{columns} are not those of a {cell}");
+    };
+    weights.detach().narrow(1, 0, inputs)?.contiguous()
+}
+
+impl Stepwise {
+    /// An operation on exactly these arguments: the forward pass is done here.
+    ///
+    /// # Errors
+    /// If the shapes do not fit each other, or there are no rows.
+    pub fn new(
+        cell: Cell,
+        packed: Arc<PackedSequence>,
+        bptt: Option<usize>,
+        [x, weights, biases]: [&Tensor; 3],
+    ) -> Result<Self> {
+        let weight_ih = weight_ih(weights, cell)?;
+        let (gates, inputs) = weight_ih.dims2()?;
+        let weight_hh = weights.detach().narrow(1, inputs, gates / cell.gates())?.contiguous()?;
+        let biases = biases.detach();
+        let (bias_ih, bias_hh) = (biases.narrow(0, 0, gates)?, biases.narrow(0, gates, gates)?);
+        let gi = x.detach().matmul(&weight_ih.t()?)?;
+        // A FastGRNN's map is without a bias.
+        let (gi, mix) = match cell.factors().len() {
+            0 => (gi.broadcast_add(&bias_ih)?, None),
+            count => {
+                let factors = biases.narrow(0, 2 * gates, count)?;
+                (gi, Some(FastgrnnFactors { bias: bias_ih, factors }))
+            }
+        };
+        let forward = forward(cell, &packed, &gi, &weight_hh, &bias_hh, mix.as_ref())?;
+        Ok(Self { cell, packed, bptt, forward })
+    }
+}
+
+impl CustomOp3 for Stepwise {
+    fn name(&self) -> &'static str {
+        "recurrent-sequence-stepwise"
+    }
+
+    fn cpu_fwd(
+        &self,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+        _: &CpuStorage,
+        _: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        copied(&self.forward.h)
+    }
+
+    fn cuda_fwd(
+        &self,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+        _: &CudaStorage,
+        _: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        copied_on_cuda(&self.forward.h)
+    }
+
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weights: &Tensor,
+        _: &Tensor,
+        _: &Tensor,
+        dh: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let LayerGradients { input, weight_hh, bias_hh, mix } =
+            self.forward.backward(&self.packed, self.bptt, dh)?;
+        let d_weight_ih = input.t()?.matmul(&x.detach())?;
+        let d_biases = match mix {
+            Some(FastgrnnFactors { bias, factors }) => Tensor::cat(&[bias, bias_hh, factors], 0)?,
+            None => Tensor::cat(&[input.sum(0)?, bias_hh], 0)?,
+        };
+        Ok((
+            Some(input.matmul(&weight_ih(weights, self.cell)?)?),
+            Some(Tensor::cat(&[d_weight_ih, weight_hh], 1)?),
+            Some(d_biases),
+        ))
     }
 }

@@ -1,4 +1,4 @@
-//! The course of a training run: epoch by epoch, batch by batch, to be stopped and gone on with anywhere.
+//! A training run: epoch by epoch, batch by batch, to be stopped and gone on with anywhere.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -14,7 +14,7 @@ use super::average::Average;
 use super::batches::{self, cut};
 use super::log::Log;
 use super::optimiser::{self, Optimiser};
-use super::{Epoch, Options, Text, evaluate, step};
+use super::{Epoch, TrainingExample, TrainingOptions, evaluate, step};
 use crate::model::Network;
 
 /// Parameters by name.
@@ -51,7 +51,7 @@ pub enum Outcome {
 
 /// When a run can be looked at and stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
+pub enum Event {
     /// Nothing has been done by this process.
     Start,
     /// A batch is done.
@@ -80,9 +80,9 @@ struct Best {
     weights: Tensors,
 }
 
-/// Where a run stands, its weights and moments aside.
+/// Where a run stands, its weights and the optimiser's moments aside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Course {
+struct TrainerState {
     /// Epochs done.
     epoch: usize,
     /// Batches done of the next epoch.
@@ -102,7 +102,7 @@ struct Course {
 /// Everything that a run needs to go on as if it had never stopped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    course: Course,
+    state: TrainerState,
     weights: Tensors,
     optimiser: optimiser::State,
     average: Average,
@@ -112,14 +112,14 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub struct Trainer<'t> {
     network: &'t Network,
-    texts: &'t [Text],
-    valid: &'t [Text],
-    options: &'t Options,
+    texts: &'t [TrainingExample],
+    valid: &'t [TrainingExample],
+    options: &'t TrainingOptions,
     /// Words of each text that are read.
     lengths: Vec<usize>,
     optimiser: Optimiser,
     average: Average,
-    course: Course,
+    state: TrainerState,
 }
 
 /// Trains to the end; the weights of the epoch with the best validation accuracy are left in the network.
@@ -128,9 +128,9 @@ pub struct Trainer<'t> {
 /// If there is nothing to train on, or the loss stops being a number.
 pub fn train(
     network: &Network,
-    texts: &[Text],
-    valid: &[Text],
-    options: &Options,
+    texts: &[TrainingExample],
+    valid: &[TrainingExample],
+    options: &TrainingOptions,
     log: &Log,
 ) -> Result<Vec<Epoch>> {
     let mut trainer = Trainer::new(network, texts, valid, options)?;
@@ -139,7 +139,7 @@ pub fn train(
     {
         bail!("{end}");
     }
-    Ok(trainer.course.history)
+    Ok(trainer.state.history)
 }
 
 impl<'t> Trainer<'t> {
@@ -149,9 +149,9 @@ impl<'t> Trainer<'t> {
     /// If there is nothing to train on.
     pub fn new(
         network: &'t Network,
-        texts: &'t [Text],
-        valid: &'t [Text],
-        options: &'t Options,
+        texts: &'t [TrainingExample],
+        valid: &'t [TrainingExample],
+        options: &'t TrainingOptions,
     ) -> Result<Self> {
         ensure!(!texts.is_empty(), "there is no training text");
         ensure!(options.batch > 0 && options.epochs > 0, "--batch and --epochs must be at least 1");
@@ -165,7 +165,7 @@ impl<'t> Trainer<'t> {
             lengths,
             optimiser: Optimiser::new(options.rule, options.decay, network.vars()),
             average: Average::new(network, options.average)?,
-            course: Course {
+            state: TrainerState {
                 epoch: 0,
                 batch: 0,
                 steps: 0,
@@ -189,7 +189,7 @@ impl<'t> Trainer<'t> {
         snapshot.average.check(self.network)?;
         self.optimiser.restore(snapshot.optimiser)?;
         self.average = snapshot.average;
-        self.course = snapshot.course;
+        self.state = snapshot.state;
         Ok(())
     }
 
@@ -203,7 +203,7 @@ impl<'t> Trainer<'t> {
             weights.insert(name.clone(), var.flatten_all()?.to_vec1()?);
         }
         Ok(Snapshot {
-            course: self.course.clone(),
+            state: self.state.clone(),
             weights,
             optimiser: self.optimiser.state()?,
             average: self.average.clone(),
@@ -219,39 +219,39 @@ impl<'t> Trainer<'t> {
     /// What happened in the epochs that are done.
     #[must_use]
     pub fn history(&self) -> &[Epoch] {
-        &self.course.history
+        &self.state.history
     }
 
     /// Where the run stands, in words: `epoch 3 of 10, batch 7 of 50`.
     #[must_use]
     pub fn position(&self) -> String {
-        let Course { epoch, batch, .. } = self.course;
+        let TrainerState { epoch, batch, .. } = self.state;
         let batches = self.texts.len().div_ceil(self.options.batch);
         match epoch {
-            _ if self.course.end.is_some() => format!("the end, after {epoch} epochs"),
+            _ if self.state.end.is_some() => format!("the end, after {epoch} epochs"),
             0 if batch == 0 => "the start".to_owned(),
             _ if batch == 0 => format!("epoch {epoch} of {} done", self.options.epochs),
             _ => format!("epoch {} of {}, batch {batch} of {batches} done", epoch + 1, self.options.epochs),
         }
     }
 
-    /// Trains on. `at` is called at every [`Moment`], with the trainer in a state that can be
-    /// snapshot; it may stop the run.
+    /// Trains on. `at` is called at every [`Event`], with the trainer in a state of which a
+    /// snapshot can be taken; it may stop the run.
     ///
     /// # Errors
     /// If the loss stops being a number before an epoch is done, or what `at` returns.
     pub fn run(
         &mut self,
         log: &Log,
-        at: &mut dyn FnMut(&Self, Moment) -> Result<ControlFlow<()>>,
+        at: &mut dyn FnMut(&Self, Event) -> Result<ControlFlow<()>>,
     ) -> Result<Outcome> {
-        let mut moment = Moment::Start;
+        let mut event = Event::Start;
         loop {
-            if at(self, moment)?.is_break() {
+            if at(self, event)?.is_break() {
                 return Ok(Outcome::Stopped);
             }
-            if let Some(end) = self.course.end {
-                if let Some(best) = &self.course.best {
+            if let Some(end) = self.state.end {
+                if let Some(best) = &self.state.best {
                     load(self.network, &best.weights)?;
                 }
                 return Ok(Outcome::Ended(end));
@@ -259,7 +259,7 @@ impl<'t> Trainer<'t> {
             if self.epoch(log, at)?.is_break() {
                 return Ok(Outcome::Stopped);
             }
-            moment = if self.course.end.is_some() { Moment::End } else { Moment::Epoch };
+            event = if self.state.end.is_some() { Event::End } else { Event::Epoch };
         }
     }
 
@@ -267,35 +267,36 @@ impl<'t> Trainer<'t> {
     fn epoch(
         &mut self,
         log: &Log,
-        at: &mut dyn FnMut(&Self, Moment) -> Result<ControlFlow<()>>,
+        at: &mut dyn FnMut(&Self, Event) -> Result<ControlFlow<()>>,
     ) -> Result<ControlFlow<()>> {
         let (network, options) = (self.network, self.options);
-        let (number, before) = (self.course.epoch + 1, self.course.sums.seconds);
+        let (number, before) = (self.state.epoch + 1, self.state.sums.seconds);
         let started = Instant::now();
         let words: usize = self.lengths.iter().sum();
         log.start(number, options.epochs, words as u64);
-        if self.course.batch == 0 {
-            self.course.before_order = self.course.random.clone();
+        if self.state.batch == 0 {
+            self.state.before_order = self.state.random.clone();
         }
-        let mut random = self.course.before_order.clone();
+        let mut random = self.state.before_order.clone();
         let order = batches::shuffled(&self.lengths, options.batch, &mut random);
-        if self.course.batch == 0 {
-            self.course.random = random;
+        if self.state.batch == 0 {
+            self.state.random = random;
         }
         let steps = options.epochs * order.len();
-        for batch in order.iter().skip(self.course.batch) {
-            let mut step = step(network, self.texts, batch, options, &mut self.course.random)?;
-            let norm = step.gradients.clip(options.clip)?;
+        for batch in order.iter().skip(self.state.batch) {
+            let step = step(network, self.texts, batch, options, &mut self.state.random)?;
+            let norm = step.gradients.norm()?;
             if !step.loss.is_finite() || !norm.is_finite() {
-                self.diverge(Some(self.course.batch + 1), step.loss, norm)?;
+                self.diverge(Some(self.state.batch + 1), step.loss, norm)?;
                 return Ok(ControlFlow::Continue(()));
             }
-            let rate = options.rate * options.schedule.factor(self.course.steps, steps);
-            self.optimiser.step(network.vars(), &step.gradients, rate)?;
+            let rate = options.rate * options.schedule.factor(self.state.steps, steps);
+            let clip = (f64::from(options.clip) / norm).min(1.0) as f32;
+            self.optimiser.step(network.vars(), &step.gradients, rate, clip)?;
             self.average.update(network)?;
-            self.course.steps += 1;
-            self.course.batch += 1;
-            let sums = &mut self.course.sums;
+            self.state.steps += 1;
+            self.state.batch += 1;
+            let sums = &mut self.state.sums;
             sums.loss += step.loss * batch.len() as f64;
             sums.right += step.right;
             sums.texts += batch.len();
@@ -303,7 +304,7 @@ impl<'t> Trainer<'t> {
             sums.seconds = before + started.elapsed().as_secs_f64();
             let Sums { loss, right, texts, words, .. } = *sums;
             log.batch(words as u64, loss / texts as f64, right as f64 / texts as f64);
-            if at(self, Moment::Batch)?.is_break() {
+            if at(self, Event::Batch)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
@@ -316,7 +317,7 @@ impl<'t> Trainer<'t> {
             self.diverge(None, evaluation.loss, 0.0)?;
             return Ok(ControlFlow::Continue(()));
         };
-        let Sums { loss, right, texts, words, seconds } = std::mem::take(&mut self.course.sums);
+        let Sums { loss, right, texts, words, seconds } = std::mem::take(&mut self.state.sums);
         let summary = Epoch {
             epoch: number,
             train_loss: loss / texts as f64,
@@ -325,34 +326,34 @@ impl<'t> Trainer<'t> {
             valid_accuracy: evaluation.accuracy,
             seconds: seconds + validating.elapsed().as_secs_f64(),
         };
-        let course = &mut self.course;
+        let state = &mut self.state;
         let (accuracy, loss) = (evaluation.accuracy, evaluation.loss);
-        let better = course.best.as_ref().is_none_or(|best| (accuracy, -loss) > (best.accuracy, -best.loss));
+        let better = state.best.as_ref().is_none_or(|best| (accuracy, -loss) > (best.accuracy, -best.loss));
         if better {
-            course.best = Some(Best { accuracy, loss, weights: weights.into_tensors() });
-            course.since_best = 0;
+            state.best = Some(Best { accuracy, loss, weights: weights.into_tensors() });
+            state.since_best = 0;
         } else {
-            course.since_best += 1;
+            state.since_best += 1;
         }
         log.epoch(&summary, options.epochs, words as f64 / seconds, better);
-        course.history.push(summary);
-        (course.epoch, course.batch) = (number, 0);
-        if options.patience > 0 && course.since_best >= options.patience {
-            course.end = Some(End::Patience);
+        state.history.push(summary);
+        (state.epoch, state.batch) = (number, 0);
+        if options.patience > 0 && state.since_best >= options.patience {
+            state.end = Some(End::Patience);
         } else if number == options.epochs {
-            course.end = Some(End::Complete);
+            state.end = Some(End::Complete);
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Ends the run because a number is none any more; an error if there is nothing to keep.
+    /// Ends the run because the loss is not finite; an error if there is nothing to keep.
     fn diverge(&mut self, batch: Option<usize>, loss: f64, norm: f64) -> Result<()> {
-        let end = End::Diverged { epoch: self.course.epoch + 1, batch, loss, norm };
+        let end = End::Diverged { epoch: self.state.epoch + 1, batch, loss, norm };
         ensure!(
-            self.course.best.is_some(),
+            self.state.best.is_some(),
             "{end}, before any epoch was finished: lower --lr or --weight-decay, or --clip gradients shorter"
         );
-        self.course.end = Some(end);
+        self.state.end = Some(end);
         Ok(())
     }
 }

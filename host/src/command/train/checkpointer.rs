@@ -1,4 +1,4 @@
-//! What keeps a run from being lost: checkpoints, Ctrl-C, and another place for a model that found no room.
+//! Checkpoints, Ctrl-C, and another place for a model whose file cannot be written.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -13,17 +13,17 @@ use sha2::{Digest, Sha256};
 
 use super::{Args, Data};
 use crate::console::say;
-use crate::ending::Ending;
+use crate::exit_reason::ExitReason;
 use crate::train::checkpoint::{Contents, Run, Store, differences};
 use crate::train::stop::Stop;
-use crate::train::{Moment, Text, Trainer};
+use crate::train::{Event, Trainer, TrainingExample};
 
 /// Flags that say where things go, and in what form, and not what is trained: they may differ when a run goes on.
 const FREE: [&str; 7] = ["export", "fold", "json", "save", "checkpoint", "checkpoint_minutes", "resume"];
 
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
-#[command(next_help_heading = "Keeping")]
-pub struct KeepingArgs {
+#[command(next_help_heading = "Checkpoints")]
+pub struct CheckpointArgs {
     /// A folder for checkpoints, written after every epoch, every few minutes and on Ctrl-C
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
@@ -38,7 +38,7 @@ pub struct KeepingArgs {
 
 /// Writes checkpoints, and knows when to stop.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct Checkpointer {
     store: Option<Store>,
     every: Duration,
     last: Instant,
@@ -50,7 +50,7 @@ pub struct Keeper {
     stop: Stop,
 }
 
-impl Keeper {
+impl Checkpointer {
     /// Opens the folder for checkpoints. The flags that hold: those given, on a resumed run the
     /// checkpoint's.
     ///
@@ -85,7 +85,7 @@ impl Keeper {
             // A run that is stopped before its first batch can be gone on with, too.
             store.write(&Contents { flags: flags.clone(), run: None })?;
         }
-        let keeper = Self {
+        let checkpointer = Self {
             store,
             every: Duration::from_secs_f64(args.keeping.checkpoint_minutes * 60.0),
             last: Instant::now(),
@@ -94,7 +94,7 @@ impl Keeper {
             run,
             stop: Stop::default(),
         };
-        Ok((args, keeper))
+        Ok((args, checkpointer))
     }
 
     /// Puts the trainer where the checkpoint stands, and listens for Ctrl-C.
@@ -122,9 +122,9 @@ impl Keeper {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn at(&mut self, trainer: &Trainer<'_>, moment: Moment) -> Result<ControlFlow<()>> {
+    pub fn at(&mut self, trainer: &Trainer<'_>, event: Event) -> Result<ControlFlow<()>> {
         let asked = self.stop.asked();
-        let due = asked || moment != Moment::Batch || self.last.elapsed() >= self.every;
+        let due = asked || event != Event::Batch || self.last.elapsed() >= self.every;
         if let (Some(store), true) = (&self.store, due) {
             store.write(&Contents {
                 flags: self.flags.clone(),
@@ -141,8 +141,8 @@ impl Keeper {
 
     /// The end of a run that the user has stopped at `position`.
     #[must_use]
-    pub fn stopped(&self, position: &str) -> Ending {
-        Ending::Stopped(match &self.store {
+    pub fn stopped(&self, position: &str) -> ExitReason {
+        ExitReason::Stopped(match &self.store {
             Some(store) => {
                 format!("{position}; go on with `host train --resume {}`", store.folder().display())
             }
@@ -218,9 +218,12 @@ fn is_same(a: &Path, b: &Path) -> bool {
 fn facts(data: &Data, trainer: &Trainer<'_>) -> Result<BTreeMap<String, String>> {
     let hex = |digest: &[u8]| digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut texts = Sha256::new();
-    for Text { ids, label, target, offsets, .. } in data.texts.train.iter().chain(&data.texts.valid) {
+    for TrainingExample { ids, label, weight, target, offsets, .. } in
+        data.texts.train.iter().chain(&data.texts.valid)
+    {
         texts.update((ids.len() as u64).to_le_bytes());
         texts.update(label.to_le_bytes());
+        texts.update(weight.to_le_bytes());
         texts.update(bytemuck::cast_slice::<u32, u8>(ids));
         texts.update(bytemuck::cast_slice::<f32, u8>(target));
         texts.update(bytemuck::cast_slice::<f32, u8>(offsets));

@@ -4,14 +4,14 @@ use std::fmt;
 
 /// Why the program ended early with all that could be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum ExitReason {
     /// The user asked for it (Ctrl-C, SIGTERM).
     Stopped(String),
     /// The loss stopped being a number; the best epoch before was used.
     Diverged(String),
 }
 
-impl Ending {
+impl ExitReason {
     /// The exit status: 130 if the user stopped the program, as shells give it after Ctrl-C; 3 if
     /// training diverged.
     #[must_use]
@@ -23,7 +23,7 @@ impl Ending {
     }
 }
 
-impl fmt::Display for Ending {
+impl fmt::Display for ExitReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stopped(what) => write!(f, "stopped: {what}"),
@@ -32,4 +32,4 @@ impl fmt::Display for Ending {
     }
 }
 
-impl std::error::Error for Ending {}
+impl std::error::Error for ExitReason {}

@@ -5,14 +5,14 @@
 ///
 /// Letters: B texts, T the longest length, N the sum of all lengths.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct PackedSequence {
     lengths: Vec<usize>,
     /// \[T + 1\] where the rows of each step start; the last entry is N.
     starts: Vec<usize>,
 }
 
-impl Plan {
-    /// A plan for texts of these lengths, which must fall.
+impl PackedSequence {
+    /// A packed for texts of these lengths, which must fall.
     #[must_use]
     pub fn new(lengths: Vec<usize>) -> Self {
         debug_assert!(lengths.is_sorted_by(|a, b| a >= b));
@@ -87,13 +87,13 @@ mod tests {
 
     #[test]
     fn rows_are_by_time() {
-        let plan = Plan::new(vec![3, 1, 1, 0]);
-        assert_eq!((plan.texts(), plan.steps(), plan.rows()), (4, 3, 5));
-        assert_eq!((plan.step(0), plan.step(1), plan.step(2)), (0..3, 3..4, 4..5));
-        assert_eq!(plan.texts_of_rows(), [0, 1, 2, 0, 0]);
-        assert_eq!(plan.positions(), [1, 1, 1, 2, 3]);
-        assert_eq!(plan.row(0, 2), 4);
-        let empty = Plan::new(vec![0, 0]);
+        let packed = PackedSequence::new(vec![3, 1, 1, 0]);
+        assert_eq!((packed.texts(), packed.steps(), packed.rows()), (4, 3, 5));
+        assert_eq!((packed.step(0), packed.step(1), packed.step(2)), (0..3, 3..4, 4..5));
+        assert_eq!(packed.texts_of_rows(), [0, 1, 2, 0, 0]);
+        assert_eq!(packed.positions(), [1, 1, 1, 2, 3]);
+        assert_eq!(packed.row(0, 2), 4);
+        let empty = PackedSequence::new(vec![0, 0]);
         assert_eq!((empty.steps(), empty.rows()), (0, 0));
     }
 }
