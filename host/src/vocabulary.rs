@@ -1,12 +1,13 @@
 //! Builds the vocabulary that [`telltale::vocab`] reads.
 
 use std::collections::HashMap;
+use std::f64::consts::LN_2;
 use std::hash::{Hash, Hasher};
 
 use anyhow::{Context, Result, ensure};
 use ph::BuildSeededHasher;
 use ph::fmph::{BuildConf, Function};
-use telltale::text::{Options, Tokeniser, Word};
+use telltale::text::{Options, Token, Tokeniser, Word};
 use telltale::vocab::{MAX_LEVELS, RANK_RUN, Vocabulary, fingerprint, level_hash};
 
 use crate::aligned::AlignedBytes;
@@ -18,53 +19,165 @@ pub const MAX_WORDS: usize = 65_535;
 /// Bits of a fingerprint: one in 4,096 unknown words passes for a known one.
 const FINGERPRINT_BITS: u32 = 12;
 
-/// How often each word occurs, by hash.
+/// How often each word occurs, by hash, and which words of symbols tell something about the class.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    words: HashMap<u32, (u64, String)>,
-    total: u64,
+    words: HashMap<u32, Count>,
+    /// Labelled texts of each class.
+    texts: Vec<u64>,
+}
+
+#[derive(Clone, Debug)]
+struct Count {
+    text: String,
+    occurrences: u64,
+    /// Of a word of symbols: the labelled texts of each class that have it, and its occurrences in them.
+    symbol: Option<(Vec<u64>, u64)>,
 }
 
 impl Counts {
-    /// Counts the words of `texts`.
-    pub fn of<'t>(texts: impl Iterator<Item = &'t [u8]>, options: Options) -> Self {
+    /// Counts the words of `texts`, each with its class if it has a label.
+    pub fn of<'t>(texts: impl Iterator<Item = (&'t [u8], Option<u32>)>, options: Options) -> Self {
         let mut counts = Self::default();
-        for text in texts {
-            words_of(text, options, |word| {
-                counts.total += 1;
-                counts.words.entry(word.hash()).or_insert_with(|| (0, word.as_str().to_owned())).0 += 1;
+        let mut symbols: Vec<u32> = Vec::new();
+        for (text, class) in texts {
+            spelled_words_of(text, options, |word, spelling| {
+                let count = counts.words.entry(word.hash()).or_insert_with(|| Count {
+                    text: spelling.to_owned(),
+                    occurrences: 0,
+                    symbol: word.is_symbol().then(Default::default),
+                });
+                count.occurrences += 1;
+                if let (Some((_, occurrences)), Some(_)) = (&mut count.symbol, class) {
+                    *occurrences += 1;
+                    symbols.push(word.hash());
+                }
             });
+            let Some(class) = class else { continue };
+            add(&mut counts.texts, class);
+            symbols.sort_unstable();
+            symbols.dedup();
+            for hash in symbols.drain(..) {
+                if let Some(Count { symbol: Some((texts, _)), .. }) = counts.words.get_mut(&hash) {
+                    add(texts, class);
+                }
+            }
         }
         counts
     }
 
-    /// All words counted, repetitions included.
+    /// All words that may be in a vocabulary, repetitions included.
     #[must_use]
-    pub const fn total(&self) -> u64 {
-        self.total
+    pub fn total(&self) -> u64 {
+        self.words.values().filter(|count| self.is_word(count)).map(|count| count.occurrences).sum()
+    }
+
+    /// Whether a word may be in a vocabulary: words of symbols only if they tell something about the class.
+    #[must_use]
+    pub fn may_be_read(&self, word: &Word) -> bool {
+        self.words.get(&word.hash()).is_some_and(|count| self.is_word(count))
+    }
+
+    fn is_word(&self, count: &Count) -> bool {
+        count.symbol.as_ref().is_none_or(|(texts, occurrences)| tells(&self.texts, texts, *occurrences))
     }
 
     /// The `most` most frequent words that occur `min_freq` times, as (hash, text), the most frequent first.
-    /// Words of which [`Word`] does not keep the whole text are left out, so that the texts tell the vocabulary.
     #[must_use]
     pub fn most_frequent(&self, most: usize, min_freq: u64) -> Vec<(u32, String)> {
         let mut words: Vec<_> = self
             .words
             .iter()
-            .filter(|(hash, (count, text))| *count >= min_freq && Word::hash_of(text.as_bytes()) == **hash)
+            .filter(|(_, count)| count.occurrences >= min_freq && self.is_word(count))
             .collect();
-        words.sort_unstable_by(|(hash_a, (a, text_a)), (hash_b, (b, text_b))| {
-            b.cmp(a).then_with(|| text_a.cmp(text_b)).then_with(|| hash_a.cmp(hash_b))
+        words.sort_unstable_by(|(hash_a, a), (hash_b, b)| {
+            b.occurrences
+                .cmp(&a.occurrences)
+                .then_with(|| a.text.cmp(&b.text))
+                .then_with(|| hash_a.cmp(hash_b))
         });
-        words.into_iter().take(most).map(|(&hash, (_, text))| (hash, text.clone())).collect()
+        words.into_iter().take(most).map(|(&hash, count)| (hash, count.text.clone())).collect()
     }
+}
+
+fn add(counts: &mut Vec<u64>, class: u32) {
+    let class = class as usize;
+    if counts.len() <= class {
+        counts.resize(class + 1, 0);
+    }
+    counts[class] += 1;
+}
+
+/// What an occurrence of a word of symbols must tell about the class, in bits: as every occurrence costs a step
+/// of the network, a comma in all texts must tell more than a smiley in a few.
+const BITS_PER_OCCURRENCE: f64 = 0.001;
+
+/// Whether the texts that have a word of symbols, `with` of each class, differ from `all` texts enough for the
+/// word to be read.
+///
+/// By the G-test (T. Dunning, "Accurate methods for the statistics of surprise and coincidence",
+/// Computational Linguistics 19, 1993) at the level of 1 %, and by the mutual information of presence and
+/// class, which is G / (2 N ln 2) bits a text, per occurrence.
+fn tells(all: &[u64], with: &[u64], occurrences: u64) -> bool {
+    let (texts, having) = (all.iter().sum::<u64>() as f64, with.iter().sum::<u64>() as f64);
+    let term = |observed: f64, expected: f64| {
+        if observed > 0.0 { observed * (observed / expected).ln() } else { 0.0 }
+    };
+    let half: f64 = all
+        .iter()
+        .enumerate()
+        .map(|(class, &of_class)| {
+            let (of_class, own) = (of_class as f64, with.get(class).map_or(0.0, |&own| own as f64));
+            term(own, having * of_class / texts) + term(of_class - own, (texts - having) * of_class / texts)
+        })
+        .sum();
+    let freedom = all.iter().filter(|&&of_class| of_class > 0).count().saturating_sub(1);
+    2.0 * half > critical(freedom as f64) && half / LN_2 >= BITS_PER_OCCURRENCE * occurrences as f64
+}
+
+/// What chi-square exceeds with a probability of 1 % (E. Wilson, M. Hilferty, "The distribution of
+/// chi-square", PNAS 17, 1931).
+fn critical(freedom: f64) -> f64 {
+    const QUANTILE: f64 = 2.3263;
+    let part = 2.0 / (9.0 * freedom);
+    freedom * (1.0 - part + QUANTILE * part.sqrt()).powi(3)
+}
+
+/// Calls `each` with every token of a text.
+fn tokens_of(text: &[u8], options: Options, mut each: impl FnMut(Token<'_>)) {
+    let mut tokeniser = Tokeniser::new(options);
+    tokeniser.feed(text, &mut each);
+    tokeniser.finish(&mut each);
 }
 
 /// Calls `each` with every word of a text.
 pub fn words_of(text: &[u8], options: Options, mut each: impl FnMut(&Word)) {
-    let mut tokeniser = Tokeniser::new(options);
-    tokeniser.feed(text, &mut each);
-    tokeniser.finish(&mut each);
+    tokens_of(text, options, |token| {
+        if let Token::Word(word) = token {
+            each(word);
+        }
+    });
+}
+
+/// Calls `each` with every word of a text and its whole spelling, of which the [`Word`] keeps the start.
+pub fn spelled_words_of(text: &[u8], options: Options, mut each: impl FnMut(&Word, &str)) {
+    let mut spelling = String::new();
+    tokens_of(text, options, |token| match token {
+        Token::Character(code) => match char::from_u32(code) {
+            None | Some(' ') => spelling.clear(),
+            Some(character) => spelling.push(character),
+        },
+        Token::Word(word) if Word::hash_of(word.as_bytes()) == word.hash() => {
+            each(word, word.as_str());
+            spelling.clear();
+        }
+        Token::Word(word) => {
+            // Apostrophes in words are characters of the text, but not of the word.
+            spelling.retain(|character| character != '\'');
+            each(word, &spelling);
+            spelling.clear();
+        }
+    });
 }
 
 /// A vocabulary as it goes into the blob.
@@ -137,11 +250,12 @@ pub fn sample(words: &[(u32, String)]) -> String {
     sample.join(" ")
 }
 
-/// The hashes of a text's words.
+/// The hashes of a text's words as a model with this vocabulary reads them: without the words of symbols that
+/// are not in it.
 #[must_use]
-pub fn hashes_of(text: &[u8], options: Options) -> Vec<u32> {
+pub fn hashes_of(text: &[u8], options: Options, vocabulary: &Vocabulary<'_>) -> Vec<u32> {
     let mut hashes = Vec::new();
-    words_of(text, options, |word| hashes.push(word.hash()));
+    words_of(text, options, |word| hashes.extend(vocabulary.id_of(word).map(|_| word.hash())));
     hashes
 }
 
@@ -260,10 +374,58 @@ mod tests {
     #[test]
     fn frequency_decides_then_the_alphabet() {
         let texts = ["b b a c c d", "d d e"];
-        let counts = Counts::of(texts.iter().map(|text| text.as_bytes()), Options::default());
+        let counts = Counts::of(texts.iter().map(|text| (text.as_bytes(), None)), Options::default());
         let words: Vec<_> = counts.most_frequent(3, 2).into_iter().map(|word| word.1).collect();
         assert_eq!(words, ["d", "b", "c"]);
         assert_eq!((counts.total(), counts.most_frequent(9, 1).len()), (9, 5));
+    }
+
+    fn labelled(texts: &[(&str, u32)]) -> Counts {
+        let options = Options { punctuation: true };
+        Counts::of(texts.iter().map(|(text, class)| (text.as_bytes(), Some(*class))), options)
+    }
+
+    #[test]
+    fn words_of_any_length_are_known_by_their_whole_text() {
+        let long = "достопримечательность".repeat(3);
+        let elided = format!("{long}'{long}");
+        let counts = labelled(&[(&long, 0), (&elided, 1)]);
+        let words = counts.most_frequent(9, 1);
+        assert_eq!(words.len(), 2);
+        for (hash, text) in words {
+            assert_eq!(hash, Word::hash_of(text.as_bytes()));
+            assert!(text == long || text == elided.replace('\'', ""), "{text}");
+        }
+    }
+
+    #[test]
+    fn symbols_are_words_where_they_tell_something() {
+        let happy = "so, it was: ok. :)".to_owned();
+        let sad = "so, it was: ok. ☹".to_owned();
+        let texts: Vec<(&str, u32)> =
+            (0..40).map(|row| if row % 2 == 0 { (&*happy, 0) } else { (&*sad, 1) }).collect();
+        let counts = labelled(&texts);
+        let words: Vec<_> = counts.most_frequent(20, 1).into_iter().collect();
+        let symbols: Vec<&str> = words
+            .iter()
+            .map(|word| &*word.1)
+            .filter(|word| !word.chars().all(char::is_alphanumeric))
+            .collect();
+        assert_eq!(symbols, [":)", "☹"]);
+        assert_eq!(counts.total(), 40 * 4 + 40);
+        // The other symbols are skipped, unknown words are not.
+        let built = Built::new(&words).expect("builds");
+        let options = Options { punctuation: true };
+        let read = hashes_of(b"so, strange :) !!", options, &built.open().expect("opens"));
+        assert_eq!(read, ["so", "strange", ":)"].map(|word| Word::hash_of(word.as_bytes())));
+    }
+
+    #[test]
+    fn one_in_a_hundred_exceeds_the_critical_value() {
+        for (freedom, exact) in [(1.0, 6.635), (2.0, 9.210), (5.0, 15.086), (76.0, 107.583)] {
+            let own = critical(freedom);
+            assert!((own / exact - 1.0).abs() < 0.03, "{freedom}: {own}");
+        }
     }
 
     #[test]

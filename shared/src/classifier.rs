@@ -7,7 +7,7 @@ use crate::early_exit::Rule;
 use crate::early_exit::Watch;
 use crate::fixed::{Score, round_shift};
 use crate::model::{Model, Scratch, State};
-use crate::text::{Tokeniser, Word};
+use crate::text::{Token, Tokeniser, Word};
 
 /// All the memory that reading one text takes.
 ///
@@ -169,17 +169,30 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
         self.model
     }
 
-    /// Takes the next bytes; `tell` gets each word that ends among them and the opinion after it.
+    /// Takes the next bytes; `tell` gets each word that ends among them and the opinion after it. Words of symbols
+    /// that the vocabulary lacks are [skipped](crate::vocab::Vocabulary::id_of).
     pub fn feed(&mut self, bytes: &[u8], tell: &mut (impl FnMut(&Word, Opinion) + ?Sized)) {
         let Self { model, memory, tokeniser, tracing, exit } = self;
-        tokeniser.feed(bytes, &mut |word| tell(word, read(model, memory, exit, word, *tracing)));
+        tokeniser.feed(bytes, &mut |token| {
+            if let Token::Word(word) = token
+                && let Some(opinion) = read(model, memory, exit, word, *tracing)
+            {
+                tell(word, opinion);
+            }
+        });
     }
 
     /// Ends the text: `tell` gets the last word, and the next byte starts a new text.
     #[inline(never)]
     pub fn finish(&mut self, tell: &mut (impl FnMut(&Word, Opinion) + ?Sized)) {
         let Self { model, memory, tokeniser, tracing, exit } = self;
-        tokeniser.finish(&mut |word| tell(word, read(model, memory, exit, word, *tracing)));
+        tokeniser.finish(&mut |token| {
+            if let Token::Word(word) = token
+                && let Some(opinion) = read(model, memory, exit, word, *tracing)
+            {
+                tell(word, opinion);
+            }
+        });
         memory.state.reset();
         *exit = Exit::new(exit.rule());
     }
@@ -220,19 +233,20 @@ fn read<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: u
     exit: &mut Exit,
     word: &Word,
     tracing: bool,
-) -> Opinion {
+) -> Option<Opinion> {
     let Memory { state, scratch } = memory;
+    let id = model.vocabulary().id_of(word)?;
     if let Some((class, probability)) = exit.decided() {
-        let id = model.vocabulary().id(word.hash());
         let trace = tracing.then(|| model.trace(id, state, model.scores(state, scratch)));
-        return Opinion { id, class, probability, read: false, trace };
+        return Some(Opinion { id, class, probability, read: false, trace });
     }
-    let id = model.read(word.hash(), state, scratch);
+    model.note(word.hash(), state);
+    model.step(id, state, scratch);
     let scores = model.scores(state, scratch);
     let (class, probability) = decide(scores);
     exit.observe(class, probability);
     let trace = tracing.then(|| model.trace(id, state, scores));
-    Opinion { id, class, probability, read: true, trace }
+    Some(Opinion { id, class, probability, read: true, trace })
 }
 
 /// The first class of the highest score, and its softmax probability in units of 10⁻⁴.

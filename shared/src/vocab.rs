@@ -22,6 +22,7 @@
 //! | ⌈N·f/8⌉, padded to 4 | fingerprints, f bits each, least significant bit first |
 
 use crate::blob::{Error, Name, Part};
+use crate::text::Word;
 
 /// The most levels a cascade may have.
 pub const MAX_LEVELS: usize = 64;
@@ -149,6 +150,15 @@ impl<'a> Vocabulary<'a> {
     #[must_use]
     pub fn id(&self, word: u32) -> u32 {
         self.find(word).unwrap_or(self.len())
+    }
+
+    /// The id by which a word is read: [`Self::id`], but `None` for a [word of symbols](Word::is_symbol) that
+    /// is unknown. Such a word is skipped as if it were not there, so that punctuation costs nothing where it
+    /// tells nothing.
+    #[must_use]
+    pub fn id_of(&self, word: &Word) -> Option<u32> {
+        let id = self.id(word.hash());
+        (id != self.len() || !word.is_symbol()).then_some(id)
     }
 
     fn find(&self, word: u32) -> Option<u32> {

@@ -200,7 +200,7 @@ impl Source {
     fn ids(&self, text: &str) -> Result<Vec<u32>> {
         let reader = self.vocabulary.open()?;
         let options = TextOptions { punctuation: self.description.punctuation };
-        Ok(hashes_of(text.as_bytes(), options).into_iter().map(|hash| reader.id(hash)).collect())
+        Ok(hashes_of(text.as_bytes(), options, &reader).into_iter().map(|hash| reader.id(hash)).collect())
     }
 
     fn unseen(&self, corpus: Option<&[(String, u32)]>) -> Unseen {

@@ -191,7 +191,11 @@ fn print(report: &Report) {
         |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.2} %", share * 100.0));
     say!("model {}, {} bytes, by {}", report.digest, report.bytes, report.writer);
     say!("labels: {}", report.labels.join(", "));
-    say!("words: {}{}", report.words, if report.punctuation { ", `!` and `?` among them" } else { "" });
+    say!(
+        "words: {}{}",
+        report.words,
+        if report.punctuation { ", symbols that tell something among them" } else { "" }
+    );
     let folded = if report.folded { "folded to " } else { "" };
     put!("network: embedding {folded}{} (i{})", report.embed, report.embed_bits);
     report.layers.iter().for_each(|layer| put!(" → {} {}", layer.cell, layer.hidden));

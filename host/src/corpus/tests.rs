@@ -3,7 +3,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use telltale::text::{Options, Tokeniser, Word};
+use telltale::text::{Options, Token, Tokeniser};
 use tempfile::TempDir;
 
 use super::*;
@@ -44,7 +44,11 @@ fn texts(examples: &[Example]) -> Vec<&str> {
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut tokeniser = Tokeniser::new(Options { punctuation: true });
-    let mut keep = |word: &Word| words.push(word.as_str().to_owned());
+    let mut keep = |token: Token<'_>| {
+        if let Token::Word(word) = token {
+            words.push(word.as_str().to_owned());
+        }
+    };
     tokeniser.feed(text.as_bytes(), &mut keep);
     tokeniser.finish(&mut keep);
     words

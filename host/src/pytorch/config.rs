@@ -18,7 +18,7 @@ use crate::train::batches::Keep;
 pub struct Description {
     /// The labels in the order of the outputs; a head of one output (a sigmoid) tells the second of two.
     pub labels: Vec<String>,
-    /// Whether `!` and `?` are words.
+    /// Whether words of punctuation, other symbols and emoji are read where the vocabulary has them.
     #[serde(default)]
     pub punctuation: bool,
     /// The row of the embedding for unknown words; without it the line `<unk>` of the vocabulary, and

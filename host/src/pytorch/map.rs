@@ -636,7 +636,11 @@ impl Mapped {
             None => "none that the network read".to_owned(),
         };
         assume("padding", "padded", padded);
-        let marks = if description.punctuation { "with ! and ?" } else { "no punctuation" };
+        let marks = if description.punctuation {
+            "with the symbols that the vocabulary has"
+        } else {
+            "no punctuation"
+        };
         assume("tokeniser", "punctuation", format!("the engine's: lower case, {marks}"));
     }
 

@@ -110,7 +110,7 @@ impl Words {
                 unseen.insert(row);
             } else {
                 taken.insert(word.hash(), text);
-                own.push(row, &word);
+                own.push(row, word.hash(), text);
             }
         }
         let mut renamed = Vec::new();
@@ -118,7 +118,7 @@ impl Words {
             let text = &entry.text[..];
             if let Slot::Vacant(slot) = taken.entry(word.hash()) {
                 slot.insert(text);
-                own.push(row, &word);
+                own.push(row, word.hash(), word.as_str());
                 renamed.push(format!("`{text}` as `{}`", word.as_str()));
             } else {
                 impossible
@@ -151,8 +151,8 @@ impl Words {
         Ok(own)
     }
 
-    fn push(&mut self, row: usize, word: &Word) {
-        self.list.push((word.hash(), word.as_str().to_owned()));
+    fn push(&mut self, row: usize, hash: u32, text: &str) {
+        self.list.push((hash, text.to_owned()));
         self.rows.push(row);
     }
 

@@ -14,7 +14,7 @@ use telltale::vocab::Vocabulary;
 use crate::command::write_json;
 use crate::console::say;
 use crate::corpus::{self, CorpusArgs};
-use crate::vocabulary::{Built, Counts, words_of};
+use crate::vocabulary::{Built, Counts, spelled_words_of};
 
 /// Random strings that are looked up.
 const RANDOM_WORDS: usize = 1_000_000;
@@ -69,12 +69,15 @@ struct Report {
 pub fn run(args: &Args) -> Result<()> {
     let corpus = corpus::load(&args.corpus, args.seed)?;
     let options = Options { punctuation: true };
-    let counts = Counts::of(corpus.train.iter().map(|example| example.text.as_bytes()), options);
+    let counts = Counts::of(
+        corpus.train.iter().map(|example| (example.text.as_bytes(), Some(example.label))),
+        options,
+    );
     let built = Built::new(&counts.most_frequent(args.vocab, 1))?;
     let mut words: HashSet<(String, u32)> = HashSet::new();
     for example in corpus.train.iter().chain(&corpus.valid).chain(&corpus.test) {
-        words_of(example.text.as_bytes(), options, |word| {
-            words.insert((word.as_str().to_owned(), word.hash()));
+        spelled_words_of(example.text.as_bytes(), options, |word, text| {
+            words.insert((text.to_owned(), word.hash()));
         });
     }
     let report = measure(&built, words.into_iter(), args.seed)?;
@@ -153,7 +156,7 @@ mod tests {
         let reviews =
             concat!(include_str!("../../../../data/train.tsv"), include_str!("../../../../data/test.tsv"));
         let options = Options { punctuation: true };
-        let counts = Counts::of(std::iter::once(reviews.as_bytes()), options);
+        let counts = Counts::of(std::iter::once((reviews.as_bytes(), None)), options);
         let real = counts.most_frequent(10_000, 1);
         assert!(real.len() > 2000, "{}", real.len());
         let syllables = ["ba", "ne", "ti", "lo", "gru", "sta", "mel", "pon", "dir", "fex", "wash", "yun"];

@@ -164,7 +164,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
                 labels.join(", ")
             );
         };
-        let mut hashes = hashes_of(text.as_bytes(), options);
+        let mut hashes = hashes_of(text.as_bytes(), options, model.vocabulary());
         if let Some(shuffle) = &mut shuffle {
             shuffle.words(&mut hashes);
         }

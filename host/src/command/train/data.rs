@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
 use telltale::text::Options as TextOptions;
+use telltale::vocab::Vocabulary;
 
 use super::Args;
 use super::plan::{Plan, Preset};
@@ -65,8 +66,9 @@ impl Source {
             Some(path) => corpus::unlabelled::read(path, &args.corpus)?,
             None => Vec::new(),
         };
-        let labelled = corpus.train.iter().map(|example| &example.text);
-        let counts = Counts::of(labelled.chain(&unlabelled).map(|text| text.as_bytes()), text);
+        let labelled = corpus.train.iter().map(|example| (example.text.as_bytes(), Some(example.label)));
+        let others = unlabelled.iter().map(|text| (text.as_bytes(), None));
+        let counts = Counts::of(labelled.chain(others), text);
         ensure!(counts.total() > 0, "{}: the training texts contain no words", corpus.name);
         Ok(Self { corpus, unlabelled, text, counts })
     }
@@ -83,13 +85,13 @@ impl Data {
         let plan = Plan::new(args, words, corpus.train.len() + unlabelled.len(), corpus.labels.len())?;
         let frequent = counts.most_frequent(plan.vocab, plan.min_freq);
         let vocabulary = Built::new(&frequent)?;
-        let mut texts = tokenise(&corpus, text);
+        let reader = vocabulary.open()?;
+        let mut texts = tokenise(&corpus, text, &reader);
         if !unlabelled.is_empty() {
             let classes = corpus.labels.len();
             let others = teach::with_opinions(
                 &texts,
-                &unlabelled,
-                text,
+                unlabelled.par_iter().map(|own| tokenised(own, 0, text, &reader)).collect(),
                 classes,
                 plan.teacher,
                 args.seed,
@@ -104,7 +106,6 @@ impl Data {
             0 => None,
             _ => Some(widen(&texts.train, &plan, corpus.labels.len())?),
         };
-        let reader = vocabulary.open()?;
         for text in [&mut texts.train, &mut texts.valid, &mut texts.test].into_iter().flatten() {
             text.ids = text.hashes.iter().map(|&hash| reader.id(hash)).collect();
             match &wide {
@@ -132,16 +133,15 @@ impl Data {
 }
 
 /// The words of all labelled texts, as hashes.
-fn tokenise(corpus: &Corpus, options: TextOptions) -> Texts {
-    let all = |examples: &[Example]| {
-        let text = |example: &Example| TrainingExample {
-            hashes: hashes_of(example.text.as_bytes(), options),
-            label: example.label,
-            ..TrainingExample::default()
-        };
-        examples.par_iter().map(text).collect()
-    };
+fn tokenise(corpus: &Corpus, options: TextOptions, vocabulary: &Vocabulary<'_>) -> Texts {
+    let own = |example: &Example| tokenised(&example.text, example.label, options, vocabulary);
+    let all = |examples: &[Example]| examples.par_iter().map(own).collect();
     Texts { train: all(&corpus.train), valid: all(&corpus.valid), test: all(&corpus.test) }
+}
+
+fn tokenised(text: &str, label: u32, options: TextOptions, vocabulary: &Vocabulary<'_>) -> TrainingExample {
+    let hashes = hashes_of(text.as_bytes(), options, vocabulary);
+    TrainingExample { hashes, label, ..TrainingExample::default() }
 }
 
 /// The wide part of all training texts.

@@ -12,7 +12,7 @@ use crate::aligned::AlignedBytes;
 use crate::model::{Config, Network};
 use crate::ngrams::{self, Wide};
 use crate::quantise::{self, Description};
-use crate::vocabulary::{Built, hashes_of, sample};
+use crate::vocabulary::{Built, sample, words_of};
 
 /// A preset, and the share of its words and n-grams.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,7 +46,14 @@ impl Drafts {
             .map(|example| &example.text[..])
             .chain(source.unlabelled.iter().map(String::as_str))
             .collect();
-        let texts = texts.par_iter().map(|text| hashes_of(text.as_bytes(), source.text)).collect();
+        let hashes = |text: &&str| {
+            let mut hashes = Vec::new();
+            words_of(text.as_bytes(), source.text, |word| {
+                hashes.extend(source.counts.may_be_read(word).then(|| word.hash()));
+            });
+            hashes
+        };
+        let texts = texts.par_iter().map(hashes).collect();
         Ok(Self { source, texts, eligible: None })
     }
 

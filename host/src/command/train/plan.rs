@@ -84,7 +84,8 @@ pub struct ShapeArgs {
     /// The most words of such an n-gram, 1 to 3 [default: 3; 2 for the presets nano, micro and small]
     #[arg(long, value_name = "N")]
     pub wide_order: Option<usize>,
-    /// Whether `!` and `?` are words [default: true]
+    /// Whether punctuation, other symbols and emoji are words where they tell something about the class
+    /// [default: true]
     #[arg(long, value_name = "BOOL")]
     pub punctuation: Option<bool>,
     /// Bits of an embedding weight on the chip, 4 or 8 [default: 4 for two classes, 8 for more]

@@ -9,7 +9,6 @@ use clap::ValueEnum;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use telltale::text::Options as TextOptions;
 
 use super::data::{Texts, lessons, targets};
 use crate::console::say;
@@ -17,7 +16,6 @@ use crate::model::{Cell, Config, Network, Pooling};
 use crate::ngrams::{Teacher as Ngrams, probabilities};
 use crate::train::log::{Log, human};
 use crate::train::{self, Trainer, TrainingExample, TrainingOptions, top};
-use crate::vocabulary::hashes_of;
 
 /// Who has opinions on unlabelled texts
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -41,27 +39,19 @@ type Opinions = Vec<Vec<f32>>;
 /// The mean of two opinions is this much sharper than either.
 const SHARPNESS: f32 = 1.2;
 
-/// The unlabelled texts with a teacher's opinions of them, which are kept in the folder `cache` for later runs
+/// The unlabelled texts `others` with a teacher's opinions of them, which are kept in the folder `cache` for later runs
 /// that would ask the same.
 ///
 /// # Errors
 /// If the recurrent teacher cannot be trained, or the folder not be written.
 pub fn with_opinions(
     texts: &Texts,
-    unlabelled: &[String],
-    options: TextOptions,
+    mut others: Vec<TrainingExample>,
     classes: usize,
     teacher: Teacher,
     seed: u64,
     cache: Option<&Path>,
 ) -> Result<Vec<TrainingExample>> {
-    let mut others: Vec<TrainingExample> = unlabelled
-        .par_iter()
-        .map(|text| TrainingExample {
-            hashes: hashes_of(text.as_bytes(), options),
-            ..TrainingExample::default()
-        })
-        .collect();
     let Some(folder) = cache else {
         ask(texts, &mut others, classes, teacher, seed)?;
         return Ok(others);

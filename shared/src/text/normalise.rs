@@ -1,0 +1,281 @@
+//! Texts that look the same become the same characters.
+//!
+//! | what | becomes | source |
+//! |---|---|---|
+//! | upper case | lower case, by the simple mapping | UAX #44, `Simple_Lowercase_Mapping` |
+//! | `İ`, `I`, `ı`, `i̇` | `i` | UTS #39 (confusable); the tailorings for Turkish would need to know the language |
+//! | final sigma, long s | `σ`, `s` | CaseFolding.txt, status C |
+//! | a letter and its marks, in any canonical order | the composed letter | UAX #15, composition |
+//! | conjoining jamo | the syllable | Unicode Standard 3.12 |
+//! | canonical singletons (`Å`, `Ω`, `;` of Greek …) | what they decompose to | UAX #15 |
+//! | full-width and half-width forms, ligatures `ﬀ` to `ﬆ`, `…` | ordinary characters | UAX #15, compatibility mappings |
+//! | `’`, `‘`, `ʼ`, `` ` ``, `´`, `′` and their like | `'` | UTS #39 (confusables) |
+//! | `“`, `”`, `„`, `″` and their like | `"` | UTS #39 |
+//! | hyphens, dashes, the minus sign | `-` | UTS #39; general category Pd |
+//! | white space and control characters | a space | UAX #44, `White_Space`; category Cc |
+//! | soft hyphens, joiners, variation selectors, marks of direction, byte order marks | nothing | UAX #44, `Default_Ignorable_Code_Point` |
+//! | tatweel, enclosing marks (keycaps) | nothing | they only dress up what they stand with |
+//!
+//! U+0091 to U+0097 count as the quotes and dashes that they are in Windows-1252 (Encoding Standard). A zero
+//! width joiner is kept after an emoji, of which it makes another. Compatibility ideographs, superscripts and
+//! letters of mathematics stay as they are, and so do letters of one script that look like those of another.
+//!
+//! Marks that make no composed letter stay behind it in the order of their code points, which is another
+//! than the canonical one but as good: orders that are canonically equivalent give the same.
+
+use super::characters::{JOINER, Kind, Numbers, is_picture, is_plain_letter};
+use super::{APOSTROPHE, END, SPACE, unicode};
+
+/// How many marks of one letter are put in order; those behind are read one by one.
+pub(super) const ORDERED: usize = 5;
+
+/// Room for [`ORDERED`] marks, and three that the letter had.
+pub(super) const MARKS: usize = ORDERED + 3;
+
+/// No character.
+const NONE: u32 = 0;
+
+/// Composes characters: one letter, and the marks on it, are held back until the next letter comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Normaliser {
+    /// The letter, or any other character.
+    pub(super) held: u32,
+    pub(super) marks: [u16; MARKS],
+    pub(super) count: u8,
+}
+
+impl Normaliser {
+    pub(super) const fn new() -> Self {
+        Self { held: NONE, marks: [0; MARKS], count: 0 }
+    }
+
+    /// Takes a visible ASCII character or a space, in lower case; the character held before, if that had no marks.
+    #[inline(always)]
+    pub(super) const fn exchange(&mut self, code: u32) -> Option<u32> {
+        if self.count > 0 || self.held == NONE {
+            return None;
+        }
+        let before = self.held;
+        self.held = code;
+        Some(before)
+    }
+
+    /// Takes a character or [`END`]; `out` gets those that are settled.
+    pub(super) fn push(&mut self, code: u32, out: &mut impl FnMut(u32)) {
+        let (code, is_mark) = fold(code);
+        match code {
+            NONE => {}
+            JOINER if is_picture(self.held) => {
+                self.flush(out);
+                out(JOINER);
+            }
+            JOINER => {}
+            END => {
+                self.flush(out);
+                out(END);
+            }
+            0x2026 | 0xFB00..=0xFB06 => {
+                let parts: &[u8] = match code {
+                    0xFB00 => b"ff",
+                    0xFB01 => b"fi",
+                    0xFB02 => b"fl",
+                    0xFB03 => b"ffi",
+                    0xFB04 => b"ffl",
+                    0x2026 => b"...",
+                    _ => b"st",
+                };
+                for &part in parts {
+                    self.place(part.into(), false, out);
+                }
+            }
+            _ => self.place(code, is_mark, out),
+        }
+    }
+
+    /// Gives what is held back to `out`.
+    fn flush(&mut self, out: &mut impl FnMut(u32)) {
+        if self.held == NONE {
+            return;
+        }
+        if self.count > 0 {
+            self.compose();
+        }
+        out(self.held);
+        for &mark in self.marks.get(..self.count.into()).unwrap_or(&[]) {
+            out(mark.into());
+        }
+        (self.held, self.count) = (NONE, 0);
+    }
+
+    fn place(&mut self, code: u32, is_mark: bool, out: &mut impl FnMut(u32)) {
+        if self.held != NONE {
+            if is_mark && usize::from(self.count) < ORDERED {
+                return self.insert(code as u16, 1);
+            }
+            if self.count == 0
+                && let Some(both) = join(self.held, code)
+            {
+                self.held = both;
+                return;
+            }
+            self.flush(out);
+        }
+        self.held = code;
+    }
+
+    /// Puts a mark in its place: behind (`after` = 1) or before (0) those of its class.
+    fn insert(&mut self, mark: u16, after: u32) {
+        let place = order(mark) + after;
+        let mut at = usize::from(self.count);
+        // From the back, so that each mark moves by one.
+        while at > 0 {
+            let Some(&before) = self.marks.get(at - 1) else { return };
+            if order(before) < place {
+                break;
+            }
+            if let Some(to) = self.marks.get_mut(at) {
+                *to = before;
+            }
+            at -= 1;
+        }
+        if let Some(to) = self.marks.get_mut(at) {
+            *to = mark;
+            self.count += 1;
+        }
+    }
+
+    /// Composes the letter with as many of its marks as it can.
+    fn compose(&mut self) {
+        self.join_marks();
+        let composes = |&mark: &u16| order(mark) < NEVER;
+        if self.held >= 0x80 && self.marks.iter().take(self.count.into()).any(composes) {
+            // The letter may have marks that come behind one of these: `ê` and a dot below are `ệ`.
+            while let Some((base, mark)) = split(self.held) {
+                self.held = base;
+                self.insert(mark, 0);
+            }
+            self.join_marks();
+        }
+    }
+
+    fn join_marks(&mut self) {
+        let mut left = 0;
+        for at in 0..usize::from(self.count) {
+            let Some(&mark) = self.marks.get(at) else { return };
+            if let Some(both) = pair(self.held, mark.into()) {
+                self.held = both;
+            } else if let Some(to) = self.marks.get_mut(left) {
+                *to = mark;
+                left += 1;
+            }
+        }
+        self.count = left as u8;
+    }
+}
+
+/// The one character for a character, [`NONE`] if it is not to be seen, and whether it is a combining mark.
+fn fold(code: u32) -> (u32, bool) {
+    let code = match code {
+        // Full-width ASCII.
+        0xFF01..=0xFF5E => code - 0xFEE0,
+        0xFF65..=0xFF9F => {
+            0x3000 | unicode::HALF_WIDTH_KANA.get(code as usize - 0xFF65).map_or(0, |&low| u32::from(low))
+        }
+        _ => code,
+    };
+    let one = match code {
+        0x41..=0x5A => code + 0x20,
+        0x60 => APOSTROPHE,
+        0..0x20 | 0x7F => SPACE,
+        0..0x80 | JOINER => code,
+        _ if is_plain_letter(code) => code,
+        _ => match Kind::of(code) {
+            Kind::Ignored => NONE,
+            Kind::Space => SPACE,
+            Kind::Apostrophe => APOSTROPHE,
+            Kind::Quote => u32::from(b'"'),
+            Kind::Dash => u32::from(b'-'),
+            Kind::Alone | Kind::Mark => code,
+            Kind::Combining => return (mapped(code), true),
+            Kind::None => mapped(code),
+        },
+    };
+    (one, false)
+}
+
+/// Single characters for others: simple lower case, canonical singletons and half-width jamo.
+pub(super) fn mapped(code: u32) -> u32 {
+    if code >= 0x2_0000 {
+        return code;
+    }
+    let (mut last, mut numbers) = Numbers::of(code - 1, &unicode::FOLD_STARTS, &unicode::FOLD);
+    loop {
+        let first = last + 1 + numbers.next();
+        let extent = numbers.next();
+        let add = numbers.next_signed();
+        let every_other = extent & 1;
+        last = first + ((extent >> 1) << every_other);
+        if code <= last {
+            let mapped = first <= code && (code - first) & every_other == 0;
+            return if mapped { code.wrapping_add(add) } else { code };
+        }
+    }
+}
+
+/// The character that two make that are no letter and mark: parts of a syllable (Unicode Standard 3.12), of a vowel.
+fn join(first: u32, second: u32) -> Option<u32> {
+    const SYLLABLES: u32 = 0xAC00;
+    let (lead, vowel, tail) =
+        (first.wrapping_sub(0x1100), second.wrapping_sub(0x1161), second.wrapping_sub(0x11A7));
+    if lead < 19 && vowel < 21 {
+        return Some(SYLLABLES + (lead * 21 + vowel) * 28);
+    }
+    let syllable = first.wrapping_sub(SYLLABLES);
+    if syllable < 19 * 21 * 28 && syllable.is_multiple_of(28) && tail.wrapping_sub(1) < 27 {
+        return Some(first + tail);
+    }
+    if second < 0x900 { None } else { pair(first, second) }
+}
+
+/// The order of marks that compose with no letter.
+const NEVER: u32 = 0x100;
+
+/// Where a mark comes among others: composing marks by canonical combining class, then the rest by code point.
+fn order(mark: u16) -> u32 {
+    let Some(at) = group(mark.into()) else { return NEVER + 2 * u32::from(mark) };
+    let at = if at + 1 < unicode::PAIRS_STARTS.len() { at.min(unicode::FIRST_ABOVE) } else { at };
+    2 * at as u32
+}
+
+/// Which group of pairs a mark has.
+fn group(mark: u32) -> Option<usize> {
+    unicode::PAIRS_STARTS.iter().position(|start| start >> 16 == mark)
+}
+
+/// Calls `each` with the composed letters of a group and their bases until it gives something.
+fn search<T>(start: u32, mut each: impl FnMut(u32, u32) -> Option<T>) -> Option<T> {
+    let mut numbers = Numbers::new(&unicode::PAIRS, start & 0xFFFF);
+    let (mut both, mut base) = (0, 0u32);
+    loop {
+        match numbers.next() {
+            0 => return None,
+            further => both += further,
+        }
+        base = base.wrapping_add(numbers.next_signed());
+        if let Some(found) = each(both, base) {
+            return Some(found);
+        }
+    }
+}
+
+/// The composed letter of a letter and a mark.
+fn pair(letter: u32, mark: u32) -> Option<u32> {
+    let &start = unicode::PAIRS_STARTS.get(group(mark)?)?;
+    search(start, |both, base| (base == letter).then_some(both))
+}
+
+/// The letter and the mark of a composed letter.
+fn split(letter: u32) -> Option<(u32, u16)> {
+    let own = |both, base| (both == letter && both != base).then_some(base);
+    unicode::PAIRS_STARTS.iter().find_map(|&start| Some((search(start, own)?, (start >> 16) as u16)))
+}

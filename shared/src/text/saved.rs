@@ -1,0 +1,160 @@
+//! The tokeniser's state as bytes, in the middle of a word, of a tag or of a character too.
+//!
+//! | bytes | content |
+//! |---|---|
+//! | 4, 1, 1, 1 | decoder: code so far, continuation bytes missing, range of the next |
+//! | 1, 2, 1, 32 | markup: state, characters that may follow, bytes held back, these |
+//! | 4, 1, 2 · 8 | normaliser: character held, its marks |
+//! | 4, 1, [`WORD_BYTES`] | word: hash, length with its flags, text |
+//! | 1, 1 | kind of the open word; letter, apostrophe, begun, gap: bits 0 to 3 |
+//! | 4, 1 | last symbol, its repetitions |
+
+use super::decode::Decoder;
+use super::markup::{HELD, Markup};
+use super::normalise::{MARKS, Normaliser, ORDERED};
+use super::{Open, Options, Segmenter, Tokeniser, WORD_BYTES, Word};
+
+const OPEN: [Open; 5] = [Open::Nothing, Open::Letters, Open::Alone, Open::Symbols, Open::Picture];
+
+impl Tokeniser {
+    /// Bytes of a saved state.
+    pub const SAVED_BYTES: usize = 7 + 4 + HELD + 5 + 2 * MARKS + 5 + WORD_BYTES + 2 + 5;
+
+    /// The state as bytes.
+    pub fn save(&self) -> [u8; Self::SAVED_BYTES] {
+        let Self { decoder, markup, normaliser, segmenter } = self;
+        let Segmenter { word, open, letter, apostrophe, begun, gap, last, repeats, .. } = *segmenter;
+        let (state, left) = markup.state();
+        let flags =
+            [letter, apostrophe, begun, gap].into_iter().rev().fold(0, |all, flag| all << 1 | u8::from(flag));
+        let mut saved = [0; Self::SAVED_BYTES];
+        let all = decoder
+            .code
+            .to_le_bytes()
+            .into_iter()
+            .chain([decoder.missing, decoder.low, decoder.high, state])
+            .chain(left.to_le_bytes())
+            .chain([markup.count])
+            .chain(markup.held)
+            .chain(normaliser.held.to_le_bytes())
+            .chain([normaliser.count])
+            .chain(normaliser.marks.into_iter().flat_map(u16::to_le_bytes))
+            .chain(word.hash.to_le_bytes())
+            .chain([word.length])
+            .chain(word.text)
+            .chain([open as u8, flags])
+            .chain(last.to_le_bytes())
+            .chain([repeats]);
+        saved.iter_mut().zip(all).for_each(|(to, byte)| *to = byte);
+        saved
+    }
+
+    /// The tokeniser of a saved state; `None` if that cannot be one.
+    pub fn restored(options: Options, saved: &[u8; Self::SAVED_BYTES]) -> Option<Self> {
+        let (code, rest) = saved.split_first_chunk()?;
+        let (&[missing, low, high, state], rest) = rest.split_first_chunk()?;
+        let (left, rest) = rest.split_first_chunk()?;
+        let (&[held_bytes], rest) = rest.split_first_chunk()?;
+        let (&bytes, rest) = rest.split_first_chunk::<HELD>()?;
+        let (held, rest) = rest.split_first_chunk()?;
+        let (&[count], rest) = rest.split_first_chunk()?;
+        let (mark_bytes, rest) = rest.split_first_chunk::<{ 2 * MARKS }>()?;
+        let (hash, rest) = rest.split_first_chunk()?;
+        let (&[length], rest) = rest.split_first_chunk()?;
+        let (&text, rest) = rest.split_first_chunk()?;
+        let (&[open, flags], rest) = rest.split_first_chunk()?;
+        let (last, rest) = rest.split_first_chunk()?;
+        let &[repeats] = rest else { return None };
+
+        let code = u32::from_le_bytes(*code);
+        // What is still missing makes a code point at most.
+        let possible =
+            missing <= 3 && code < 1 << (21 - 6 * u32::from(missing)) && low >= 0x80 && high <= 0xBF;
+        let markup = Markup::restored(state, u16::from_le_bytes(*left), bytes, held_bytes)?;
+        let held = char::from_u32(u32::from_le_bytes(*held))?.into();
+        let mut marks = [0; MARKS];
+        marks
+            .iter_mut()
+            .zip(mark_bytes.as_chunks().0)
+            .for_each(|(to, bytes)| *to = u16::from_le_bytes(*bytes));
+        let marks_fit =
+            usize::from(count) <= ORDERED && marks.iter().all(|&mark| char::from_u32(mark.into()).is_some());
+        let word = Word { hash: u32::from_le_bytes(*hash), text, length };
+        let word_fits = word.kept() <= WORD_BYTES && core::str::from_utf8(word.as_bytes()).is_ok();
+        (possible && marks_fit && word_fits && flags < 16).then_some(Self {
+            decoder: Decoder { code, missing, low, high },
+            markup,
+            normaliser: Normaliser { held, marks, count },
+            segmenter: Segmenter {
+                options,
+                word,
+                open: *OPEN.get(usize::from(open))?,
+                letter: flags & 1 > 0,
+                apostrophe: flags & 2 > 0,
+                begun: flags & 4 > 0,
+                gap: flags & 8 > 0,
+                last: u32::from_le_bytes(*last),
+                repeats,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Token;
+
+    /// Saved and restored behind every byte, a tokeniser emits the same.
+    #[test]
+    fn a_text_goes_on_behind_any_byte() {
+        let options = Options { punctuation: true };
+        let text = "I DON'T l\u{ef}ke <b>\u{4e2d}\u{6587} \u{1f468}\u{200D}\u{1f469} e\u{323}\u{301}t\u{e9}!!!!! \
+                    <a href='x>'>o'clock</a> \u{2019} a<b &lt; &am <!-- - -- --> \u{E17}\u{E35}\u{E48}";
+        let long = format!("{text} {} <{} <i x={}", "w\u{f6}rd".repeat(20), "x".repeat(300), "y".repeat(50));
+        let keep = |to: &mut Vec<(u32, Option<Word>)>, token: Token<'_>| {
+            to.push(match token {
+                Token::Character(code) => (code, None),
+                Token::Word(word) => (0, Some(*word)),
+            });
+        };
+        let mut expected = Vec::new();
+        let mut plain = Tokeniser::new(options);
+        plain.feed(long.as_bytes(), &mut |token| keep(&mut expected, token));
+        plain.finish(&mut |token| keep(&mut expected, token));
+        let mut seen = Vec::new();
+        let mut tokeniser = Tokeniser::new(options);
+        for byte in long.bytes() {
+            tokeniser.feed(&[byte], &mut |token| keep(&mut seen, token));
+            tokeniser = Tokeniser::restored(options, &tokeniser.save()).expect("was saved");
+        }
+        tokeniser.finish(&mut |token| keep(&mut seen, token));
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_a_state_is_refused() {
+        let good = Tokeniser::new(Options::default()).save();
+        let marks = 11 + HELD + 5;
+        let word = marks + 2 * MARKS;
+        for (at, byte) in [
+            (4, 4),
+            (3, 0xFF),
+            (5, 0),
+            (6, 0xFF),
+            (7, 99),
+            (10, 33),
+            (11, 0x80),
+            (14 + HELD, 0x20),
+            (15 + HELD, 6),
+            (marks + 1, 0xD8),
+            (word + 4, 33),
+            (word + 5 + WORD_BYTES, 5),
+            (word + 6 + WORD_BYTES, 16),
+        ] {
+            let mut bad = good;
+            bad[at] = byte;
+            assert!(Tokeniser::restored(Options::default(), &bad).is_none(), "{at}");
+        }
+    }
+}
