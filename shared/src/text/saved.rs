@@ -12,7 +12,7 @@
 use super::decode::Decoder;
 use super::markup::{HELD, Markup};
 use super::normalise::{MARKS, Normaliser, ORDERED};
-use super::{Open, Options, Segmenter, Tokeniser, WORD_BYTES, Word};
+use super::{Open, Options, Segmenter, Tokeniser, WORD_BYTES, Word, is_utf8};
 
 const OPEN: [Open; 5] = [Open::Nothing, Open::Letters, Open::Alone, Open::Symbols, Open::Picture];
 
@@ -28,59 +28,52 @@ impl Tokeniser {
         let flags =
             [letter, apostrophe, begun, gap].into_iter().rev().fold(0, |all, flag| all << 1 | u8::from(flag));
         let mut saved = [0; Self::SAVED_BYTES];
-        let all = decoder
-            .code
-            .to_le_bytes()
-            .into_iter()
-            .chain([decoder.missing, decoder.low, decoder.high, state])
-            .chain(left.to_le_bytes())
-            .chain([markup.count])
-            .chain(markup.held)
-            .chain(normaliser.held.to_le_bytes())
-            .chain([normaliser.count])
-            .chain(normaliser.marks.into_iter().flat_map(u16::to_le_bytes))
-            .chain(word.hash.to_le_bytes())
-            .chain([word.length])
-            .chain(word.text)
-            .chain([open as u8, flags])
-            .chain(last.to_le_bytes())
-            .chain([repeats]);
-        saved.iter_mut().zip(all).for_each(|(to, byte)| *to = byte);
+        let mut rest = &mut saved[..];
+        put(&mut rest, &decoder.code.to_le_bytes());
+        put(&mut rest, &[decoder.missing, decoder.low, decoder.high, state]);
+        put(&mut rest, &left.to_le_bytes());
+        put(&mut rest, &[markup.count]);
+        put(&mut rest, &markup.held);
+        put(&mut rest, &normaliser.held.to_le_bytes());
+        put(&mut rest, &[normaliser.count]);
+        for mark in normaliser.marks {
+            put(&mut rest, &mark.to_le_bytes());
+        }
+        put(&mut rest, &word.hash.to_le_bytes());
+        put(&mut rest, &[word.length]);
+        put(&mut rest, &word.text);
+        put(&mut rest, &[open as u8, flags]);
+        put(&mut rest, &last.to_le_bytes());
+        put(&mut rest, &[repeats]);
         saved
     }
 
     /// The tokeniser of a saved state; `None` if that cannot be one.
     pub fn restored(options: Options, saved: &[u8; Self::SAVED_BYTES]) -> Option<Self> {
-        let (code, rest) = saved.split_first_chunk()?;
-        let (&[missing, low, high, state], rest) = rest.split_first_chunk()?;
-        let (left, rest) = rest.split_first_chunk()?;
-        let (&[held_bytes], rest) = rest.split_first_chunk()?;
-        let (&bytes, rest) = rest.split_first_chunk::<HELD>()?;
-        let (held, rest) = rest.split_first_chunk()?;
-        let (&[count], rest) = rest.split_first_chunk()?;
-        let (mark_bytes, rest) = rest.split_first_chunk::<{ 2 * MARKS }>()?;
-        let (hash, rest) = rest.split_first_chunk()?;
-        let (&[length], rest) = rest.split_first_chunk()?;
-        let (&text, rest) = rest.split_first_chunk()?;
-        let (&[open, flags], rest) = rest.split_first_chunk()?;
-        let (last, rest) = rest.split_first_chunk()?;
-        let &[repeats] = rest else { return None };
-
-        let code = u32::from_le_bytes(*code);
+        let rest = &mut &saved[..];
+        let code = u32::from_le_bytes(take(rest)?);
+        let [missing, low, high, state] = take(rest)?;
+        let left = u16::from_le_bytes(take(rest)?);
+        let [held_bytes] = take(rest)?;
+        let markup = Markup::restored(state, left, take(rest)?, held_bytes)?;
+        let held = char::from_u32(u32::from_le_bytes(take(rest)?))?.into();
+        let [count] = take(rest)?;
+        let mut marks = [0; MARKS];
+        for mark in &mut marks {
+            *mark = u16::from_le_bytes(take(rest)?);
+        }
+        let hash = u32::from_le_bytes(take(rest)?);
+        let [length] = take(rest)?;
+        let word = Word { hash, text: take(rest)?, length };
+        let [open, flags] = take(rest)?;
+        let last = u32::from_le_bytes(take(rest)?);
+        let [repeats] = take(rest)?;
         // What is still missing makes a code point at most.
         let possible =
             missing <= 3 && code < 1 << (21 - 6 * u32::from(missing)) && low >= 0x80 && high <= 0xBF;
-        let markup = Markup::restored(state, u16::from_le_bytes(*left), bytes, held_bytes)?;
-        let held = char::from_u32(u32::from_le_bytes(*held))?.into();
-        let mut marks = [0; MARKS];
-        marks
-            .iter_mut()
-            .zip(mark_bytes.as_chunks().0)
-            .for_each(|(to, bytes)| *to = u16::from_le_bytes(*bytes));
         let marks_fit =
             usize::from(count) <= ORDERED && marks.iter().all(|&mark| char::from_u32(mark.into()).is_some());
-        let word = Word { hash: u32::from_le_bytes(*hash), text, length };
-        let word_fits = word.kept() <= WORD_BYTES && core::str::from_utf8(word.as_bytes()).is_ok();
+        let word_fits = word.kept() <= WORD_BYTES && is_utf8(word.as_bytes());
         (possible && marks_fit && word_fits && flags < 16).then_some(Self {
             decoder: Decoder { code, missing, low, high },
             markup,
@@ -93,11 +86,26 @@ impl Tokeniser {
                 apostrophe: flags & 2 > 0,
                 begun: flags & 4 > 0,
                 gap: flags & 8 > 0,
-                last: u32::from_le_bytes(*last),
+                last,
                 repeats,
             },
         })
     }
+}
+
+/// Writes bytes to the front of `rest`.
+fn put(rest: &mut &mut [u8], bytes: &[u8]) {
+    if let Some((to, behind)) = core::mem::take(rest).split_at_mut_checked(bytes.len()) {
+        to.copy_from_slice(bytes);
+        *rest = behind;
+    }
+}
+
+/// Takes bytes from the front of `rest`.
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (&bytes, behind) = rest.split_first_chunk()?;
+    *rest = behind;
+    Some(bytes)
 }
 
 #[cfg(test)]
