@@ -1,20 +1,18 @@
 //! Picks the board: its memory map for the linker, its driver for the code, a model if one is embedded.
 //!
-//! `BOARD` names a folder of `boards/` (mps2-an386 if unset), `MODEL` a model file to embed. `UNITS`, `POOL`,
-//! `INPUT` and `SUMS` are the engine's capacities, those of `board.toml` if unset: `host` sets them, and the
-//! features, for the firmware of one model.
+//! `BOARD` names a folder of `boards/` (mps2-an386 if unset), `MODEL` a model file to embed.
+//! `MEMORY` is the engine's in bytes, that of `board.toml` if unset: `host` sets it, and the features, for the
+//! firmware of one model.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use telltale::matvec::Layout;
-
-const CAPACITIES: [&str; 4] = ["units", "pool", "input", "sums"];
+use telltale::engine::kernel::Layout;
 
 fn main() {
     println!("cargo:rerun-if-env-changed=BOARD");
     println!("cargo:rerun-if-env-changed=MODEL");
-    CAPACITIES.iter().for_each(|name| println!("cargo:rerun-if-env-changed={}", name.to_uppercase()));
+    println!("cargo:rerun-if-env-changed=MEMORY");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
         return;
     }
@@ -43,17 +41,13 @@ fn prepare() -> Result<(), String> {
     let map = folder.join("memory.x");
     fs::copy(&map, out.join("memory.x")).map_err(|error| format!("{}: {error}", map.display()))?;
     let mut source = format!("#[path = {:?}]\npub mod chosen;\n", folder.join("board.rs"));
-    for name in CAPACITIES {
-        let constant = name.to_uppercase();
-        let value = match env::var(&constant) {
-            Ok(value) if !value.is_empty() => {
-                value.parse().map_err(|_| format!("{constant}={value}: not a number"))?
-            }
-            _ => capacity(&description, name)
-                .ok_or(format!("{board}/board.toml: no `{name}` in [capacity]"))?,
-        };
-        source += &format!("/// The capacity `{name}`.\npub const {constant}: usize = {value};\n");
-    }
+    let memory: usize = match env::var("MEMORY") {
+        Ok(value) if !value.is_empty() => {
+            value.parse().map_err(|_| format!("MEMORY={value}: not a number of bytes"))?
+        }
+        _ => memory(&description).ok_or(format!("{board}/board.toml: no `memory` in [capacity]"))?,
+    };
+    source += &format!("/// Bytes of the engine's memory.\npub const MEMORY: usize = {memory};\n");
     write(&out.join("board.rs"), &source)?;
     let model = match env::var("MODEL") {
         Ok(path) if !path.is_empty() => {
@@ -61,10 +55,6 @@ fn prepare() -> Result<(), String> {
             let file = fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
             let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
             let own = Layout::of_target(&target, &flags.split('\x1f').collect::<Vec<_>>());
-            // What the engine was built to read.
-            if variable("DEP_TELLTALE_LAYOUT")? != (own as u32).to_string() {
-                return Err(format!("the engine reads another layout on {target} than {own:?}"));
-            }
             let image = image(&file, own).map_err(|error| format!("MODEL={path}: {error}"))?;
             let to = out.join("model.bin");
             fs::write(&to, image).map_err(|error| format!("{}: {error}", to.display()))?;
@@ -85,19 +75,20 @@ fn prepare() -> Result<(), String> {
 }
 
 /// A model's file as the chip reads it.
-fn image(file: &[u8], layout: Layout) -> Result<Vec<u8>, telltale::blob::Error> {
+fn image(file: &[u8], layout: Layout) -> Result<Vec<u8>, telltale::OpenError> {
     // A model is read in place: on a boundary of 16 bytes.
     let mut aligned = vec![0u128; file.len().div_ceil(16)];
     let bytes = bytemuck::cast_slice_mut(&mut aligned);
     bytes[..file.len()].copy_from_slice(file);
-    Ok(telltale::image::image(&telltale::Model::open(&bytes[..file.len()])?, layout))
+    Ok(telltale::engine::image::image(&telltale::Model::open(&bytes[..file.len()])?, layout))
 }
 
-/// The number of a line `name = number`.
-fn capacity(description: &str, name: &str) -> Option<usize> {
-    let line =
-        description.lines().find(|line| line.split('=').next().is_some_and(|key| key.trim() == name))?;
-    line.split('=').nth(1)?.trim().parse().ok()
+/// The engine's memory: the number of the line `memory = bytes`.
+fn memory(description: &str) -> Option<usize> {
+    let line = description.lines().find(|line| {
+        line.split_once('=').is_some_and(|(key, value)| key.trim() == "memory" && !value.contains('['))
+    })?;
+    line.split_once('=')?.1.trim().parse().ok()
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

@@ -48,9 +48,10 @@ fn a_model_too_large_for_a_board_says_what_is_missing() {
     train(&model, &["--cell", "rnn", "--hidden", "400", "--embed", "2", "--pooling", "mean", "--wide", "0"]);
     let mut emulator = Emulator::boot(&board, &program, Some(&model)).expect("boots");
     let hello = emulator.line().expect("says hello");
-    assert!(hello.contains("exceeds what was compiled in: found 400, expected 256"), "{hello}");
+    assert!(hello.contains("memory smaller than the model needs: found 8192, expected 8"), "{hello}");
     assert!(
-        String::from_utf8_lossy(&succeed(&["inspect", text(&model)], b"")).contains("needs 400, has 256")
+        String::from_utf8_lossy(&succeed(&["inspect", text(&model)], b""))
+            .contains("RAM for the engine: needs 8")
     );
 }
 
@@ -69,7 +70,7 @@ fn an_image_is_the_model_laid_out_for_its_core() {
     assert_eq!(of_file, of_same);
     assert_eq!(of_file.len(), of_image.len());
     assert_ne!(of_file, of_image);
-    let refusal = "maps laid out for another core: found 1, expected 0";
+    let refusal = "model laid out for another core: found 1, expected 0";
     assert!(fail(&["run", "--model", text(&image)]).contains(refusal));
     let digest = format!("model {:08x}", with_model(&model, |model| Ok(model.digest())).expect("sound"));
     for (board, expected) in [("microbit", "self-test ok"), ("mps2-an386", refusal)] {
@@ -103,7 +104,7 @@ fn a_model_can_be_linked_into_the_firmware() {
 }
 
 #[test]
-fn a_program_for_one_model_names_the_part_that_another_needs() {
+fn a_program_for_one_model_names_the_feature_that_another_needs() {
     let folder = folder();
     let models = ["gru", "lstm"].map(|cell| folder.path().join(cell));
     for (model, cell) in models.iter().zip(["gru", "lstm"]) {
@@ -112,7 +113,7 @@ fn a_program_for_one_model_names_the_part_that_another_needs() {
     let board = board::find("mps2-an386").expect("known");
     let program = with_model(&models[0], |model| build_for(&board, "classifier", model)).expect("builds");
     for (model, expected) in
-        models.iter().zip(["self-test ok", ": lstm is a part that this program was built without"])
+        models.iter().zip(["self-test ok", ": lstm is a feature that this program was built without"])
     {
         let mut emulator = Emulator::boot(&board, &program, Some(model)).expect("boots");
         let hello = emulator.line().expect("says hello");
@@ -120,27 +121,26 @@ fn a_program_for_one_model_names_the_part_that_another_needs() {
     }
 }
 
-/// Every part of the engine is a feature of the firmware.
+/// Every feature of the engine is one of the firmware.
 #[test]
-fn parts_are_features_of_the_firmware() {
+fn the_firmware_has_the_features_of_the_engine() {
     let features = |path: &str| -> Vec<String> {
         let text = fs::read_to_string(workspace().expect("sources").join(path)).expect("a manifest");
         let manifest: toml::Table = text.parse().expect("TOML");
-        let parts = manifest["features"]["parts"].as_array().expect("parts").clone();
+        let full = manifest["features"]["full"].as_array().expect("full").clone();
         let table = manifest["features"].as_table().expect("features").clone();
         assert!(
-            table["default"].as_array().expect("default").iter().any(|name| name.as_str() == Some("parts"))
+            table["default"].as_array().expect("default").iter().any(|name| name.as_str() == Some("full"))
         );
-        parts
-            .iter()
-            .map(|part| part.as_str().expect("a name").to_owned())
+        full.iter()
+            .map(|name| name.as_str().expect("a name").to_owned())
             .chain(table.keys().cloned())
             .collect()
     };
     let (own, all) = (features("firmware/Cargo.toml"), features("shared/Cargo.toml"));
-    assert!(own.contains(&"telltale/parts".to_owned()), "{own:?}");
-    for part in all.iter().filter(|name| !["default", "parts", "std"].contains(&&name[..])) {
-        assert!(own.contains(part), "{part} is no feature of the firmware");
+    assert!(own.contains(&"telltale/full".to_owned()), "{own:?}");
+    for feature in all.iter().filter(|name| !["default", "full", "std"].contains(&&name[..])) {
+        assert!(own.contains(feature), "{feature} is no feature of the firmware");
     }
 }
 
@@ -176,7 +176,7 @@ fn a_network_too_large_to_measure_says_why() {
     assert!(error.contains("microbit: the network does not fit: flash for the model"), "{error}");
     let error =
         fail(&["bench", "device", "--board", "microbit", "--cell", "rnn", "--hidden", "400", "--embed", "8"]);
-    assert!(error.contains("needs 400, has 256"), "{error}");
+    assert!(error.contains("RAM for the engine: needs 8"), "{error}");
 }
 
 /// What `inspect` estimates is near to what `bench device` measures, for networks that the fit did not see.

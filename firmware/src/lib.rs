@@ -1,7 +1,7 @@
 //! What all boards share: where the program starts, what it takes, how it stops.
 //!
 //! The board is chosen by `build.rs`; its folder in `boards/` holds the memory map, the driver and
-//! the capacities. On the PC this crate is empty.
+//! the engine's memory. On the PC this crate is empty.
 #![no_std]
 #![deny(unsafe_code)]
 #![cfg(target_os = "none")]
@@ -22,8 +22,8 @@ mod selected {
 }
 pub mod measure;
 
+pub use selected::MEMORY;
 pub use selected::chosen as board;
-pub use selected::{INPUT, POOL, SUMS, UNITS};
 
 /// The panic handler of a program that cannot panic: it calls a function that does not exist, so a panic
 /// that can be reached keeps the program from being linked.

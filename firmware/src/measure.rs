@@ -3,7 +3,7 @@
 use core::fmt::Write as _;
 use core::hint::black_box;
 
-use telltale::text::Word;
+use telltale::engine::text::Word;
 
 use crate::drivers::counter::Counter;
 

@@ -20,6 +20,12 @@ impl AlignedBytes {
         Self { words, length: bytes.len() }
     }
 
+    /// So many zero bytes.
+    #[must_use]
+    pub fn zeroed(length: usize) -> Self {
+        Self { words: vec![0; length.div_ceil(16)], length }
+    }
+
     /// The contents of a file.
     ///
     /// # Errors
@@ -28,6 +34,18 @@ impl AlignedBytes {
         let bytes =
             std::fs::read(path).with_context(|| format!("cannot read the model {}", path.display()))?;
         Ok(Self::new(&bytes))
+    }
+}
+
+impl AsMut<[u8]> for AlignedBytes {
+    fn as_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
+impl std::ops::DerefMut for AlignedBytes {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.length]
     }
 }
 

@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use telltale::Model;
-use telltale::model::Needs;
 
 use crate::cost::Coefficients;
 
@@ -29,7 +28,7 @@ pub struct Board {
     pub remark: String,
     /// Its memories.
     pub memory: Memory,
-    /// The engine's capacities.
+    /// The engine's memory.
     pub capacity: Capacity,
     /// Its emulation.
     pub qemu: Qemu,
@@ -52,21 +51,14 @@ pub struct Memory {
     pub model: u64,
 }
 
-/// The sizes of the engine's memory that the firmware is compiled with.
+/// The engine's memory that the firmware is compiled with.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Capacity {
-    /// i16 of state: the units of all layers, twice for LSTM.
-    pub units: u64,
-    /// i32 of pooling: the units of the last layer.
-    pub pool: u64,
-    /// i16 of activations: a layer's input and its units, each rounded up to 8.
-    pub input: u64,
-    /// i32 of sums: 4 per unit of an LSTM layer, of a GRU 4 for each of a [block](telltale::cell::BLOCK) of units, or of
-    /// all if `whole`, 1 per unit of an RNN or FastGRNN, rounded up to 4.
-    pub sums: u64,
+    /// Bytes.
+    pub memory: u64,
     /// Whether a program for one model has room to update all units of a GRU at once, which is faster, most of all
-    /// on cores with vectors; if not, for a [block](telltale::cell::BLOCK) of them.
+    /// on cores with vectors; if not, for a [block](telltale::engine::cell::BLOCK) of them.
     #[serde(default)]
     pub whole: bool,
 }
@@ -84,11 +76,11 @@ pub struct Qemu {
 }
 
 impl Board {
-    /// The memory that a program for one model has.
+    /// Bytes of memory that a program for one model has.
     #[must_use]
-    pub fn memory_for(&self, model: &Model<'_>) -> Needs {
-        let needs = model.needs();
-        if self.capacity.whole { Needs { sums: needs.whole_sums, ..needs } } else { needs }
+    pub fn memory_for(&self, model: &Model<'_>) -> usize {
+        let requirements = model.requirements();
+        if self.capacity.whole { requirements.whole_memory_bytes() } else { requirements.memory_bytes() }
     }
 }
 

@@ -34,16 +34,13 @@ use crate::board::Board;
 /// Why a model cannot be used on a board; `None` if it can.
 #[must_use]
 pub fn obstacle(model: &Model<'_>, board: &Board) -> Option<String> {
-    let needs = model.needs();
+    let memory = model.requirements().memory_bytes() as u64;
     let checks = [
         ("flash for the model", model.bytes() as u64, board.memory.model),
-        ("state (UNITS)", needs.units as u64, board.capacity.units),
-        ("pooling (POOL)", needs.pool as u64, board.capacity.pool),
-        ("activations (INPUT)", needs.input as u64, board.capacity.input),
-        ("sums (SUMS)", needs.sums as u64, board.capacity.sums),
+        ("RAM for the engine", memory, board.capacity.memory),
     ];
     let missing = checks.iter().find(|(_, needed, there)| needed > there);
-    missing.map(|(what, needed, there)| format!("{what}: needs {needed}, has {there}"))
+    missing.map(|(what, needed, there)| format!("{what}: needs {needed} bytes, has {there}"))
 }
 
 /// The coefficients of the linear model, in instructions.
@@ -101,7 +98,7 @@ impl Work {
             0 => head.classes() * wide(head.inputs()),
             hidden => hidden * wide(head.inputs()) + head.classes() * wide(hidden),
         };
-        let last = model.outline().pooling == telltale::blob::Pooling::Last;
+        let last = model.manifest_view().pooling == telltale::engine::format::Pooling::Last;
         let narrow = model.embedding().bits() == 4;
         let width = model.embedding().width() as f64;
         Self {

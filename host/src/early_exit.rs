@@ -3,18 +3,19 @@
 use anyhow::Result;
 use rayon::prelude::*;
 use serde::Serialize;
-use telltale::early_exit::{Rule, Watch};
-use telltale::{Classifier, Model};
+use telltale::engine::early_exit::{ExitTracker, Rule};
+use telltale::{Class, Classifier, Model, Prediction, Probability};
 
-use crate::engine::HostMemory;
+use crate::aligned::AlignedBytes;
+use crate::engine::memory_for;
 
 /// The engine's answers to a text, every word being read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answers {
-    /// Class and probability in units of 10⁻⁴ after each word.
-    words: Vec<(u16, u16)>,
+    /// Class and probability after each word.
+    words: Vec<(Class, Probability)>,
     /// The answer to the whole text.
-    last: usize,
+    last: Class,
     truth: usize,
 }
 
@@ -40,37 +41,32 @@ pub struct Effect {
 /// Reads texts (bytes, true class) with the engine, on all cores.
 ///
 /// # Errors
-/// If the model is larger than the host's engine can hold.
+/// None of a model that has been opened.
 pub fn answers(model: &Model<'_>, texts: &[(&str, usize)]) -> Result<Vec<Answers>> {
-    Classifier::new(model, &mut Box::new(HostMemory::new()))?;
-    let read = |memory: &mut HostMemory, text: &str, truth| {
-        let mut classifier = Classifier::new(model, memory)?;
+    let read = |memory: &mut AlignedBytes, text: &str, truth| {
+        let mut classifier = Classifier::within(model, memory)?;
         classifier.set_early_exit(None);
         let mut words = Vec::new();
-        let nothing = classifier.verdict().0;
-        let mut note = |class: usize, probability: u32| words.push((class as u16, probability as u16));
-        classifier.feed(text.as_bytes(), &mut |_, opinion| note(opinion.class, opinion.probability));
-        classifier.finish(&mut |_, opinion| note(opinion.class, opinion.probability));
-        let last = words.last().map_or(nothing, |&(class, _)| class.into());
+        let mut note = |prediction: Prediction| words.push((prediction.class, prediction.probability));
+        classifier.feed(text.as_bytes(), |_, prediction| note(prediction));
+        let last = classifier.finish_with(|_, prediction| note(prediction)).class;
         Ok(Answers { words, last, truth })
     };
     texts
         .par_iter()
-        .map_init(|| Box::new(HostMemory::new()), |memory, &(text, truth)| read(memory, text, truth))
+        .map_init(|| memory_for(model), |memory, &(text, truth)| read(memory, text, truth))
         .collect()
 }
 
 impl Answers {
     /// The words read under a rule, and the answer.
     fn under(&self, rule: Rule) -> (usize, usize) {
-        let mut watch = Watch::new();
-        let decided = self
-            .words
-            .iter()
-            .position(|&(class, probability)| watch.observe(rule, class.into(), probability.into()));
+        let mut tracker = ExitTracker::new();
+        let decided =
+            self.words.iter().position(|&(class, probability)| tracker.observe(rule, class, probability));
         match decided {
-            Some(at) => (at + 1, self.words[at].0.into()),
-            None => (self.words.len(), self.last),
+            Some(at) => (at + 1, self.words[at].0.index()),
+            None => (self.words.len(), self.last.index()),
         }
     }
 }
@@ -83,9 +79,9 @@ pub fn effect(answers: &[Answers], rule: Rule) -> Effect {
         let (count, class) = text.under(rule);
         words += text.words.len();
         read += count;
-        same += usize::from(class == text.last);
+        same += usize::from(class == text.last.index());
         right += usize::from(class == text.truth);
-        full += usize::from(text.last == text.truth);
+        full += usize::from(text.last.index() == text.truth);
     }
     let texts = answers.len();
     let share = |count: usize| count as f64 / texts.max(1) as f64;
@@ -130,7 +126,11 @@ mod tests {
     use super::*;
 
     fn text(words: &[(u16, u16)], truth: usize) -> Answers {
-        Answers { words: words.to_vec(), last: words.last().map_or(0, |word| word.0.into()), truth }
+        let words: Vec<_> = words
+            .iter()
+            .map(|&(class, steps)| (Class::new(class), Probability::from_ten_thousandths(steps)))
+            .collect();
+        Answers { last: words.last().map_or(Class::new(0), |word| word.0), words, truth }
     }
 
     /// Four texts: one changes its mind late, one is never certain, one has no words.

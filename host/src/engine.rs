@@ -1,34 +1,34 @@
-//! The integer engine of `telltale`, with room for every model it can read.
+//! The integer engine of `telltale`, on many texts at once.
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rayon::prelude::*;
-use telltale::classifier::decide;
-use telltale::head::MAX_CLASSES;
-use telltale::matvec::Layout;
-use telltale::model::MAX_LAYERS;
-use telltale::session::Reader;
-use telltale::wide::Chain;
-use telltale::{Model, Scratch, State};
+use telltale::Model;
+use telltale::engine::decide;
+use telltale::engine::fixed::Score;
+use telltale::engine::kernel::Layout;
+use telltale::engine::model::{Context, State};
+use telltale::engine::wide::Chain;
 
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
 
-const WIDEST: usize = 1024;
+/// Memory for reading texts with a model.
+#[must_use]
+pub fn memory_for(model: &Model<'_>) -> AlignedBytes {
+    AlignedBytes::zeroed(model.requirements().whole_memory_bytes())
+}
 
-/// State of the largest model.
-pub type HostState = State<{ MAX_LAYERS * 2 * WIDEST }, WIDEST>;
-/// Scratch of the largest model.
-pub type HostScratch = Scratch<{ 2 * WIDEST }, { 4 * WIDEST }>;
-/// Memory of the largest model.
-pub type HostMemory = telltale::Memory<{ MAX_LAYERS * 2 * WIDEST }, WIDEST, { 2 * WIDEST }, { 4 * WIDEST }>;
-
-/// A session of the largest model.
-pub type HostReader<'m, 'a> =
-    Reader<'m, 'a, { MAX_LAYERS * 2 * WIDEST }, WIDEST, { 2 * WIDEST }, { 4 * WIDEST }>;
-
-const _: () = assert!(MAX_CLASSES <= 4 * WIDEST);
+/// A state of a model, at the start of a text.
+///
+/// # Errors
+/// If `memory` is not that of [`memory_for`] this model.
+pub fn state_in<'m>(model: &Model<'_>, memory: &'m mut AlignedBytes) -> Result<State<'m>> {
+    let mut state = State::carve(memory, &model.requirements(), Context::new())?;
+    state.reset();
+    Ok(state)
+}
 
 /// Reads a model file and hands the opened model to `act`.
 ///
@@ -48,7 +48,7 @@ pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> 
 /// As [`with_model`].
 pub fn image(path: &Path, board: &Board) -> Result<Vec<u8>> {
     let layout = Layout::of_target(&board.target, &board.rustflags);
-    with_model(path, |model| Ok(telltale::image::image(model, layout)))
+    with_model(path, |model| Ok(telltale::engine::image::image(model, layout)))
 }
 
 /// What the integer engine makes of a text.
@@ -65,10 +65,10 @@ pub struct Verdict {
 impl Verdict {
     /// Of a text's scores \[C\], in steps of 2⁻¹².
     fn new(scores: &[i32], truth: u32) -> Self {
-        let (class, _) = decide(scores);
+        let class = decide(scores).0.index();
         let best = scores.get(class);
         let tie = scores.iter().filter(|&score| Some(score) == best).count() > 1;
-        let logits = scores.iter().map(|&score| f64::from(score) / 4096.0);
+        let logits = scores.iter().map(|&score| Score::from_bits(score).to_num::<f64>());
         let largest = logits.clone().fold(f64::MIN, f64::max);
         let total: f64 = logits.clone().map(|logit| (logit - largest).exp()).sum();
         let own = logits.clone().nth(truth as usize).unwrap_or(largest);
@@ -89,41 +89,35 @@ pub struct Reading<'t> {
 
 /// The label of a tokenised text, and the loss against the truth.
 #[must_use]
-pub fn classify(
-    model: &Model<'_>,
-    state: &mut HostState,
-    scratch: &mut HostScratch,
-    text: &Reading<'_>,
-) -> Verdict {
+pub fn classify(model: &Model<'_>, state: &mut State<'_>, text: &Reading<'_>) -> Verdict {
     state.reset();
-    let mut hashes = text.hashes.iter();
-    for &id in text.ids {
-        if let Some(&hash) = hashes.next() {
-            model.note(hash, state);
-        }
-        model.step(id, state, scratch);
+    // A model without n-grams does not look at hashes, and texts need not have them.
+    let hashes = text.hashes.iter().copied().chain(std::iter::repeat(0));
+    for (&id, hash) in text.ids.iter().zip(hashes) {
+        model.read_known(id, hash, state);
     }
-    Verdict::new(model.scores(state, scratch), text.truth)
+    Verdict::new(model.scores(state), text.truth)
 }
 
 /// Verdicts of many texts, in order, on all cores.
 ///
 /// # Errors
-/// If the model is larger than the host's engine can hold.
+/// If the words' hashes are missing.
 pub fn classify_all(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<Vec<Verdict>> {
-    HostScratch::check(model)?;
     check_hashes(model, texts)?;
-    let state = HostState::new(model)?;
-    let verdicts = texts
-        .par_iter()
-        .with_min_len(16)
-        .map_init(
-            || (state.clone(), Box::new(HostScratch::new())),
-            |(state, scratch), text| classify(model, state, scratch, text),
-        )
-        .collect();
-    Ok(verdicts)
+    texts
+        .par_chunks(CHUNK)
+        .map(|chunk| {
+            let mut memory = memory_for(model);
+            let mut state = state_in(model, &mut memory)?;
+            Ok(chunk.iter().map(|text| classify(model, &mut state, text)).collect::<Vec<_>>())
+        })
+        .collect::<Result<Vec<_>>>()
+        .map(|chunks| chunks.concat())
 }
+
+/// Texts that are read in one go, with one memory.
+const CHUNK: usize = 16;
 
 /// Verdicts of a model's n-grams alone, in order, on all cores: the scores are what the wide part adds to the
 /// network's. `None` of a model that has no wide part.
@@ -143,7 +137,7 @@ pub fn classify_all_wide(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<Opt
         wide.add(&votes, words, &mut scores);
         Verdict::new(&scores, text.truth)
     };
-    Ok(Some(texts.par_iter().with_min_len(16).map(read).collect()))
+    Ok(Some(texts.par_iter().with_min_len(CHUNK).map(read).collect()))
 }
 
 fn check_hashes(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<()> {

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use telltale::Model;
-use telltale::matvec::Layout;
-use telltale::model::Needs;
+use telltale::engine::kernel::Layout;
 use telltale::session::{END, PLAIN, TRACED, sanitise};
 use tempfile::NamedTempFile;
 
@@ -111,14 +110,15 @@ fn linker() -> Option<PathBuf> {
 /// What a program that reads one model, or others that need no more, is compiled with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Tailored {
-    /// Parts of the engine, the features of the firmware.
-    parts: Vec<&'static str>,
-    needs: Needs,
+    /// Features of the engine, which the firmware has, too.
+    features: Vec<&'static str>,
+    /// Bytes of the engine's memory.
+    memory: usize,
 }
 
 impl Tailored {
     fn to(model: &Model<'_>, board: &Board) -> Self {
-        Self { parts: model.parts(), needs: board.memory_for(model) }
+        Self { features: model.features(), memory: board.memory_for(model) }
     }
 }
 
@@ -129,7 +129,7 @@ struct Recipe<'r> {
     target: &'r str,
     bin: &'r str,
     features: &'r str,
-    /// `None`: all parts, and the board's capacities.
+    /// `None`: all features, and the board's memory.
     tailored: Option<Tailored>,
     /// To be embedded.
     model: Option<&'r Path>,
@@ -205,17 +205,12 @@ impl Recipe<'_> {
             command.args(["--config", "profile.firmware.opt-level=3"]);
         }
         let mut name = bin.to_owned();
-        for capacity in ["UNITS", "POOL", "INPUT", "SUMS"] {
-            command.env_remove(capacity);
-        }
-        if let Some(Tailored { parts, needs }) = &tailored {
-            let parts = parts.join(",");
-            command.args(["--no-default-features", "--features", &parts]);
-            let Needs { units, pool, input, sums, .. } = *needs;
-            for (capacity, value) in [("UNITS", units), ("POOL", pool), ("INPUT", input), ("SUMS", sums)] {
-                command.env(capacity, value.to_string());
-            }
-            name += &format!("-{parts}-{units}-{pool}-{input}-{sums}");
+        command.env_remove("MEMORY");
+        if let Some(Tailored { features, memory }) = &tailored {
+            let features = features.join(",");
+            command.args(["--no-default-features", "--features", &features]);
+            command.env("MEMORY", memory.to_string());
+            name += &format!("-{features}-{memory}");
         }
         match model {
             Some(path) => {

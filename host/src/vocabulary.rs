@@ -1,4 +1,4 @@
-//! Builds the vocabulary that [`telltale::vocab`] reads.
+//! Builds the vocabulary that [`telltale::engine::vocab`] reads.
 
 use std::collections::HashMap;
 use std::f64::consts::LN_2;
@@ -7,8 +7,8 @@ use std::hash::{Hash, Hasher};
 use anyhow::{Context, Result, ensure};
 use ph::BuildSeededHasher;
 use ph::fmph::{BuildConf, Function};
-use telltale::text::{Options, Token, Tokeniser, Word};
-use telltale::vocab::{MAX_LEVELS, RANK_RUN, Vocabulary, fingerprint, level_hash};
+use telltale::engine::text::{Options, Token, Tokeniser, Word};
+use telltale::engine::vocab::{MAX_LEVELS, RANK_RUN, Vocabulary, fingerprint, level_hash};
 
 use crate::aligned::AlignedBytes;
 use crate::bytes::Bytes;

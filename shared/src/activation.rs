@@ -12,8 +12,8 @@
 //! serves both.
 
 #[cfg(any(test, nodes))]
-use crate::matvec::blend;
-use crate::matvec::saturate9;
+use crate::kernel::blend;
+use crate::kernel::saturate9;
 
 /// Segments of the sigmoid's table: 1/16 wide, from −16 to 16.
 const SEGMENTS: usize = 512;

@@ -1,284 +1,285 @@
-//! Bytes in, an opinion after every word: tokeniser, vocabulary, network and state in one.
+//! Bytes in, a prediction after every word, an answer at the end: tokeniser, vocabulary, network and state in one.
 
-use crate::activation::{Curve, exp_negative};
-use crate::blob::{Error, Pooling};
 use crate::early_exit::Rule;
-#[cfg(feature = "early-exit")]
-use crate::early_exit::Watch;
-use crate::fixed::{Score, round_shift};
-use crate::model::{Model, Scratch, State};
-use crate::text::{Token, Tokeniser, Word};
+use crate::format::OpenError;
+use crate::memory::Memory;
+use crate::model::{Context, Model, Requirements, State};
+use crate::prediction::{Answer, Prediction};
+use crate::reading::{Conclusion, Reading, Tell};
+use crate::saved::{self, StateError};
+use crate::text::Word;
 
-/// All the memory that reading one text takes.
+/// Reads texts with a borrowed model in borrowed memory.
 ///
-/// `UNITS` i16 of state, `POOL` i32 of pooling, `INPUT` i16 and `SUMS` i32 of scratch:
-/// [`Model::needs`] tells what a model needs.
-#[derive(Clone, Debug)]
-pub struct Memory<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize> {
-    /// What is remembered of the text.
-    pub state: State<UNITS, POOL>,
-    /// Working memory.
-    pub scratch: Scratch<INPUT, SUMS>,
-}
-
-impl<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>
-    Memory<UNITS, POOL, INPUT, SUMS>
-{
-    /// Memory for any model that fits.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { state: State::empty(), scratch: Scratch::new() }
-    }
-}
-
-impl<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize> Default
-    for Memory<UNITS, POOL, INPUT, SUMS>
-{
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-/// What the classifier thinks after a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Opinion {
-    /// The word's id.
-    pub id: u32,
-    /// The class with the highest score, the first of them if several have it.
-    pub class: usize,
-    /// Its softmax probability in units of 10⁻⁴.
-    pub probability: u32,
-    /// Whether the network read the word; otherwise the text had been [decided](crate::early_exit) before.
-    pub read: bool,
-    /// The [trace hash](Model::trace), if it was asked for.
-    pub trace: Option<u64>,
-}
-
-/// Reads a text as a model does.
+/// ```no_run
+/// # fn read(model: &telltale::Model<'_>) -> Result<(), telltale::OpenError> {
+/// let mut memory = telltale::Memory::<1088>::new();
+/// let mut classifier = telltale::Classifier::new(model, &mut memory)?;
+/// classifier.feed(b"slow, but ", |word, prediction| println!("{} {}", word.as_str(), prediction.probability));
+/// classifier.feed(b"superb", |_, _| {}); // the last word has no end yet
+/// println!("{}", classifier.finish().label); // it is in the answer
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
-pub struct Classifier<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize> {
-    model: &'m Model<'a>,
-    memory: &'m mut Memory<UNITS, POOL, INPUT, SUMS>,
-    tokeniser: Tokeniser,
-    tracing: bool,
-    exit: Exit,
+pub struct Classifier<'m> {
+    model: &'m Model<'m>,
+    state: State<'m>,
+    reading: Reading,
 }
 
-/// Early exit: the rule, if there is one, and how far the present text is.
-#[cfg(feature = "early-exit")]
-#[derive(Clone, Copy, Debug)]
-struct Exit {
-    rule: Option<Rule>,
-    watch: Watch,
-    /// The class and the probability of a text that is decided.
-    decided: Option<(usize, u32)>,
-}
-
-#[cfg(feature = "early-exit")]
-impl Exit {
-    const fn new(rule: Option<Rule>) -> Self {
-        Self { rule, watch: Watch::new(), decided: None }
-    }
-
-    const fn rule(&self) -> Option<Rule> {
-        self.rule
-    }
-
-    const fn decided(&self) -> Option<(usize, u32)> {
-        self.decided
-    }
-
-    const fn observe(&mut self, class: usize, probability: u32) {
-        if let Some(rule) = self.rule
-            && self.watch.observe(rule, class, probability)
-        {
-            self.decided = Some((class, probability));
-        }
-    }
-}
-
-/// Without early exit, no text is decided before its end.
-#[cfg(not(feature = "early-exit"))]
-#[derive(Clone, Copy, Debug)]
-struct Exit;
-
-#[cfg(not(feature = "early-exit"))]
-impl Exit {
-    const fn new(_: Option<Rule>) -> Self {
-        Self
-    }
-
-    const fn rule(&self) -> Option<Rule> {
-        None
-    }
-
-    const fn decided(&self) -> Option<(usize, u32)> {
-        None
-    }
-
-    const fn observe(&mut self, _: usize, _: u32) {}
-}
-
-impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>
-    Classifier<'m, 'a, UNITS, POOL, INPUT, SUMS>
-{
+impl<'m> Classifier<'m> {
     /// A classifier at the start of a text.
     ///
     /// # Errors
-    /// [`Error::Capacity`] if the model does not fit the memory.
-    pub fn new(
-        model: &'m Model<'a>,
-        memory: &'m mut Memory<UNITS, POOL, INPUT, SUMS>,
-    ) -> Result<Self, Error> {
-        Self::fit(model, memory)?;
-        Ok(Self::fitted(model, memory))
+    /// [`OpenError::Memory`] if the model needs more bytes than `memory` has.
+    pub fn new<const BYTES: usize>(
+        model: &'m Model<'m>,
+        memory: &'m mut Memory<BYTES>,
+    ) -> Result<Self, OpenError> {
+        Self::within(model, memory.as_mut())
     }
 
-    /// Prepares memory for a model.
+    /// As [`Self::new`], in memory whose size is known at run time only; it starts on a boundary of 4 bytes, better of 16.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub(crate) fn fit(model: &Model<'_>, memory: &mut Memory<UNITS, POOL, INPUT, SUMS>) -> Result<(), Error> {
-        let needs = model.needs();
-        memory.state.fit_needs(&needs, model.votes())?;
-        Scratch::<INPUT, SUMS>::check_needs(&needs)
-    }
-
-    /// A classifier at the start of a text, of memory that [fits](Self::fit).
-    pub(crate) const fn fitted(
-        model: &'m Model<'a>,
-        memory: &'m mut Memory<UNITS, POOL, INPUT, SUMS>,
-    ) -> Self {
-        let tokeniser = Tokeniser::new(model.outline().text);
-        Self { model, memory, tokeniser, tracing: false, exit: Exit::new(model.early_exit()) }
-    }
-
-    /// Whether opinions carry trace hashes.
-    pub const fn set_tracing(&mut self, tracing: bool) {
-        self.tracing = tracing;
-    }
-
-    /// Another rule of early exit than the model's, or none: every word is read. To be set between texts.
-    pub const fn set_early_exit(&mut self, rule: Option<Rule>) {
-        self.exit = Exit::new(rule);
+    /// As [`Self::new`], and [`OpenError::Misaligned`].
+    #[inline(never)]
+    pub fn within(model: &'m Model<'m>, memory: &'m mut [u8]) -> Result<Self, OpenError> {
+        let mut state = State::carve(memory, &model.requirements(), Context::new())?;
+        state.reset();
+        Ok(Self { model, state, reading: Reading::new(model) })
     }
 
     /// The model.
     #[must_use]
-    pub const fn model(&self) -> &'m Model<'a> {
+    pub const fn model(&self) -> &'m Model<'m> {
         self.model
     }
 
-    /// Takes the next bytes; `tell` gets each word that ends among them and the opinion after it. Words of symbols
-    /// that the vocabulary lacks are [skipped](crate::vocab::Vocabulary::id_of).
-    pub fn feed(&mut self, bytes: &[u8], tell: &mut (impl FnMut(&Word, Opinion) + ?Sized)) {
-        let Self { model, memory, tokeniser, tracing, exit } = self;
-        tokeniser.feed(bytes, &mut |token| {
-            if let Token::Word(word) = token
-                && let Some(opinion) = read(model, memory, exit, word, *tracing)
-            {
-                tell(word, opinion);
-            }
-        });
+    /// Takes the next bytes of the text, cut anywhere; `tell` gets each word that ends among them and the
+    /// prediction after it.
+    pub fn feed(&mut self, bytes: &[u8], mut tell: impl FnMut(&Word, Prediction)) {
+        self.reading.feed(self.model, &mut self.state, bytes, &mut tell);
     }
 
-    /// Ends the text: `tell` gets the last word, and the next byte starts a new text.
-    #[inline(never)]
-    pub fn finish(&mut self, tell: &mut (impl FnMut(&Word, Opinion) + ?Sized)) {
-        let Self { model, memory, tokeniser, tracing, exit } = self;
-        tokeniser.finish(&mut |token| {
-            if let Token::Word(word) = token
-                && let Some(opinion) = read(model, memory, exit, word, *tracing)
-            {
-                tell(word, opinion);
-            }
-        });
-        memory.state.reset();
-        *exit = Exit::new(exit.rule());
+    /// Ends the text: its answer, the last word included; the next byte starts a new text.
+    pub fn finish(&mut self) -> Answer<'m> {
+        self.finish_with(|_, _| {})
     }
 
-    /// The class of the text so far and its probability in units of 10⁻⁴, even of no words at all.
-    pub fn verdict(&mut self) -> (usize, u32) {
-        decide(self.model.scores(&self.memory.state, &mut self.memory.scratch))
+    /// As [`Self::finish`]; `tell` gets the last word if it had not ended.
+    pub fn finish_with(&mut self, mut tell: impl FnMut(&Word, Prediction)) -> Answer<'m> {
+        let conclusion = self.conclude(&mut tell);
+        answer(self.model, conclusion)
     }
 
-    /// Checks the chip's arithmetic against the blob: reads the self-test's text and compares the
-    /// trace hash after its last word, every word being read. The state is as new afterwards.
+    /// As [`Self::finish_with`], without the label.
+    pub(crate) fn conclude(&mut self, tell: &mut Tell<'_>) -> Conclusion {
+        self.reading.finish(self.model, &mut self.state, tell)
+    }
+
+    /// The answer to a whole text; one that was being fed is dropped.
+    pub fn classify(&mut self, text: &str) -> Answer<'m> {
+        self.reset();
+        self.feed(text.as_bytes(), |_, _| {});
+        self.finish()
+    }
+
+    /// Drops the text: the next byte starts a new one.
+    pub fn reset(&mut self) {
+        self.reading.reset(&mut self.state);
+    }
+
+    /// Whether predictions carry trace hashes.
+    pub const fn set_tracing(&mut self, tracing: bool) {
+        self.reading.tracing = tracing;
+    }
+
+    /// Another rule of early exit than the model's, or none: every word is read. To be set between texts.
+    pub const fn set_early_exit(&mut self, rule: Option<Rule>) {
+        self.reading.set_early_exit(rule);
+    }
+
+    /// Checks this machine's arithmetic: reads the model's self-test and compares the trace hash after its
+    /// last word. A text that was being fed is dropped.
     ///
     /// # Errors
-    /// [`Error::SelfTest`] with the lower halves of the hashes.
-    pub fn self_test(&mut self) -> Result<(), Error> {
-        let test = self.model.outline();
-        let (before, rule) = (self.tracing, self.exit.rule());
-        self.tracing = true;
-        self.set_early_exit(None);
-        let mut last = 0;
-        let mut keep = |_: &Word, opinion: Opinion| last = opinion.trace.unwrap_or(0);
-        // The session's type, so that one copy of the code serves both.
-        let tell: &mut dyn FnMut(&Word, Opinion) = &mut keep;
-        self.feed(test.self_test, tell);
-        self.finish(tell);
-        self.tracing = before;
-        self.set_early_exit(rule);
-        match u64::from_le_bytes(test.trace) {
-            expected if expected == last => Ok(()),
-            expected => Err(Error::SelfTest(last as u32, expected as u32)),
-        }
+    /// [`OpenError::SelfTest`] with the lower halves of the hashes.
+    pub fn self_test(&mut self) -> Result<(), OpenError> {
+        self.reading.self_test(self.model, &mut self.state)
+    }
+
+    /// Bytes that [`Self::save`] writes, always the same for a model.
+    #[must_use]
+    pub fn saved_bytes(&self) -> usize {
+        saved::bytes(&self.state)
+    }
+
+    /// Writes how far the text is, in the middle of a word or of a character too; gives the bytes written.
+    ///
+    /// # Errors
+    /// [`StateError::BufferTooSmall`] with what is needed.
+    pub fn save<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], StateError> {
+        saved::save(self.model, &self.reading, &self.state, buffer)
+    }
+
+    /// Goes on with a text that was [saved](Self::save) with the same model, on whatever machine.
+    ///
+    /// # Errors
+    /// [`StateError`] if the bytes are no state of this model; then nothing has changed.
+    pub fn restore(&mut self, saved: &[u8]) -> Result<(), StateError> {
+        saved::restore(self.model, &mut self.reading, &mut self.state, saved)
     }
 }
 
-fn read<const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
-    model: &Model<'_>,
-    memory: &mut Memory<UNITS, POOL, INPUT, SUMS>,
-    exit: &mut Exit,
-    word: &Word,
-    tracing: bool,
-) -> Option<Opinion> {
-    let Memory { state, scratch } = memory;
-    let id = model.vocabulary().id_of(word)?;
-    if let Some((class, probability)) = exit.decided() {
-        let trace = tracing.then(|| model.trace(id, state, model.scores(state, scratch)));
-        return Some(Opinion { id, class, probability, read: false, trace });
-    }
-    model.note(word.hash(), state);
-    model.step(id, state, scratch);
-    let scores = model.scores(state, scratch);
-    let (class, probability) = decide(scores);
-    exit.observe(class, probability);
-    let trace = tracing.then(|| model.trace(id, state, scores));
-    Some(Opinion { id, class, probability, read: true, trace })
-}
-
-/// The first class of the highest score, and its softmax probability in units of 10⁻⁴.
+/// Reads texts with a model and memory of its own, for statics, tasks and other languages.
 ///
-/// Of two classes, it is the sigmoid of their scores' difference; others are a [part](crate::parts).
-#[must_use]
-pub fn decide(scores: &[i32]) -> (usize, u32) {
-    if let &[first, second] = scores {
-        let lead = first.abs_diff(second).min(i32::MAX.unsigned_abs());
-        let share = Curve::new(Score::FRAC_NBITS).sigmoid(lead as i32) >> 16;
-        return (usize::from(second > first), round_shift(share * 10_000, 15).unsigned_abs());
-    }
-    if !cfg!(feature = "classes") {
-        return (0, 0);
-    }
-    let (mut class, mut best) = (0, i32::MIN);
-    for (at, &score) in scores.iter().enumerate() {
-        if score > best {
-            (class, best) = (at, score);
-        }
-    }
-    let total: u32 = scores.iter().map(|&score| exp_negative(best.abs_diff(score))).sum();
-    let total = total.max(1);
-    (class, (exp_negative(0) * 10_000 + total / 2) / total)
+/// `M` is [`Memory`], or any other block of bytes on a boundary of 4, such as `&'static mut [u8]`.
+///
+/// ```no_run
+/// # static MODEL: &[u8] = &[];
+/// # fn read() -> Result<(), telltale::OpenError> {
+/// let mut classifier = telltale::OwnedClassifier::new(MODEL, telltale::Memory::<1088>::new())?;
+/// println!("{}", classifier.classify("slow, but superb").label);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct OwnedClassifier<M> {
+    model: Model<'static>,
+    requirements: Requirements,
+    context: Context,
+    reading: Reading,
+    memory: M,
 }
 
-/// The name of a pooling on the command line.
-#[must_use]
-pub const fn pooling_name(pooling: Pooling) -> &'static str {
-    match pooling {
-        Pooling::Last => "last",
-        Pooling::Mean => "mean",
-        Pooling::Max => "max",
+impl<M: AsMut<[u8]>> OwnedClassifier<M> {
+    /// A classifier at the start of a text.
+    ///
+    /// # Errors
+    /// As [`Model::open`] and [`Classifier::within`].
+    pub fn new(model: &'static [u8], memory: M) -> Result<Self, OpenError> {
+        let mut classifier = Self::empty(memory);
+        classifier.open(model)?;
+        Ok(classifier)
     }
+
+    /// A classifier without a model, whose texts have no words: a place to [open](Self::open) one in.
+    #[must_use]
+    pub fn empty(memory: M) -> Self {
+        let model = Model::empty();
+        let reading = Reading::new(&model);
+        Self { model, requirements: Requirements::default(), context: Context::new(), reading, memory }
+    }
+
+    /// Takes a model, in place. After an error the classifier is empty.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn open(&mut self, model: &'static [u8]) -> Result<(), OpenError> {
+        let result = self.try_open(model);
+        if result.is_err() {
+            self.model.clear();
+            self.requirements = Requirements::default();
+        }
+        self.reading = Reading::new(&self.model);
+        self.context = Context::new();
+        result
+    }
+
+    fn try_open(&mut self, model: &'static [u8]) -> Result<(), OpenError> {
+        self.model.clear();
+        self.model.read_whole(model)?;
+        self.requirements = self.model.requirements();
+        State::carve(self.memory.as_mut(), &self.requirements, Context::new())?.reset();
+        Ok(())
+    }
+
+    /// The model.
+    #[must_use]
+    pub const fn model(&self) -> &Model<'static> {
+        &self.model
+    }
+
+    fn act<T>(&mut self, act: impl FnOnce(&Model<'static>, &mut Reading, &mut State<'_>) -> T) -> T {
+        let state = State::carve(self.memory.as_mut(), &self.requirements, self.context);
+        let mut state = state.unwrap_or_else(|_| State::nothing());
+        let result = act(&self.model, &mut self.reading, &mut state);
+        self.context = state.context;
+        result
+    }
+
+    /// As [`Classifier::feed`].
+    pub fn feed(&mut self, bytes: &[u8], mut tell: impl FnMut(&Word, Prediction)) {
+        self.act(|model, reading, state| reading.feed(model, state, bytes, &mut tell));
+    }
+
+    /// As [`Classifier::finish`].
+    pub fn finish(&mut self) -> Answer<'static> {
+        self.finish_with(|_, _| {})
+    }
+
+    /// As [`Classifier::finish_with`].
+    pub fn finish_with(&mut self, mut tell: impl FnMut(&Word, Prediction)) -> Answer<'static> {
+        let conclusion = self.act(|model, reading, state| reading.finish(model, state, &mut tell));
+        answer(&self.model, conclusion)
+    }
+
+    /// As [`Classifier::classify`].
+    pub fn classify(&mut self, text: &str) -> Answer<'static> {
+        self.reset();
+        self.feed(text.as_bytes(), |_, _| {});
+        self.finish()
+    }
+
+    /// As [`Classifier::reset`].
+    pub fn reset(&mut self) {
+        self.act(|_, reading, state| reading.reset(state));
+    }
+
+    /// As [`Classifier::set_tracing`].
+    pub const fn set_tracing(&mut self, tracing: bool) {
+        self.reading.tracing = tracing;
+    }
+
+    /// As [`Classifier::set_early_exit`].
+    pub const fn set_early_exit(&mut self, rule: Option<Rule>) {
+        self.reading.set_early_exit(rule);
+    }
+
+    /// As [`Classifier::self_test`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn self_test(&mut self) -> Result<(), OpenError> {
+        self.act(|model, reading, state| reading.self_test(model, state))
+    }
+
+    /// As [`Classifier::saved_bytes`].
+    #[must_use]
+    pub const fn saved_bytes(&self) -> usize {
+        saved::bytes_of(&self.requirements)
+    }
+
+    /// As [`Classifier::save`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn save<'b>(&mut self, buffer: &'b mut [u8]) -> Result<&'b [u8], StateError> {
+        self.act(|model, reading, state| saved::save(model, reading, state, buffer))
+    }
+
+    /// As [`Classifier::restore`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn restore(&mut self, saved: &[u8]) -> Result<(), StateError> {
+        self.act(|model, reading, state| saved::restore(model, reading, state, saved))
+    }
+}
+
+fn answer<'m>(model: &Model<'m>, conclusion: Conclusion) -> Answer<'m> {
+    let Conclusion { class, probability, words, unknown } = conclusion;
+    Answer { label: model.label(class), class, probability, words, unknown }
 }

@@ -11,7 +11,8 @@
 //! | 2 | P in units of 10⁻⁴, 1 to 10,000, u16 |
 //! | 2 | N, 1 or more, u16 |
 
-use crate::blob::{Error, Name, Part};
+use crate::format::{OpenError, SectionReader, Subject};
+use crate::prediction::{Class, Probability};
 
 /// When a text counts as decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,18 +27,18 @@ impl Rule {
     /// Reads the section.
     ///
     /// # Errors
-    /// [`Error`] naming the early exit if the section is not what the table above says.
-    pub fn open(section: &[u8]) -> Result<Self, Error> {
-        let mut part = Part::new(section, Name::EarlyExit);
-        let rule = Self::read(&mut part);
-        part.end().map(|()| rule)
+    /// [`OpenError`] naming the early exit if the section is not what the table above says.
+    pub fn open(section: &[u8]) -> Result<Self, OpenError> {
+        let mut reader = SectionReader::new(section, Subject::EarlyExit);
+        let rule = Self::read(&mut reader);
+        reader.end().map(|()| rule)
     }
 
-    /// As [`Self::open`]; errors are the part's.
-    pub(crate) fn read(part: &mut Part<'_>) -> Self {
-        let [probability, words] = part.u16_pair();
-        let probability = part.within(probability, 1, 10_000) as u16;
-        let words = part.within(words, 1, u16::MAX.into()) as u16;
+    /// As [`Self::open`]; errors are the reader's.
+    pub(crate) fn read(reader: &mut SectionReader<'_>) -> Self {
+        let [probability, words] = reader.u16_pair();
+        let probability = reader.within(probability, 1, 10_000) as u16;
+        let words = reader.within(words, 1, u16::MAX.into()) as u16;
         Self { probability, words }
     }
 
@@ -49,25 +50,25 @@ impl Rule {
     }
 }
 
-/// Watches a text's answers.
+/// Follows a text's predictions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Watch {
-    /// Answers in a row that had `class` and were certain enough.
-    run: u16,
-    class: usize,
+pub struct ExitTracker {
+    /// Predictions in a row that had `class` and were certain enough.
+    pub(crate) run: u16,
+    pub(crate) class: Class,
 }
 
-impl Watch {
-    /// A watch at the start of a text.
+impl ExitTracker {
+    /// At the start of a text.
     #[must_use]
     pub const fn new() -> Self {
-        Self { run: 0, class: 0 }
+        Self { run: 0, class: Class::new(0) }
     }
 
-    /// Takes the answer after a word: its class and its probability in units of 10⁻⁴. Tells whether the
-    /// text is decided.
-    pub const fn observe(&mut self, rule: Rule, class: usize, probability: u32) -> bool {
-        self.run = match (probability >= rule.probability as u32, class == self.class) {
+    /// Takes the prediction after a word. Tells whether the text is decided.
+    pub const fn observe(&mut self, rule: Rule, class: Class, probability: Probability) -> bool {
+        let certain = probability.ten_thousandths() >= rule.probability;
+        self.run = match (certain, class.index() == self.class.index()) {
             (false, _) => 0,
             (true, true) => self.run.saturating_add(1),
             (true, false) => 1,
@@ -84,9 +85,11 @@ mod tests {
     const RULE: Rule = Rule { probability: 9000, words: 3 };
 
     /// The answer's number at which a text is decided, counted from one.
-    fn decided(answers: &[(usize, u32)]) -> Option<usize> {
-        let mut watch = Watch::new();
-        answers.iter().position(|&(class, p)| watch.observe(RULE, class, p)).map(|at| at + 1)
+    fn decided(answers: &[(u16, u16)]) -> Option<usize> {
+        let mut tracker = ExitTracker::new();
+        let mut observe =
+            |class, p| tracker.observe(RULE, Class::new(class), Probability::from_ten_thousandths(p));
+        answers.iter().position(|&(class, p)| observe(class, p)).map(|at| at + 1)
     }
 
     #[test]

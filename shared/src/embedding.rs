@@ -24,8 +24,8 @@
 //! | V, padded to 4 | multipliers, u8 |
 //! | V·⌈E·bits/8⌉, padded to 4 | rows; of two 4-bit weights, the first is in the low half |
 
-use crate::blob::{Error, Name, Part};
 use crate::fixed::round_shift;
+use crate::format::{OpenError, SectionReader, Subject};
 use crate::vector::{add_row, fill_row, pad};
 
 /// The embedding table, borrowed from the blob.
@@ -43,29 +43,29 @@ impl<'a> Embedding<'a> {
     /// Reads the section, `folded` or not by its kind, checking every length.
     ///
     /// # Errors
-    /// [`Error`] naming the embedding if the section is not what the table above says.
-    pub fn open(section: &'a [u8], folded: bool) -> Result<Self, Error> {
-        let mut part = Part::new(section, Name::Embedding);
-        let embedding = Self::read(&mut part, folded);
-        part.end().map(|()| embedding)
+    /// [`OpenError`] naming the embedding if the section is not what the table above says.
+    pub fn open(section: &'a [u8], folded: bool) -> Result<Self, OpenError> {
+        let mut reader = SectionReader::new(section, Subject::Embedding);
+        let embedding = Self::read(&mut reader, folded);
+        reader.end().map(|()| embedding)
     }
 
-    /// As [`Self::open`]; errors are the part's.
-    pub(crate) fn read(part: &mut Part<'a>, folded: bool) -> Self {
-        part.need(!folded || cfg!(feature = "fold"), Name::Fold);
-        let count = part.u32();
-        let [low, high, bits, shift] = part.bytes4();
+    /// As [`Self::open`]; errors are the reader's.
+    pub(crate) fn read(reader: &mut SectionReader<'a>, folded: bool) -> Self {
+        reader.need(!folded || cfg!(feature = "fold"), Subject::Fold);
+        let count = reader.u32();
+        let [low, high, bits, shift] = reader.bytes4();
         let width = u16::from_le_bytes([low, high]).into();
-        let count = part.within(count, 1, 1 << 16) as usize;
-        let width = part.within(width, 1, if folded { 4096 } else { 1024 }) as usize;
-        part.expect(bits == 8 || (bits == 4 && !folded), bits.into(), 8);
-        part.need(bits == 8 || cfg!(feature = "i4"), Name::I4);
-        let shift = part.within(shift.into(), 0, 14);
-        let multipliers = part.bytes(count);
-        part.align();
+        let count = reader.within(count, 1, 1 << 16) as usize;
+        let width = reader.within(width, 1, if folded { 4096 } else { 1024 }) as usize;
+        reader.expect(bits == 8 || (bits == 4 && !folded), bits.into(), 8);
+        reader.need(bits == 8 || cfg!(feature = "i4"), Subject::I4);
+        let shift = reader.within(shift.into(), 0, 14);
+        let multipliers = reader.bytes(count);
+        reader.align();
         let row = (width * usize::from(bits)).div_ceil(8);
-        let rows = part.bytes(count * row);
-        part.align();
+        let rows = reader.bytes(count * row);
+        reader.align();
         Self { width: width as u16, narrow: bits == 4, folded, shift: shift as u8, multipliers, rows }
     }
 

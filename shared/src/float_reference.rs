@@ -25,8 +25,8 @@
 use heapless::Vec;
 use micromath::F32Ext;
 
-use crate::blob::{Error, Name, Part, Pooling, section_bytes};
 use crate::cell::Cell;
+use crate::format::{OpenError, Pooling, SectionReader, Subject, section_bytes};
 use crate::model::{MAX_LAYERS, Model};
 
 /// The section's kind.
@@ -36,7 +36,7 @@ pub const KIND: u8 = 0xF0;
 pub const TEST_WORDS: u32 = 16;
 
 /// The section's name in errors.
-const NAME: Name = Name::FloatReference;
+const NAME: Subject = Subject::FloatReference;
 
 /// `y = bias + W·x`.
 #[derive(Clone, Copy, Debug)]
@@ -81,113 +81,112 @@ pub struct Network<'a> {
     output: Affine<'a>,
 }
 
-/// State and working memory: `UNITS` of state, `POOL` of pooling, `SUMS` of scratch.
+/// State and working memory of `NUMBERS` f32.
 #[derive(Clone, Debug)]
-pub struct Memory<const UNITS: usize, const POOL: usize, const SUMS: usize> {
-    units: [f32; UNITS],
-    pool: [f32; POOL],
-    sums: [f32; SUMS],
+pub struct Memory<const NUMBERS: usize> {
+    numbers: [f32; NUMBERS],
     words: f32,
 }
 
-impl<const UNITS: usize, const POOL: usize, const SUMS: usize> Memory<UNITS, POOL, SUMS> {
+impl<const NUMBERS: usize> Memory<NUMBERS> {
     /// Memory at the start of a text.
     #[must_use]
     pub const fn new() -> Self {
-        Self { units: [0.0; UNITS], pool: [0.0; POOL], sums: [0.0; SUMS], words: 0.0 }
+        Self { numbers: [0.0; NUMBERS], words: 0.0 }
     }
 }
 
-impl<const UNITS: usize, const POOL: usize, const SUMS: usize> Default for Memory<UNITS, POOL, SUMS> {
+impl<const NUMBERS: usize> Default for Memory<NUMBERS> {
     fn default() -> Self {
         Self::new()
     }
 }
 
+/// Splits memory into state, pooled state and sums.
+fn split(numbers: &mut [f32], units: usize, pool: usize) -> [&mut [f32]; 3] {
+    let (units, rest) = numbers.split_at_mut_checked(units).unwrap_or_default();
+    let (pool, sums) = rest.split_at_mut_checked(pool).unwrap_or_default();
+    [units, pool, sums]
+}
+
 /// The next `count` numbers.
-fn numbers<'a>(part: &mut Part<'a>, count: usize) -> &'a [f32] {
-    part.words(count)
+fn numbers<'a>(reader: &mut SectionReader<'a>, count: usize) -> &'a [f32] {
+    reader.words(count)
 }
 
 impl<'a> Network<'a> {
     /// The f32 twin of `model`, from the optional section of its blob.
     ///
     /// # Errors
-    /// [`Error::Missing`] if the blob has no such section, [`Error::Content`] if it has another size.
-    pub fn open(model: &Model<'a>, blob: &'a [u8]) -> Result<Self, Error> {
-        let section = model.outline().sections().find(|section| section.kind == KIND);
-        let mut part = Part::new(section_bytes(blob, &section.ok_or(Error::Missing(NAME))?)?, NAME);
+    /// [`OpenError::Missing`] if the blob has no such section, [`OpenError::Content`] if it has another size.
+    pub fn open(model: &Model<'a>, blob: &'a [u8]) -> Result<Self, OpenError> {
+        let section = model.manifest_view().sections().find(|section| section.kind == KIND);
+        let mut reader =
+            SectionReader::new(section_bytes(blob, &section.ok_or(OpenError::Missing(NAME))?)?, NAME);
         let width = model.embedding().width();
-        let embedding = numbers(&mut part, model.embedding().count() * width);
+        let embedding = numbers(&mut reader, model.embedding().count() * width);
         let mut layers = Vec::new();
         for layer in model.layers() {
             let (cell, inputs, hidden) = (layer.cell(), layer.inputs(), layer.hidden());
             let rows = cell.gates() * hidden;
-            let (of_input, of_state) = (numbers(&mut part, rows), numbers(&mut part, rows));
-            let input = Affine { bias: of_input, weights: numbers(&mut part, rows * inputs) };
-            let state = Affine { bias: of_state, weights: numbers(&mut part, rows * hidden) };
+            let (of_input, of_state) = (numbers(&mut reader, rows), numbers(&mut reader, rows));
+            let input = Affine { bias: of_input, weights: numbers(&mut reader, rows * inputs) };
+            let state = Affine { bias: of_state, weights: numbers(&mut reader, rows * hidden) };
             let mix = match cell {
-                Cell::Fastgrnn => numbers(&mut part, 2).first_chunk().copied().unwrap_or_default(),
+                Cell::Fastgrnn => numbers(&mut reader, 2).first_chunk().copied().unwrap_or_default(),
                 _ => [0.0; 2],
             };
             layers
                 .push(Layer { cell, hidden, input, state, mix })
-                .map_err(|_| Error::Content(NAME, MAX_LAYERS as u32 + 1, MAX_LAYERS as u32))?;
+                .map_err(|_| OpenError::Content(NAME, MAX_LAYERS as u32 + 1, [1, MAX_LAYERS as u32]))?;
         }
         let head = model.head();
         let mut affine = |rows: usize, columns: usize| -> Affine<'a> {
-            Affine { bias: numbers(&mut part, rows), weights: numbers(&mut part, rows * columns) }
+            Affine { bias: numbers(&mut reader, rows), weights: numbers(&mut reader, rows * columns) }
         };
         let (head_hidden, columns) = match head.hidden() {
             0 => (None, head.inputs()),
             units => (Some(affine(units, head.inputs())), units),
         };
         let output = affine(head.classes(), columns);
-        part.end()?;
-        Ok(Self { width, embedding, layers, pooling: model.outline().pooling, head_hidden, output })
+        reader.end()?;
+        Ok(Self { width, embedding, layers, pooling: model.manifest_view().pooling, head_hidden, output })
+    }
+
+    fn units(&self) -> usize {
+        self.layers.iter().map(|layer| layer.cell.states() * layer.hidden).sum()
+    }
+
+    fn pool(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.hidden)
     }
 
     /// Checks that the network's steps fit the memory.
     ///
     /// # Errors
-    /// [`Error::Capacity`] otherwise.
-    pub fn check<const UNITS: usize, const POOL: usize, const SUMS: usize>(
-        &self,
-        _: &Memory<UNITS, POOL, SUMS>,
-    ) -> Result<(), Error> {
-        let units = self.layers.iter().map(|layer| layer.cell.states() * layer.hidden).sum();
-        let pool = self.layers.last().map_or(0, |layer| layer.hidden);
+    /// [`OpenError::Memory`] otherwise.
+    pub fn check<const NUMBERS: usize>(&self, _: &Memory<NUMBERS>) -> Result<(), OpenError> {
         let of_layers = self.layers.iter().map(|layer| layer.cell.sums() * layer.hidden).max().unwrap_or(0);
         let sums = of_layers.max(self.output.rows() + self.head_hidden.map_or(0, |map| map.rows()));
-        for (what, needed, there) in
-            [(Name::Units, units, UNITS), (Name::Pool, pool, POOL), (Name::Sums, sums, SUMS)]
-        {
-            if needed > there {
-                return Err(Error::Capacity(what, needed as u32, there as u32));
-            }
-        }
-        Ok(())
+        let [there, needed] = [NUMBERS, self.units() + self.pool() + sums].map(|count| 4 * count as u32);
+        if needed > there { Err(OpenError::Memory(there, needed)) } else { Ok(()) }
     }
 
     /// Reads one word.
-    pub fn step<const UNITS: usize, const POOL: usize, const SUMS: usize>(
-        &self,
-        id: u32,
-        memory: &mut Memory<UNITS, POOL, SUMS>,
-    ) {
+    pub fn step<const NUMBERS: usize>(&self, id: u32, memory: &mut Memory<NUMBERS>) {
+        let [mut rest, pool, sums] = split(&mut memory.numbers, self.units(), self.pool());
         let row = id as usize * self.width;
         let mut x = self.embedding.get(row..row + self.width).unwrap_or(&[]);
-        let mut rest = &mut memory.units[..];
         for layer in &self.layers {
             let Some((units, above)) = rest.split_at_mut_checked(layer.cell.states() * layer.hidden) else {
                 return;
             };
-            layer.step(x, units, &mut memory.sums);
+            layer.step(x, units, sums);
             x = units.get(..layer.hidden).unwrap_or(&[]);
             rest = above;
         }
         memory.words += 1.0;
-        for (pooled, &unit) in memory.pool.iter_mut().zip(x) {
+        for (pooled, &unit) in pool.iter_mut().zip(x) {
             *pooled = match self.pooling {
                 Pooling::Mean => *pooled + (unit - *pooled) / memory.words,
                 Pooling::Max if memory.words > 1.0 => pooled.max(unit),
@@ -197,17 +196,11 @@ impl<'a> Network<'a> {
     }
 
     /// The class scores \[C\] after the words read so far: logits.
-    pub fn scores<'m, const UNITS: usize, const POOL: usize, const SUMS: usize>(
-        &self,
-        memory: &'m mut Memory<UNITS, POOL, SUMS>,
-    ) -> &'m [f32] {
-        let hidden = self.layers.last().map_or(0, |layer| layer.hidden);
-        let pooled = memory.pool.get(..hidden).unwrap_or(&[]);
-        memory.sums.fill(0.0);
-        let (first, rest) = memory
-            .sums
-            .split_at_mut_checked(self.head_hidden.map_or(0, |map| map.rows()))
-            .unwrap_or_default();
+    pub fn scores<'m, const NUMBERS: usize>(&self, memory: &'m mut Memory<NUMBERS>) -> &'m [f32] {
+        let [_, pooled, sums] = split(&mut memory.numbers, self.units(), self.pool());
+        sums.fill(0.0);
+        let hidden = self.head_hidden.map_or(0, |map| map.rows());
+        let (first, rest) = sums.split_at_mut_checked(hidden).unwrap_or_default();
         let scores = rest.get_mut(..self.output.rows()).unwrap_or(&mut []);
         match &self.head_hidden {
             None => self.output.add(0..self.output.rows(), pooled, scores),

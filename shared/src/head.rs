@@ -11,13 +11,13 @@
 //! | 1 | 0 |
 //! | 2 | limit of the hidden layer's output, u16: x = clamp(round(sum / 64), 0, limit) |
 //! | 2 | 0 |
-//! | … | padded to 16; if N > 0 an [affine map](crate::matvec) H → N, then one to C, each padded to 16 |
+//! | … | padded to 16; if N > 0 an [affine map](crate::kernel) H → N, then one to C, each padded to 16 |
 //!
 //! Scores are round(sum / 64), in steps of 2⁻¹².
 
-use crate::blob::{Error, Name, Part};
 use crate::fixed::{UNIT_MAX, half_step, round_shift, unit_limit};
-use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, padded};
+use crate::format::{OpenError, SectionReader, Subject};
+use crate::kernel::{Affine, COLUMN_UNIT, ROW_UNIT, padded};
 use crate::pooling::Pooled;
 #[cfg(feature = "hidden")]
 use crate::vector::fill;
@@ -29,8 +29,8 @@ pub const SUM_DOWN: u32 = 6;
 pub const MAX_CLASSES: usize = 1024;
 
 /// The next map of `rows` and `columns`, proven while |x| ≤ `limit`.
-fn open_map<'a>(part: &mut Part<'a>, rows: usize, columns: usize, limit: u32) -> Affine<'a> {
-    part.map(rows, columns, 0, [limit; 2], (1 << 31) - half_step(SUM_DOWN).unsigned_abs(), 0)
+fn open_map<'a>(reader: &mut SectionReader<'a>, rows: usize, columns: usize, limit: u32) -> Affine<'a> {
+    reader.map(rows, columns, 0, [limit; 2], (1 << 31) - half_step(SUM_DOWN).unsigned_abs(), 0)
 }
 
 /// The head of a network, borrowed from the blob.
@@ -56,39 +56,39 @@ impl<'a> Head<'a> {
     /// Reads the section, checking every length and bound.
     ///
     /// # Errors
-    /// [`Error`] naming the head if the section is not what the table above says.
-    pub fn open(section: &'a [u8]) -> Result<Self, Error> {
-        let mut part = Part::new(section, Name::Head);
-        let head = Self::read(&mut part);
-        part.end().map(|()| head)
+    /// [`OpenError`] naming the head if the section is not what the table above says.
+    pub fn open(section: &'a [u8]) -> Result<Self, OpenError> {
+        let mut reader = SectionReader::new(section, Subject::Head);
+        let head = Self::read(&mut reader);
+        reader.end().map(|()| head)
     }
 
-    /// As [`Self::open`]; errors are the part's.
-    pub(crate) fn read(part: &mut Part<'a>) -> Self {
-        let [inputs, units] = part.u16_pair();
-        let [classes, rest] = part.u16_pair();
+    /// As [`Self::open`]; errors are the reader's.
+    pub(crate) fn read(reader: &mut SectionReader<'a>) -> Self {
+        let [inputs, units] = reader.u16_pair();
+        let [classes, rest] = reader.u16_pair();
         let [pooled_shift, zero] = [rest & 0xFF, rest >> 8];
-        let [limit, zeros] = part.u16_pair();
-        part.align16();
-        let inputs = part.within(inputs, 1, 1024) as usize;
-        let units = part.within(units, 0, 1024) as usize;
-        let classes = part.within(classes, 2, MAX_CLASSES as u32) as usize;
-        let pooled_shift = part.within(pooled_shift, 0, 14);
-        part.expect(zero == 0 && zeros == 0, zero, 0);
-        let _limit = part.within(limit, 0, UNIT_MAX as u32);
-        part.need(units == 0 || cfg!(feature = "hidden"), Name::Hidden);
-        part.need(classes == 2 || cfg!(feature = "classes"), Name::Classes);
+        let [limit, zeros] = reader.u16_pair();
+        reader.align16();
+        let inputs = reader.within(inputs, 1, 1024) as usize;
+        let units = reader.within(units, 0, 1024) as usize;
+        let classes = reader.within(classes, 2, MAX_CLASSES as u32) as usize;
+        let pooled_shift = reader.within(pooled_shift, 0, 14);
+        reader.expect(zero == 0 && zeros == 0, zero, 0);
+        let _limit = reader.within(limit, 0, UNIT_MAX as u32);
+        reader.need(units == 0 || cfg!(feature = "hidden"), Subject::Hidden);
+        reader.need(classes == 2 || cfg!(feature = "classes"), Subject::Classes);
         let pooled_limit = unit_limit(pooled_shift);
         #[cfg(feature = "hidden")]
         let (hidden, output) = if units > 0 {
-            let map = open_map(part, units, inputs, pooled_limit);
-            let output = open_map(part, classes, units, _limit);
+            let map = open_map(reader, units, inputs, pooled_limit);
+            let output = open_map(reader, classes, units, _limit);
             (Some(Hidden { units, map, limit: _limit as i32 }), output)
         } else {
-            (None, open_map(part, classes, inputs, pooled_limit))
+            (None, open_map(reader, classes, inputs, pooled_limit))
         };
         #[cfg(not(feature = "hidden"))]
-        let output = open_map(part, classes, inputs, pooled_limit);
+        let output = open_map(reader, classes, inputs, pooled_limit);
         Self {
             inputs: inputs as u16,
             classes: classes as u16,

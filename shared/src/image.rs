@@ -3,13 +3,13 @@
 use std::vec::Vec;
 
 use crate::Model;
-use crate::blob;
-use crate::matvec::Layout;
+use crate::format;
+use crate::kernel::Layout;
 
 /// The bytes for a chip whose core reads `layout`; those of the model's file, if it is in that layout.
 #[must_use]
 pub fn image(model: &Model<'_>, layout: Layout) -> Vec<u8> {
-    let file = model.blob();
+    let file = model.file();
     let mut image = file.to_vec();
     if layout == Layout::OWN {
         return image;
@@ -24,6 +24,6 @@ pub fn image(model: &Model<'_>, layout: Layout) -> Vec<u8> {
             to.copy_from_slice(bytes);
         }
     }
-    blob::seal_anew(&mut image, layout);
+    format::seal_anew(&mut image, layout);
     image
 }

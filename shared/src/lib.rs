@@ -1,65 +1,144 @@
 //! Telltale's engine, for chip and PC alike: no_std, no heap, no floats, no unsafe outside the kernels.
 //!
-//! The path of a text, one module each:
-//!
-//! ```text
-//! bytes ─ text ─ word ─ vocab ─ id ─ embedding ─ cell (×layers) ─ pooling ─ head ─ scores
-//!                                        └ matvec, activation, vector, fixed ┘
-//! ```
-//!
-//! - [`text`]: bytes → words, streaming; [`vocab`]: word → id, in place
-//! - [`blob`]: the one file that holds a model; checked once, then borrowed
-//! - [`fixed`], [`activation`], [`vector`], [`matvec`]: formats and rounding, tanh and sigmoid, vectors, products
-//! - [`embedding`], [`cell`], [`pooling`], [`head`]: the parts of a network; [`model`]: all of it
-//! - [`wide`]: n-grams that add to the scores, beside the network
-//! - [`early_exit`]: when the rest of a text need not be read
-//! - [`classifier`]: feed bytes, get an opinion after every word
-//! - [`session`]: what a serial line says
-//! - [`parts`]: what a reader may be compiled without, to be small
-//! - `image`, on a PC: what goes onto a chip
-//! - `float_reference`, behind the feature of that name: the step in f32, to compare with
-//!
-//! A reader needs the blob's bytes and a few hundred bytes of RAM whose sizes are compiled in:
+//! A model that `host train --export model.bin` wrote reads texts word by word:
 //!
 //! ```no_run
 //! use telltale::{Classifier, Memory, Model};
+//! # const SENTIMENT_MEMORY: usize = 1088;
+//! # static SENTIMENT: &[u8] = &[];
 //!
-//! # fn read(blob: &[u8]) -> Result<(), telltale::blob::Error> {
-//! let model = Model::open(blob)?;
-//! let mut memory = Memory::<64, 64, 128, 256>::new(); // a GRU layer of 64 inputs and 64 units
+//! # const _: &str = stringify!(
+//! telltale::include_model!(static SENTIMENT = "model.bin");
+//! # );
+//!
+//! # fn main() -> Result<(), telltale::OpenError> {
+//! let model = Model::open(SENTIMENT)?;
+//! let mut memory = Memory::<{ SENTIMENT_MEMORY }>::new();
 //! let mut classifier = Classifier::new(&model, &mut memory)?;
-//! classifier.feed(b"not a bad film ", &mut |word, opinion| {
-//!     let label = String::from_utf8_lossy(model.label(opinion.class));
-//!     println!("{}: {label} {}", word.as_str(), opinion.probability);
+//! classifier.feed(b"not a bad film ", |word, prediction| {
+//!     println!("{}: {} {}", word.as_str(), model.label(prediction.class), prediction.probability);
 //! });
+//! let answer = classifier.finish();
+//! println!("{}, {} of {} words unknown", answer.label, answer.unknown, answer.words);
+//! assert_eq!(classifier.classify("terrible").label, "neg");
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! - [`include_model!`], [`Model`], [`Memory`]: a file in the program, checked once, then borrowed
+//! - [`Classifier`], [`OwnedClassifier`]: feed bytes, get a [`Prediction`] after every word and an [`Answer`] at the
+//!   end; a text can be saved and restored behind any byte, so that one chip follows many
+//! - [`session`]: what a serial line says
+//! - [`engine`]: everything inside; no promise
+//!
+//! # Features
+//!
+//! A reader may be compiled without what its models do not need, to be small:
+//!
+//! | feature | what it reads |
+//! |---|---|
+//! | `rnn`, `gru`, `lstm`, `fastgrnn` | layers of that [cell](engine::cell) |
+//! | `layers` | more than one layer |
+//! | `mean`, `max` | that [pooling](engine::pooling); `last` is always there |
+//! | `hidden` | a [head](engine::head) with a hidden layer |
+//! | `classes` | more than two classes |
+//! | `wide` | the [wide part](engine::wide) |
+//! | `early-exit` | a rule of [early exit](engine::early_exit) |
+//! | `i4` | an [embedding](engine::embedding) of 4 bits |
+//! | `fold` | a [folded](engine::embedding#folded) embedding |
+//!
+//! All of them are on by default (`full`). A model that needs one that is off is refused when it is opened, with
+//! [`OpenError::FeatureDisabled`]; what is read gives the same integers whatever else is compiled in. `host inspect`
+//! prints the features that a model needs.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::float_arithmetic))]
 
+mod classifier;
+mod include;
+mod memory;
+mod prediction;
+mod reading;
+mod saved;
+
+#[doc(hidden)]
 pub mod activation;
-pub mod blob;
+#[doc(hidden)]
 pub mod cell;
-pub mod classifier;
+#[doc(hidden)]
 pub mod early_exit;
+#[doc(hidden)]
 pub mod embedding;
+#[doc(hidden)]
 pub mod fixed;
 #[cfg(feature = "float-reference")]
+#[doc(hidden)]
 pub mod float_reference;
+#[doc(hidden)]
+pub mod format;
+#[doc(hidden)]
 pub mod head;
 #[cfg(feature = "std")]
+#[doc(hidden)]
 pub mod image;
-pub mod matvec;
+#[doc(hidden)]
+pub mod kernel;
+#[doc(hidden)]
 pub mod model;
-pub mod parts;
+#[doc(hidden)]
 pub mod pooling;
 pub mod session;
+#[doc(hidden)]
 pub mod text;
+#[doc(hidden)]
 pub mod vector;
+#[doc(hidden)]
 pub mod vocab;
+#[doc(hidden)]
 pub mod wide;
 
-pub use classifier::{Classifier, Memory, Opinion};
-pub use model::{Model, Scratch, State};
+pub use classifier::{Classifier, OwnedClassifier};
+pub use early_exit::Rule as EarlyExit;
+pub use format::OpenError;
+pub use memory::Memory;
+pub use model::Model;
+pub use prediction::{Answer, Class, Prediction, Probability};
+pub use saved::StateError;
+pub use text::Word;
+
+/// What is inside: for Telltale's own programs, and for reading about it. It may change with any version.
+///
+/// The path of a text, one module each:
+///
+/// ```text
+/// bytes ─ text ─ word ─ vocab ─ id ─ embedding ─ cell (×layers) ─ pooling ─ head ─ scores
+///                                        └ kernel, activation, vector, fixed ┘
+/// ```
+///
+/// - [`text`](engine::text): bytes → words, streaming; [`vocab`](engine::vocab): word → id, in place
+/// - [`format`](engine::format): the one file that holds a model, and its specification
+/// - [`fixed`](engine::fixed), [`activation`](engine::activation), [`vector`](engine::vector),
+///   [`kernel`](engine::kernel): formats and rounding, tanh and sigmoid, vectors, products
+/// - [`embedding`](engine::embedding), [`cell`](engine::cell), [`pooling`](engine::pooling), [`head`](engine::head):
+///   the layers of a network; [`model`](engine::model): all of it
+/// - [`wide`](engine::wide): n-grams that add to the scores, beside the network
+/// - [`early_exit`](engine::early_exit): when the rest of a text need not be read
+/// - `image`, on a PC: a model laid out for another core
+/// - `float_reference`, behind the feature of that name: the step in f32, to compare with
+pub mod engine {
+    #[cfg(feature = "float-reference")]
+    #[doc(inline)]
+    pub use crate::float_reference;
+    #[cfg(feature = "std")]
+    #[doc(inline)]
+    pub use crate::image;
+    pub use crate::include::{Aligned, memory_of};
+    pub use crate::prediction::decide;
+    #[doc(inline)]
+    pub use crate::{
+        activation, cell, early_exit, embedding, fixed, format, head, kernel, model, pooling, text, vector,
+        vocab, wide,
+    };
+    #[doc(hidden)]
+    pub use pastey::paste;
+}

@@ -1,8 +1,8 @@
 //! Pooling over time: the hidden states of all words so far become one vector, streaming.
 
-use crate::blob::{Name, Part, Pooling};
 use crate::fixed::{Mean, Unit, round_shift};
-use crate::matvec::average;
+use crate::format::{Pooling, SectionReader, Subject};
+use crate::kernel::average;
 use crate::vector::{fill, fill_means, fill_units, zip};
 
 /// From a mean's steps to a unit's.
@@ -13,11 +13,11 @@ const MAX: bool = cfg!(feature = "max");
 const MEAN: bool = cfg!(feature = "mean");
 
 /// An error unless a pooling is compiled in.
-pub(crate) const fn need(pooling: Pooling, part: &mut Part<'_>) {
+pub(crate) const fn need(pooling: Pooling, reader: &mut SectionReader<'_>) {
     match pooling {
         Pooling::Last => {}
-        Pooling::Mean => part.need(MEAN, Name::Mean),
-        Pooling::Max => part.need(MAX, Name::Max),
+        Pooling::Mean => reader.need(MEAN, Subject::Mean),
+        Pooling::Max => reader.need(MAX, Subject::Max),
     }
 }
 

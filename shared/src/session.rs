@@ -27,9 +27,10 @@
 
 use embedded_io::{Read, Write};
 
-use crate::blob::Error;
-use crate::classifier::{Classifier, Memory, Opinion};
+use crate::classifier::Classifier;
+use crate::format::OpenError;
 use crate::model::Model;
+use crate::prediction::{Prediction, Probability};
 use crate::text::Word;
 
 /// Chooses plain lines.
@@ -70,38 +71,35 @@ pub struct Footprint {
 ///
 /// # Errors
 /// Those of the line.
-pub fn serve<L, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
+pub fn serve<L: Read + Write>(
     line: &mut L,
     region: &[u8],
-    memory: &mut Memory<UNITS, POOL, INPUT, SUMS>,
+    memory: &mut [u8],
     footprint: &Footprint,
-) -> Result<(), L::Error>
-where
-    L: Read + Write,
-{
+) -> Result<(), L::Error> {
     // In place: the model and its reader are most of the stack.
     let mut model = Model::empty();
-    let refused = match model.read_region(region).and_then(|()| Classifier::fit(&model, memory)) {
-        Ok(()) => {
-            let mut reader = Reader::new(Classifier::fitted(&model, memory));
-            match reader.classifier.self_test() {
-                Ok(()) => return converse(line, &mut reader, footprint),
-                Err(error) => error,
+    let refused = match model.read_region(region) {
+        Ok(()) => match Classifier::within(&model, memory) {
+            Ok(classifier) => {
+                let mut reader = Reader::new(classifier);
+                match reader.classifier.self_test() {
+                    Ok(()) => return converse(line, &mut reader, footprint),
+                    Err(error) => error,
+                }
             }
-        }
+            Err(error) => error,
+        },
         Err(error) => error,
     };
     refuse(line, refused, footprint)
 }
 
-fn converse<L, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>(
+fn converse<L: Read + Write>(
     line: &mut L,
-    reader: &mut Reader<'_, '_, UNITS, POOL, INPUT, SUMS>,
+    reader: &mut Reader<'_>,
     footprint: &Footprint,
-) -> Result<(), L::Error>
-where
-    L: Read + Write,
-{
+) -> Result<(), L::Error> {
     greet(line, reader.classifier.model(), footprint)?;
     let mut bytes = [0; CHUNK];
     loop {
@@ -125,7 +123,7 @@ where
 }
 
 /// Answers for a model that cannot be used.
-fn refuse<L: Read + Write>(line: &mut L, error: Error, footprint: &Footprint) -> Result<(), L::Error> {
+fn refuse<L: Read + Write>(line: &mut L, error: OpenError, footprint: &Footprint) -> Result<(), L::Error> {
     let mut bytes = [HELLO; CHUNK];
     let mut count = 1;
     loop {
@@ -145,8 +143,8 @@ fn refuse<L: Read + Write>(line: &mut L, error: Error, footprint: &Footprint) ->
 }
 
 /// Turns bytes of text into lines about words: what `host run` and the firmware share.
-pub struct Reader<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize> {
-    classifier: Classifier<'m, 'a, UNITS, POOL, INPUT, SUMS>,
+pub struct Reader<'m> {
+    classifier: Classifier<'m>,
     /// Words of the present text so far.
     index: u32,
     traced: bool,
@@ -154,12 +152,10 @@ pub struct Reader<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: us
     blank: bool,
 }
 
-impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SUMS: usize>
-    Reader<'m, 'a, UNITS, POOL, INPUT, SUMS>
-{
+impl<'m> Reader<'m> {
     /// A reader at the start of a text that writes plain lines.
     #[must_use]
-    pub const fn new(classifier: Classifier<'m, 'a, UNITS, POOL, INPUT, SUMS>) -> Self {
+    pub const fn new(classifier: Classifier<'m>) -> Self {
         Self { classifier, index: 0, traced: false, blank: true }
     }
 
@@ -188,7 +184,9 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
     /// Those of `out`.
     #[inline(never)]
     pub fn end<W: Write>(&mut self, out: &mut W) -> Result<(), W::Error> {
-        self.read(out, |classifier, tell| classifier.finish(tell))?;
+        self.read(out, |classifier, tell| {
+            classifier.conclude(tell);
+        })?;
         self.index = 0;
         self.blank = true;
         Ok(())
@@ -197,14 +195,14 @@ impl<'m, 'a, const UNITS: usize, const POOL: usize, const INPUT: usize, const SU
     fn read<W: Write>(
         &mut self,
         out: &mut W,
-        act: impl FnOnce(&mut Classifier<'m, 'a, UNITS, POOL, INPUT, SUMS>, &mut dyn FnMut(&Word, Opinion)),
+        act: impl FnOnce(&mut Classifier<'m>, &mut dyn FnMut(&Word, Prediction)),
     ) -> Result<(), W::Error> {
         let model = self.classifier.model();
         let mut result = Ok(());
         let index = &mut self.index;
-        act(&mut self.classifier, &mut |word, opinion| {
+        act(&mut self.classifier, &mut |word, prediction| {
             if result.is_ok() {
-                result = say_word(out, model, *index, word, &opinion);
+                result = say_word(out, model, *index, word, &prediction);
             }
             *index = index.wrapping_add(1);
         });
@@ -217,21 +215,20 @@ fn say_word<W: Write>(
     model: &Model<'_>,
     index: u32,
     word: &Word,
-    opinion: &Opinion,
+    prediction: &Prediction,
 ) -> Result<(), W::Error> {
     say_number(out, index)?;
     send(out, b"\t")?;
     send(out, word.as_bytes())?;
     send(out, b"\t")?;
-    if opinion.trace.is_some() {
-        say_number(out, opinion.id)?;
+    if prediction.trace.is_some() {
+        say_number(out, prediction.id)?;
         send(out, b"\t")?;
     }
-    send(out, model.label(opinion.class))?;
+    send(out, model.label_bytes(prediction.class))?;
     send(out, b"\t")?;
-    send(out, if opinion.probability >= 10_000 { b"1." } else { b"0." })?;
-    say_digits(out, opinion.probability % 10_000, 10, 4)?;
-    if let Some(trace) = opinion.trace {
+    say_probability(out, prediction.probability)?;
+    if let Some(trace) = prediction.trace {
         send(out, b"\t")?;
         say_hex(out, (trace >> 32) as u32)?;
         say_hex(out, trace as u32)?;
@@ -283,7 +280,7 @@ fn greet<W: Write>(out: &mut W, model: &Model<'_>, footprint: &Footprint) -> Res
     out.flush()
 }
 
-fn say_error<W: Write>(out: &mut W, error: Error) -> Result<(), W::Error> {
+fn say_error<W: Write>(out: &mut W, error: OpenError) -> Result<(), W::Error> {
     for half in error.text() {
         send(out, half)?;
     }
@@ -293,9 +290,20 @@ fn say_error<W: Write>(out: &mut W, error: Error) -> Result<(), W::Error> {
     }
     if let Some(expected) = error.expected() {
         send(out, b", expected ")?;
-        say_number(out, expected)?;
+        let [least, most] = expected;
+        say_number(out, least)?;
+        if least != most {
+            send(out, b" to ")?;
+            say_number(out, most)?;
+        }
     }
     Ok(())
+}
+
+fn say_probability<W: Write>(out: &mut W, probability: Probability) -> Result<(), W::Error> {
+    let steps = u32::from(probability.ten_thousandths());
+    send(out, if steps >= 10_000 { b"1." } else { b"0." })?;
+    say_digits(out, steps % 10_000, 10, 4)
 }
 
 fn say_number<W: Write>(out: &mut W, number: u32) -> Result<(), W::Error> {

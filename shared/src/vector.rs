@@ -1,7 +1,7 @@
 //! Vectors on their way into a product and out of it: copied, rescaled, padded.
 
 use crate::fixed::round_shift;
-use crate::matvec::{self, COLUMN_UNIT, padded, rescale_means, rescale_row, rescale_units};
+use crate::kernel::{self, COLUMN_UNIT, padded, rescale_means, rescale_row, rescale_units};
 
 /// Calls `step` with each pair of entries, as many as the shorter vector has; two to a round, so
 /// that counting costs little, written out for a compiler that is asked for small code.
@@ -47,7 +47,7 @@ pub fn fill_row(x: &mut [i16], row: &[u8], multiplier: i32, shift: u32) {
 
 /// Adds byte · `multiplier` of signed bytes to as many sums, which stay in range, as the shorter has entries.
 pub fn add_row(sums: &mut [i32], row: &[u8], multiplier: i32) {
-    let done = matvec::add_row(sums, row, multiplier);
+    let done = kernel::add_row(sums, row, multiplier);
     let (sums, row) = (sums.get_mut(done..).unwrap_or(&mut []), row.get(done..).unwrap_or(&[]));
     zip(sums, row, |sum, byte| *sum += i32::from(byte as i8) * multiplier);
 }

@@ -21,7 +21,7 @@
 //! | bits/8 | the levels, one after the other, least significant bit first |
 //! | ⌈N·f/8⌉, padded to 4 | fingerprints, f bits each, least significant bit first |
 
-use crate::blob::{Error, Name, Part};
+use crate::format::{OpenError, SectionReader, Subject};
 use crate::text::Word;
 
 /// The most levels a cascade may have.
@@ -85,15 +85,15 @@ impl<'a> Vocabulary<'a> {
     /// Reads the section, checking every length.
     ///
     /// # Errors
-    /// [`Error`] naming the vocabulary if the section is not what the table above says.
-    pub fn open(section: &'a [u8]) -> Result<Self, Error> {
-        let mut part = Part::new(section, Name::Vocabulary);
+    /// [`OpenError`] naming the vocabulary if the section is not what the table above says.
+    pub fn open(section: &'a [u8]) -> Result<Self, OpenError> {
+        let mut part = SectionReader::new(section, Subject::Vocabulary);
         let vocabulary = Self::read(&mut part);
         part.end().map(|()| vocabulary)
     }
 
     /// As [`Self::open`]; errors are the part's.
-    pub(crate) fn read(part: &mut Part<'a>) -> Self {
+    pub(crate) fn read(part: &mut SectionReader<'a>) -> Self {
         let words = part.u32();
         let [bits_each, level_count, zero_a, zero_b] = part.bytes4();
         part.expect(matches!(bits_each, 8 | 12 | 16), bits_each.into(), 12);

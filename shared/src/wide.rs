@@ -21,8 +21,8 @@
 //! | T | the n-grams, as a [vocabulary](crate::vocab) whose words are [keys](extend) |
 //! | N·K, padded to 4 | weights, i8, n-gram by n-gram |
 
-use crate::blob::{Error, Name, Part};
 use crate::fixed::round_shift_long;
+use crate::format::{OpenError, SectionReader, Subject};
 use crate::vocab::{Vocabulary, mix};
 
 /// The most words that an n-gram may have.
@@ -81,15 +81,15 @@ impl<'a> Wide<'a> {
     /// Reads the section, checking every length.
     ///
     /// # Errors
-    /// [`Error`] naming the wide part if the section is not what the table above says.
-    pub fn open(section: &'a [u8]) -> Result<Self, Error> {
-        let mut part = Part::new(section, Name::Wide);
+    /// [`OpenError`] naming the wide part if the section is not what the table above says.
+    pub fn open(section: &'a [u8]) -> Result<Self, OpenError> {
+        let mut part = SectionReader::new(section, Subject::Wide);
         let wide = Self::read(&mut part);
         part.end().map(|()| wide)
     }
 
     /// As [`Self::open`]; errors are the part's.
-    pub(crate) fn read(part: &mut Part<'a>) -> Self {
+    pub(crate) fn read(part: &mut SectionReader<'a>) -> Self {
         let length = part.u32();
         let [order, shift, low, high] = part.bytes4();
         let columns = u16::from_le_bytes([low, high]).into();

@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use telltale::session::Footprint;
 
-use crate::{INPUT, POOL, SUMS, UNITS};
+use crate::MEMORY;
 
 unsafe extern "C" {
     static _model_start: u8;
@@ -113,26 +113,26 @@ pub fn painted_stack_used() -> usize {
     first.map_or(0, |word| top - word.addr())
 }
 
-/// The engine's memory, of the board's capacities.
-pub type Memory = telltale::Memory<UNITS, POOL, INPUT, SUMS>;
+/// The engine's memory.
+pub type Memory = telltale::Memory<MEMORY>;
 
 struct Once(UnsafeCell<Memory>, AtomicBool);
 
 // SAFETY: `memory` hands the cell out at most once.
 unsafe impl Sync for Once {}
 
-static MEMORY: Once = Once(UnsafeCell::new(Memory::new()), AtomicBool::new(false));
+static ONLY: Once = Once(UnsafeCell::new(Memory::new()), AtomicBool::new(false));
 
 /// The engine's memory, for the one who asks first; asking again stops the program.
 #[must_use]
 pub fn memory() -> &'static mut Memory {
-    if MEMORY.1.load(Ordering::Relaxed) {
+    if ONLY.1.load(Ordering::Relaxed) {
         loop {
             core::hint::spin_loop();
         }
     }
-    MEMORY.1.store(true, Ordering::Relaxed);
+    ONLY.1.store(true, Ordering::Relaxed);
     // SAFETY: there is one core and no interrupt handler, so nobody comes between load and store: this is
     // the only reference there will ever be.
-    unsafe { &mut *MEMORY.0.get() }
+    unsafe { &mut *ONLY.0.get() }
 }

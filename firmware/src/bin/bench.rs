@@ -27,14 +27,18 @@ mod bench {
     use core::hint::black_box;
 
     use embedded_io::{ErrorType, Read, Write};
+    use firmware::board;
     use firmware::drivers::counter::Counter;
     use firmware::drivers::{Memory, footprint, model_region, paint_stack, painted_stack_used};
     use firmware::measure::{Sample, WORDS, idle, time, words};
-    use firmware::{INPUT, board};
-    use telltale::blob::Error;
-    use telltale::classifier::decide;
+    use telltale::engine::decide;
+    use telltale::engine::format::in_region;
+    use telltale::engine::model::{Context, State};
     use telltale::session::TRACED;
-    use telltale::{Classifier, Model, blob};
+    use telltale::{Classifier, Model, OpenError};
+
+    /// The widest embedding that can be measured.
+    const WIDEST: usize = 512;
 
     /// A serial line on which somebody has sent this text and then hung up.
     struct Line(&'static [u8]);
@@ -65,7 +69,12 @@ mod bench {
     pub fn stack(memory: &mut Memory) -> usize {
         const TEXT: &[u8] = &[TRACED, b'w', b'1', b' ', b'w', b'2', b' ', b'a', b'n', b'd', b'\n', b'\n'];
         paint_stack();
-        let _ = telltale::session::serve(&mut Line(TEXT), model_region(), memory, &footprint(board::NAME));
+        let _ = telltale::session::serve(
+            &mut Line(TEXT),
+            model_region(),
+            memory.as_mut(),
+            &footprint(board::NAME),
+        );
         painted_stack_used()
     }
 
@@ -86,12 +95,13 @@ mod bench {
 
     /// What each part takes.
     #[inline(never)]
-    fn measure(memory: &mut Memory) -> Result<[(&'static str, Sample); 7], Error> {
-        let model = Model::open(blob::in_region(model_region())?)?;
+    fn measure(memory: &mut Memory) -> Result<[(&'static str, Sample); 7], OpenError> {
+        let model = Model::open(in_region(model_region())?)?;
         // The self-test shows that what is measured computes the right thing.
         Classifier::new(&model, memory)?.self_test()?;
-        let (state, scratch) = (&mut memory.state, &mut memory.scratch);
-        let mut x = [0i16; INPUT];
+        let network = model.without_wide();
+        let mut state = State::carve(memory.as_mut(), &model.requirements(), Context::new())?;
+        let mut x = [0i16; WIDEST];
         let words = words();
         let counter = Counter::start();
         let hash = |repeat: u32| words[repeat as usize % WORDS];
@@ -99,23 +109,24 @@ mod bench {
         let look_up = time(&counter, &mut |repeat| {
             black_box(model.vocabulary().id(hash(repeat)));
         });
-        let n_grams = time(&counter, &mut |repeat| model.note(hash(repeat), state));
         let embedding =
             time(&counter, &mut |repeat| model.embedding().look_up(repeat % WORDS as u32, black_box(&mut x)));
-        let step = time(&counter, &mut |repeat| model.step(repeat % WORDS as u32, state, scratch));
+        let id = |repeat: u32| repeat % WORDS as u32;
+        let step = time(&counter, &mut |repeat| network.read_known(id(repeat), hash(repeat), &mut state));
+        let read = time(&counter, &mut |repeat| model.read_known(id(repeat), hash(repeat), &mut state));
         let head = time(&counter, &mut |_| {
-            black_box(decide(model.scores(state, scratch)));
+            black_box(decide(model.scores(&mut state)));
         });
         let word = time(&counter, &mut |repeat| {
-            model.read(hash(repeat), state, scratch);
-            black_box(decide(model.scores(state, scratch)));
+            model.read(hash(repeat), &mut state);
+            black_box(decide(model.scores(&mut state)));
         });
         Ok([
             ("idle", idle),
             ("look_up", look_up),
-            ("n_grams", n_grams),
             ("embedding", embedding),
             ("step", step),
+            ("read", read),
             ("head", head),
             ("word", word),
         ])

@@ -25,19 +25,19 @@ mod bench {
     use core::hint::black_box;
 
     use embedded_io::Write;
+    use firmware::MEMORY;
     use firmware::drivers::counter::Counter;
     use firmware::drivers::model_region;
     use firmware::measure::{WORDS, idle, time, words};
-    use firmware::{POOL, SUMS, UNITS};
-    use telltale::blob::{self, Error};
-    use telltale::float_reference::{Memory, Network, TEST_WORDS, decide};
-    use telltale::{Model, blob::in_region};
+    use telltale::engine::float_reference::{Memory, Network, TEST_WORDS, decide};
+    use telltale::engine::format::in_region;
+    use telltale::{Model, OpenError};
 
-    pub fn measure(uart: &mut impl Write) -> Result<(), Error> {
+    pub fn measure(uart: &mut impl Write) -> Result<(), OpenError> {
         let region: &'static [u8] = in_region(model_region())?;
         let model = Model::open(region)?;
         let network = Network::open(&model, region)?;
-        let mut memory = Memory::<UNITS, POOL, SUMS>::new();
+        let mut memory = Memory::<{ MEMORY / 4 }>::new();
         network.check(&memory)?;
         let words = words();
         (0..TEST_WORDS).for_each(|id| network.step(id, &mut memory));

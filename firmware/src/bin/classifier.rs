@@ -17,7 +17,7 @@ fn main() -> ! {
     let memory = drivers::memory();
     loop {
         // A UART never ends and never fails, so neither does this.
-        let _ = telltale::session::serve(&mut uart, drivers::model_region(), memory, &footprint);
+        let _ = telltale::session::serve(&mut uart, drivers::model_region(), memory.as_mut(), &footprint);
     }
 }
 

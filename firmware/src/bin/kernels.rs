@@ -29,12 +29,12 @@ fn main() -> ! {
 mod compare {
     use core::hint::black_box;
 
-    use telltale::blob::Pooling;
-    use telltale::cell::gru;
-    use telltale::embedding::Embedding;
-    use telltale::fixed::round_shift;
-    use telltale::matvec::{Affine, SCALE_MAX, SUM_LIMIT, half, halves, portable};
-    use telltale::pooling::{Pooled, take};
+    use telltale::engine::cell::gru;
+    use telltale::engine::embedding::Embedding;
+    use telltale::engine::fixed::round_shift;
+    use telltale::engine::format::Pooling;
+    use telltale::engine::kernel::{Affine, SCALE_MAX, SUM_LIMIT, half, halves, portable};
+    use telltale::engine::pooling::{Pooled, take};
 
     const MOST_COLUMNS: usize = 328;
     const MOST_GROUPS: usize = 5;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 use telltale::Model;
-use telltale::blob::Kind;
+use telltale::engine::format::Kind;
 
 use crate::aligned::AlignedBytes;
 use crate::console::say;
@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Texts and their classes in the model's order.
 fn texts<'c>(model: &Model<'_>, corpus: &Corpus, examples: &'c [Example]) -> Result<Vec<(&'c str, usize)>> {
-    let labels = model.label_texts();
+    let labels: Vec<&str> = model.labels().collect();
     let classes: Vec<Option<usize>> =
         corpus.labels.iter().map(|label| labels.iter().position(|own| own == label)).collect();
     let class = |example: &Example| {

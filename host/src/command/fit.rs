@@ -105,9 +105,9 @@ impl<'b> Room<'b> {
     }
 
     fn judge(&self, model: &Model<'_>, size: Size) -> Candidate {
-        let needs = model.needs();
+        let memory = model.requirements().memory_bytes();
         let bytes = model.bytes() as u64;
-        let ram = (needs.state_bytes() + needs.scratch_bytes()) as u64 + STACK;
+        let ram = memory as u64 + STACK;
         let instructions = self.board.cost.estimate(&Work::of(model));
         let speed = instructions.map(|instructions| self.board.clock_hz as f64 / instructions);
         let reason = if bytes > self.model {

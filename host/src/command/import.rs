@@ -8,8 +8,8 @@ use clap::Args as ClapArgs;
 use rayon::prelude::*;
 use serde::Serialize;
 use telltale::Model;
-use telltale::blob::Metrics;
-use telltale::text::Options as TextOptions;
+use telltale::engine::format::Metrics;
+use telltale::engine::text::Options as TextOptions;
 
 use crate::console::say;
 use crate::corpus::{self, CorpusArgs};

@@ -6,8 +6,7 @@ use anyhow::Result;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 use telltale::Model;
-use telltale::blob::Kind;
-use telltale::classifier::pooling_name;
+use telltale::engine::format::Kind;
 
 use crate::board;
 use crate::console::{put, say};
@@ -47,6 +46,10 @@ struct Report {
     early_exit: Option<ExitReport>,
     state_bytes: usize,
     scratch_bytes: usize,
+    /// What `Memory` needs: both.
+    memory_bytes: usize,
+    /// The engine's cargo features that the model needs.
+    features: Vec<&'static str>,
     parts: Vec<PartReport>,
     writer: String,
     corpus: String,
@@ -124,7 +127,7 @@ fn report(model: &Model<'_>) -> Result<Report> {
     let manifest = model.manifest()?;
     let provenance = &manifest.provenance;
     let share = |units: Option<u16>| units.map(|units| f64::from(units) / 10_000.0);
-    let needs = model.needs();
+    let requirements = model.requirements();
     let mut parts: Vec<PartReport> = manifest
         .sections
         .iter()
@@ -151,15 +154,17 @@ fn report(model: &Model<'_>) -> Result<Report> {
                 hidden: layer.hidden(),
             })
             .collect(),
-        pooling: pooling_name(manifest.pooling),
+        pooling: manifest.pooling.name(),
         head_hidden: model.head().hidden(),
         macs_per_word: layers + head,
         early_exit: model.early_exit().map(|rule| ExitReport {
             probability: f64::from(rule.probability) / 10_000.0,
             words: rule.words,
         }),
-        state_bytes: needs.state_bytes(),
-        scratch_bytes: needs.scratch_bytes(),
+        state_bytes: requirements.state_bytes(),
+        scratch_bytes: requirements.memory_bytes() - requirements.state_bytes(),
+        memory_bytes: requirements.memory_bytes(),
+        features: model.features(),
         parts,
         writer: provenance.writer.to_owned(),
         corpus: provenance.corpus.to_owned(),

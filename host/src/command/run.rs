@@ -9,7 +9,7 @@ use embedded_io_adapters::std::FromStd;
 use telltale::Classifier;
 use telltale::session::{PLAIN, Reader, TRACED, sanitise};
 
-use crate::engine::{HostMemory, HostReader, with_model};
+use crate::engine::{memory_for, with_model};
 
 /// Reads standard input word by word and prints label and probability after each
 #[derive(ClapArgs, Clone, Debug)]
@@ -28,8 +28,8 @@ pub struct Args {
 /// If the model cannot be read or a stream fails; a closed output ends it quietly.
 pub fn run(args: &Args) -> Result<()> {
     with_model(&args.model, |model| {
-        let mut memory = Box::new(HostMemory::new());
-        let mut reader = Reader::new(Classifier::new(model, &mut memory)?);
+        let mut memory = memory_for(model);
+        let mut reader = Reader::new(Classifier::within(model, &mut memory)?);
         let output = BufWriter::new(std::io::stdout().lock());
         match stream(&mut reader, std::io::stdin().lock(), output, args.trace) {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn stream(
-    reader: &mut HostReader<'_, '_>,
+    reader: &mut Reader<'_>,
     mut input: impl Read,
     output: impl Write,
     trace: bool,

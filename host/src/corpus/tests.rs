@@ -3,7 +3,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use telltale::text::{Options, Token, Tokeniser};
+use telltale::engine::text::{Options, Token, Tokeniser};
 use tempfile::TempDir;
 
 use super::*;

@@ -21,12 +21,12 @@ pub enum Cell {
 impl Cell {
     /// The same cell in the engine.
     #[must_use]
-    pub const fn engine(self) -> telltale::cell::Cell {
+    pub const fn engine(self) -> telltale::engine::cell::Cell {
         match self {
-            Self::Rnn => telltale::cell::Cell::Rnn,
-            Self::Gru => telltale::cell::Cell::Gru,
-            Self::Lstm => telltale::cell::Cell::Lstm,
-            Self::Fastgrnn => telltale::cell::Cell::Fastgrnn,
+            Self::Rnn => telltale::engine::cell::Cell::Rnn,
+            Self::Gru => telltale::engine::cell::Cell::Gru,
+            Self::Lstm => telltale::engine::cell::Cell::Lstm,
+            Self::Fastgrnn => telltale::engine::cell::Cell::Fastgrnn,
         }
     }
 
@@ -76,11 +76,11 @@ pub enum Pooling {
 impl Pooling {
     /// The same pooling in the engine.
     #[must_use]
-    pub const fn engine(self) -> telltale::blob::Pooling {
+    pub const fn engine(self) -> telltale::engine::format::Pooling {
         match self {
-            Self::Last => telltale::blob::Pooling::Last,
-            Self::Mean => telltale::blob::Pooling::Mean,
-            Self::Max => telltale::blob::Pooling::Max,
+            Self::Last => telltale::engine::format::Pooling::Last,
+            Self::Mean => telltale::engine::format::Pooling::Mean,
+            Self::Max => telltale::engine::format::Pooling::Max,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Linear classifiers over the n-grams of a text: the wide part that goes on the chip, and the teacher
 //! that stays on the PC.
 //!
-//! Both know n-grams by the keys of [`telltale::wide`], so training and chip see the same ones.
+//! Both know n-grams by the keys of [`telltale::engine::wide`], so training and chip see the same ones.
 
 mod bayes;
 mod linear;
@@ -14,7 +14,7 @@ pub use wide::{Selection, Wide, eligible};
 
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
-use telltale::wide::{Chain, MAX_ORDER, grams};
+use telltale::engine::wide::{Chain, MAX_ORDER, grams};
 
 use crate::vocabulary::MAX_WORDS;
 

@@ -147,10 +147,10 @@ impl Wide {
     pub fn logits(&self, words: &[u32]) -> Vec<f32> {
         let mut votes = vec![0i32; self.columns];
         let mut out = Vec::with_capacity(words.len() * self.columns);
-        let mut chain = telltale::wide::Chain::default();
+        let mut chain = telltale::engine::wide::Chain::default();
         for (at, &word) in words.iter().enumerate() {
             let before = at.min(usize::from(u16::MAX)) as u16;
-            telltale::wide::grams(word, before, self.order, &mut chain, |key| {
+            telltale::engine::wide::grams(word, before, self.order, &mut chain, |key| {
                 for feature in indices(&[key], &self.known) {
                     let weights = &self.weights[feature as usize * self.columns..][..self.columns];
                     votes.iter_mut().zip(weights).for_each(|(vote, &weight)| *vote += i32::from(weight));
@@ -231,17 +231,17 @@ mod tests {
     fn the_section_is_the_float_model() {
         for columns in [1, 3] {
             let known: Vec<u32> =
-                (0..500u32).map(|n| telltale::wide::start(n % 100 + n / 100 * 1000)).collect();
+                (0..500u32).map(|n| telltale::engine::wide::start(n % 100 + n / 100 * 1000)).collect();
             let mut known = known;
             known.sort_unstable();
             let weights = (0..known.len() * columns).map(|n| (n * 37 % 101) as i8 - 50).collect();
             let wide = Wide { order: 1, columns, known, weights, step: 0.02 };
             let section = crate::aligned::AlignedBytes::new(&wide.section().expect("fits"));
-            let engine = telltale::wide::Wide::open(&section).expect("opens");
+            let engine = telltale::engine::wide::Wide::open(&section).expect("opens");
             assert_eq!((engine.len() as usize, engine.columns(), engine.order()), (500, columns, 1));
             let words: Vec<u32> = (0..1500).map(|n| n * 7 % 130).collect();
             let logits = wide.logits(&words);
-            let (mut chain, mut votes) = (telltale::wide::Chain::default(), vec![0; columns]);
+            let (mut chain, mut votes) = (telltale::engine::wide::Chain::default(), vec![0; columns]);
             for (at, &word) in words.iter().enumerate() {
                 engine.take(word, at as u16, &mut chain, &mut votes);
                 let mut scores = vec![0; columns.max(2)];

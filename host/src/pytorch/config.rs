@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
-use telltale::blob::Metrics;
+use telltale::engine::format::Metrics;
 
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Pooling};

@@ -99,7 +99,7 @@ const MISTAKEN: [(&[u8], &str); 11] = [
     (b"<!DOCTYPE", "a web page: the download failed"),
     (b"<!doctype", "a web page: the download failed"),
     (b"<html", "a web page: the download failed"),
-    (&telltale::blob::MAGIC, "a model for the chip: `inspect` and `run` read it"),
+    (&telltale::engine::format::MAGIC, "a model for the chip: `inspect` and `run` read it"),
 ];
 
 /// The longest header of a safetensors file, as its format says.

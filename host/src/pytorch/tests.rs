@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use telltale::text::Options;
+use telltale::engine::text::Options;
 
 use super::config::Description;
 use super::map::{Mapped, map};
@@ -208,7 +208,7 @@ fn rows_follow_their_words() {
     let (built, ordered) = read.build(&table, 2).expect("builds");
     let reader = built.open().expect("opens");
     for (word, row) in [("film", 2.0), ("good", 5.0), ("the", 7.0), ("dont", 3.0), ("unheard", 1.0)] {
-        let id = reader.id(telltale::text::Word::hash_of(word.as_bytes())) as usize;
+        let id = reader.id(telltale::engine::text::Word::hash_of(word.as_bytes())) as usize;
         assert_eq!(ordered[2 * id..2 * id + 2], [row, -row], "{word}");
     }
     let none = words("good\nbad\n", None).expect("reads");

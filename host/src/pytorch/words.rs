@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result, bail, ensure};
-use telltale::text::{Options, Word};
+use telltale::engine::text::{Options, Word};
 
 use super::rows::{Cutter, Entry, Rows, Seen};
 use crate::vocabulary::{Built, words_of};

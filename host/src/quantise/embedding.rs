@@ -52,7 +52,7 @@ impl Format {
     pub fn inputs(&self, shift: u32) -> Inputs {
         let largest = (self.bits.most() + 1.0) * MULTIPLIER_MAX;
         Inputs {
-            limit: telltale::fixed::round_shift(largest as i32, shift).unsigned_abs(),
+            limit: telltale::engine::fixed::round_shift(largest as i32, shift).unsigned_abs(),
             unit: self.fine * f64::from(shift).exp2(),
             square: self.square,
         }

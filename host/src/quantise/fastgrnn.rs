@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 
 use anyhow::{Result, ensure};
-use telltale::cell::SUM_FRACTION;
-pub use telltale::cell::fastgrnn::LIMIT;
-use telltale::fixed::UNIT_MAX;
+use telltale::engine::cell::SUM_FRACTION;
+pub use telltale::engine::cell::fastgrnn::LIMIT;
+use telltale::engine::fixed::UNIT_MAX;
 
 use crate::bytes::Bytes;
 use crate::model::config::Cell;

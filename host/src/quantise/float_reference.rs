@@ -1,11 +1,11 @@
 //! The optional section that holds the network in f32.
 
-use telltale::float_reference::KIND;
+use telltale::engine::float_reference::KIND;
 
 use crate::bytes::Bytes;
 use crate::model::weights::Weights;
 
-/// Kind and content of the section with the weights as they are, see [`telltale::float_reference`].
+/// Kind and content of the section with the weights as they are, see [`telltale::engine::float_reference`].
 #[must_use]
 pub fn float_reference(weights: &Weights) -> (u8, Vec<u8>) {
     let mut to = Bytes::default();
@@ -29,10 +29,10 @@ pub fn float_reference(weights: &Weights) -> (u8, Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use telltale::Model;
-    use telltale::float_reference::{Memory, Network};
+    use telltale::engine::float_reference::{Memory, Network};
 
     use super::*;
-    use crate::engine::{HostScratch, HostState};
+    use crate::engine::{memory_for, state_in};
     use crate::model::config::{Cell, Config, Pooling};
     use crate::model::weights::Ranges;
     use crate::quantise::tests::{blob_with, config, random_weights, texts};
@@ -62,11 +62,11 @@ mod tests {
     fn distances(weights: &Weights, blob: &[u8]) -> (f32, f32) {
         let model = Model::open(blob).expect("opens");
         let network = Network::open(&model, blob).expect("the section is there");
-        let mut state = HostState::new(&model).expect("fits");
-        let mut scratch = Box::new(HostScratch::new());
+        let mut memory = memory_for(&model);
+        let mut state = state_in(&model, &mut memory).expect("fits");
         let (mut float, mut integer) = (0.0f32, 0.0f32);
         for ids in texts(11, 12, 80) {
-            let mut memory = Memory::<160, 20, 100>::new();
+            let mut memory = Memory::<280>::new();
             network.check(&memory).expect("fits");
             let mut reference = weights.start();
             let mut ranges = Ranges::default();
@@ -74,9 +74,9 @@ mod tests {
             for id in ids {
                 network.step(id, &mut memory);
                 weights.step(id, &mut reference, &mut ranges);
-                model.step(id, &mut state, &mut scratch);
+                model.read_known(id, 0, &mut state);
                 let exact = weights.logits(&reference, &mut ranges);
-                let scores = model.scores(&state, &mut scratch);
+                let scores = model.scores(&mut state);
                 for ((&own, exact), &score) in network.scores(&mut memory).iter().zip(exact).zip(scores) {
                     float = float.max((own - exact).abs());
                     integer = integer.max((own - score as f32 / 4096.0).abs());
@@ -111,13 +111,8 @@ mod tests {
         let blob = blob_with(&weights, vec![float_reference(&weights)]);
         let model = Model::open(&blob).expect("opens");
         let network = Network::open(&model, &blob).expect("opens");
-        assert!(network.check(&Memory::<80, 20, 80>::new()).is_ok());
-        for error in [
-            network.check(&Memory::<79, 20, 80>::new()),
-            network.check(&Memory::<80, 19, 80>::new()),
-            network.check(&Memory::<80, 20, 79>::new()),
-        ] {
-            assert!(error.is_err());
-        }
+        // Units of two layers, pooled units, sums.
+        assert!(network.check(&Memory::<{ 80 + 20 + 80 }>::new()).is_ok());
+        assert!(network.check(&Memory::<179>::new()).is_err());
     }
 }

@@ -1,7 +1,7 @@
-//! The section of a [folded](telltale::embedding#folded) embedding.
+//! The section of a [folded](telltale::engine::embedding#folded) embedding.
 
 use anyhow::{Result, ensure};
-use telltale::cell::SUM_FRACTION;
+use telltale::engine::cell::SUM_FRACTION;
 
 use super::embedding::{self, Format};
 use super::layer::enlarged;

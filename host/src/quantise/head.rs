@@ -1,8 +1,8 @@
 //! The head's section.
 
 use anyhow::{Context, Result};
-use telltale::fixed::{UNIT_MAX, half_step};
-use telltale::head::SUM_DOWN;
+use telltale::engine::fixed::{UNIT_MAX, half_step};
+use telltale::engine::head::SUM_DOWN;
 
 use super::scale::{Columns, Inputs, Map, Noise, SHIFTS};
 use crate::bytes::Bytes;

@@ -1,7 +1,7 @@
 //! A recurrent layer's section.
 
 use anyhow::{Context, Result};
-use telltale::cell::SUM_FRACTION;
+use telltale::engine::cell::SUM_FRACTION;
 
 use super::fastgrnn;
 use super::scale::{Columns, Inputs, Map, Noise, SHIFTS};

@@ -32,7 +32,7 @@ pub enum EmbeddingBits {
     Four,
     /// −127 to 127.
     Eight,
-    /// [Folded](telltale::embedding#folded): G·H sums in place of E weights, −127 to 127.
+    /// [Folded](telltale::engine::embedding#folded): G·H sums in place of E weights, −127 to 127.
     Folded,
 }
 

@@ -1,7 +1,9 @@
 //! Numbers to integers: affine maps of i8 weights, activations with shifts.
 
-use telltale::fixed::unit_limit;
-use telltale::matvec::{COLUMN_UNIT, ROW_UNIT, SCALE_MAX, SUM_LIMIT, SUM_SHIFT, half, padded, result_limit};
+use telltale::engine::fixed::unit_limit;
+use telltale::engine::kernel::{
+    COLUMN_UNIT, ROW_UNIT, SCALE_MAX, SUM_LIMIT, SUM_SHIFT, half, padded, result_limit,
+};
 
 use crate::bytes::Bytes;
 
@@ -85,7 +87,7 @@ impl Map {
         Some(Self { columns: width, rows: rows.collect::<Option<_>>()? })
     }
 
-    /// Writes the groups of [`telltale::matvec`], then zeros up to a multiple of 16 bytes.
+    /// Writes the groups of [`telltale::engine::kernel`], then zeros up to a multiple of 16 bytes.
     pub fn write(&self, to: &mut Bytes) {
         for group in self.rows.chunks(ROW_UNIT) {
             let weight = |row: usize, column: usize| group.get(row).map_or(0, |row| row.weights[column]);

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
-use telltale::Model;
-use telltale::blob::Error;
-use telltale::text::Word;
+use telltale::engine::format::HEADER_BYTES;
+use telltale::engine::text::Word;
+use telltale::{Model, OpenError, StateError};
 
 use super::*;
 use crate::aligned::AlignedBytes;
-use crate::engine::{HostScratch, HostState};
+use crate::engine::{memory_for, state_in};
 use crate::model::config::{Config, Pooling};
 use crate::vocabulary::Built;
 
@@ -87,14 +87,14 @@ fn blob_within(
 fn write_sections(weights: &Weights, sections: &Sections) -> Result<AlignedBytes> {
     let description = Description {
         labels: vec!["a".into(), "b".into(), "c".into()],
-        text: telltale::text::Options { punctuation: true },
+        text: telltale::engine::text::Options { punctuation: true },
         pooling: weights.config.pooling,
         corpus: "none".into(),
         digest: [7; 32],
         seed: 1,
         examples: 30,
         self_test: "w1 w2 unknown w3".into(),
-        metrics: telltale::blob::Metrics::default(),
+        metrics: telltale::engine::format::Metrics::default(),
     };
     write_blob(&description, vocabulary().section(), sections)
 }
@@ -102,8 +102,8 @@ fn write_sections(weights: &Weights, sections: &Sections) -> Result<AlignedBytes
 /// The largest distances of pooled states and logits, over all words of the texts.
 fn distances(weights: &Weights, blob: &[u8], texts: &[Vec<u32>]) -> (f32, f32) {
     let model = Model::open(blob).expect("opens");
-    let mut state = HostState::new(&model).expect("fits");
-    let mut scratch = Box::new(HostScratch::new());
+    let mut memory = memory_for(&model);
+    let mut state = state_in(&model, &mut memory).expect("fits");
     let (mut units, mut logits) = (0.0f32, 0.0f32);
     let divisor = fastgrnn::divisor(weights, &ranges(weights));
     for ids in texts {
@@ -114,11 +114,11 @@ fn distances(weights: &Weights, blob: &[u8], texts: &[Vec<u32>]) -> (f32, f32) {
             let pooled = model.pooled(&state).units().zip(&reference.pooled);
             units = pooled.map(|(a, b)| (f32::from(a) / 32_768.0 - b / divisor).abs()).fold(units, f32::max);
             let expected = weights.logits(&reference, &mut ranges);
-            let scores = model.scores(&state, &mut scratch).iter().zip(&expected);
+            let scores = model.scores(&mut state).iter().zip(&expected);
             logits = scores.map(|(&a, b)| (a as f32 / 4096.0 - b).abs()).fold(logits, f32::max);
             if let Some(&id) = ids.get(step) {
                 weights.step(id, &mut reference, &mut ranges);
-                model.step(id, &mut state, &mut scratch);
+                model.read_known(id, 0, &mut state);
             }
         }
     }
@@ -174,7 +174,7 @@ fn a_folded_network_follows_the_reference() {
             let first = model.layers()[0];
             assert_eq!((model.embedding().width(), first.inputs()), (cell.engine().gates() * 20, 0));
             assert_eq!(first.macs(), cell.engine().gates() * 20 * 20);
-            assert!(model.parts().contains(&"fold"));
+            assert!(model.features().contains(&"fold"));
             let (units, logits) = distances(&weights, &blob, &texts(11, 12, 80));
             assert!(
                 units < UNIT_TOLERANCE && logits < LOGIT_TOLERANCE,
@@ -206,7 +206,7 @@ fn a_fold_that_does_not_fit_its_layer_is_refused() {
         assert!(error.contains("malformed") || error.contains("overflow"), "{error}");
     }
     let mut late = good.clone();
-    late.optional = vec![(telltale::blob::Kind::Folded as u8, good.embedding.clone())];
+    late.optional = vec![(telltale::engine::format::Kind::Folded as u8, good.embedding.clone())];
     assert!(refused(&late).contains("section table section is malformed: found 7"), "{}", refused(&late));
     let mut narrow = good.clone();
     narrow.embedding[6] = 4;
@@ -254,7 +254,7 @@ fn any_flipped_bit_any_cut_and_any_tail_is_refused() {
         assert!(Model::open(&AlignedBytes::new(&bytes)).is_err(), "bit {bit}");
     }
     let longer = AlignedBytes::new(&[&good[..], &[0]].concat());
-    assert_eq!(Model::open(&longer).err(), Some(Error::Length(good.len() as u32, good.len() as u32 + 1)));
+    assert_eq!(Model::open(&longer).err(), Some(OpenError::Length(good.len() as u32 + 1, good.len() as u32)));
 }
 
 /// Damage that the checksum does not see, as from a faulty writer: refused or harmless, never a panic.
@@ -270,45 +270,42 @@ fn resealed(good: &[u8]) {
     let mut random = Pcg64::seed_from_u64(5);
     let mut accepted = 0;
     for round in 0..20_000 {
-        let mut bytes = good.to_vec();
+        let mut bytes = AlignedBytes::new(good);
         for _ in 0..1 + round % 3 {
-            let at = random.random_range(32..bytes.len());
+            let at = random.random_range(HEADER_BYTES..bytes.len());
             bytes[at] = random.random();
         }
-        telltale::blob::seal(&mut bytes, manifest);
-        let bytes = AlignedBytes::new(&bytes);
+        telltale::engine::format::seal(&mut bytes, manifest);
         let Ok(model) = Model::open(&bytes) else { continue };
         accepted += 1;
-        let mut memory = Box::new(crate::engine::HostMemory::new());
-        if let Ok(mut classifier) = telltale::Classifier::new(&model, &mut memory) {
-            classifier.feed("w1 w2 w3 nobody w4 ".repeat(20).as_bytes(), &mut |_, _| {});
-        }
+        let mut memory = memory_for(&model);
+        let mut classifier = telltale::Classifier::within(&model, &mut memory).expect("fits");
+        classifier.feed("w1 w2 w3 nobody w4 ".repeat(20).as_bytes(), |_, _| {});
     }
     assert!(accepted > 1000, "{accepted}");
 }
 
 /// What the chip's reader takes, postcard takes, too, and both see the same.
 #[test]
-fn the_outline_is_that_of_the_manifest() {
+fn the_view_is_that_of_the_manifest() {
     let shape = Config { embed: 4, hidden: 4, ..config(Cell::Gru, 2, Pooling::Max, 3) };
     let good = blob(&random_weights(&shape, 1), EmbeddingBits::Eight);
     let length = u32::from_le_bytes(good[20..24].try_into().expect("four bytes"));
     let mut random = Pcg64::seed_from_u64(6);
     let (mut accepted, mut refused) = (0, 0);
     for round in 0..20_000 {
-        let mut bytes = good.to_vec();
+        let mut bytes = AlignedBytes::new(&good);
         if round > 0 {
-            let at = 32 + random.random_range(0..length as usize);
+            let at = HEADER_BYTES + random.random_range(0..length as usize);
             bytes[at] = random.random();
         }
-        telltale::blob::seal(&mut bytes, length);
-        let bytes = AlignedBytes::new(&bytes);
-        let Ok(outline) = telltale::blob::open(&bytes) else {
+        telltale::engine::format::seal(&mut bytes, length);
+        let Ok(outline) = telltale::engine::format::open(&bytes) else {
             refused += 1;
             continue;
         };
         accepted += 1;
-        let manifest = telltale::blob::manifest(&bytes).expect("postcard reads it");
+        let manifest = telltale::engine::format::manifest(&bytes).expect("postcard reads it");
         assert_eq!((outline.labels, outline.text), (manifest.labels.as_bytes(), manifest.text));
         assert_eq!(outline.pooling, manifest.pooling);
         assert_eq!(outline.self_test, manifest.self_test.text.as_bytes());
@@ -322,18 +319,23 @@ fn the_outline_is_that_of_the_manifest() {
 fn a_newer_version_says_so() {
     let good = blob(&random_weights(&config(Cell::Rnn, 1, Pooling::Last, 0), 1), EmbeddingBits::Eight);
     let mut bytes = good.to_vec();
-    bytes[8] = 3;
-    let error = Model::open(&AlignedBytes::new(&bytes)).expect_err("version 3");
-    assert_eq!(error.to_string(), "format version unknown to this reader: found 3, expected 2");
+    bytes[8] = 4;
+    let error = Model::open(&AlignedBytes::new(&bytes)).expect_err("version 4").to_string();
+    assert!(error.starts_with("format version unknown to this reader: found 4, expected 3; "), "{error}");
 }
 
 #[test]
 fn a_model_too_large_for_the_memory_says_so() {
     let good = blob(&random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 1), EmbeddingBits::Eight);
     let model = Model::open(&good).expect("opens");
-    let mut small = telltale::Memory::<8, 8, 8, 8>::new();
-    let error = telltale::Classifier::new(&model, &mut small).expect_err("too small");
-    assert_eq!(error.to_string(), "state (UNITS) exceeds what was compiled in: found 20, expected 8");
+    // Activations, units and pooling of 20, a multiple of 8 where they are columns, and sums.
+    let needed = 2 * 48 + 2 * 20 + 4 * 20 + 4 * 80;
+    assert_eq!(model.requirements().memory_bytes(), needed);
+    let mut small = telltale::Memory::<32>::new();
+    let error = telltale::Classifier::new(&model, &mut small).expect_err("too small").to_string();
+    assert!(
+        error.starts_with(&format!("memory smaller than the model needs: found 32, expected {needed}; "))
+    );
 }
 
 #[test]
@@ -341,20 +343,26 @@ fn a_saved_state_goes_on_alike() {
     let weights = random_weights(&config(Cell::Lstm, 2, Pooling::Mean, 0), 1);
     let good = blob(&weights, EmbeddingBits::Eight);
     let model = Model::open(&good).expect("opens");
-    let mut scratch = Box::new(HostScratch::new());
-    let mut state = HostState::new(&model).expect("fits");
-    (0..20).for_each(|id| model.step(id, &mut state, &mut scratch));
-    let mut bytes = vec![0; state.saved_bytes()];
-    assert_eq!(state.save(&mut bytes), Some(bytes.len()));
-    let mut other = HostState::new(&model).expect("fits");
-    assert_eq!(other.restore(&bytes[1..]), None);
-    other.restore(&bytes).expect("restores");
-    assert_eq!(other, state);
-    for id in 0..20 {
-        model.step(id, &mut state, &mut scratch);
-        model.step(id, &mut other, &mut scratch);
+    let (mut own, mut others) = (memory_for(&model), memory_for(&model));
+    let mut classifier = telltale::Classifier::within(&model, &mut own).expect("fits");
+    let mut other = telltale::Classifier::within(&model, &mut others).expect("fits");
+    classifier.set_tracing(true);
+    other.set_tracing(true);
+    classifier.feed("w1 w2 w3 nobody w4 w".repeat(9).as_bytes(), |_, _| {});
+    let mut buffer = vec![0; classifier.saved_bytes() + 1];
+    let saved = classifier.save(&mut buffer).expect("room for it").to_vec();
+    assert_eq!(saved.len(), classifier.saved_bytes());
+    assert_eq!(classifier.save(&mut [0; 9]), Err(StateError::BufferTooSmall(9, saved.len())));
+    assert_eq!(other.restore(&saved[1..]), Err(StateError::Length(saved.len() - 1, saved.len())));
+    assert!(matches!(other.restore(&vec![0; saved.len()]), Err(StateError::Model(0, _))));
+    other.restore(&saved).expect("restores");
+    let mut traces = [Vec::new(), Vec::new()];
+    for (classifier, traces) in [&mut classifier, &mut other].into_iter().zip(&mut traces) {
+        classifier.feed(b"2 w5 ", |word, prediction| traces.push((*word, prediction.trace)));
     }
-    assert_eq!(other, state);
+    assert_eq!(traces[0], traces[1]);
+    assert_eq!(traces[0].iter().map(|(word, _)| word.as_str()).collect::<Vec<_>>(), ["w2", "w5"]);
+    assert_eq!(classifier.finish(), other.finish());
 }
 
 /// States beyond ±1: divided, they are in range, and scores follow the reference; divided by too little, they
@@ -392,28 +400,25 @@ fn states_of_a_fastgrnn_are_brought_into_range() {
 #[test]
 fn the_parts_of_a_model_add_up() {
     let hash = |id: u32| Word::hash_of(format!("w{id}").as_bytes());
-    let mut known: Vec<u32> = (0..WORDS as u32).map(|id| telltale::wide::start(hash(id))).collect();
+    let mut known: Vec<u32> = (0..WORDS as u32).map(|id| telltale::engine::wide::start(hash(id))).collect();
     known.sort_unstable();
     let section = crate::ngrams::Wide::untrained(known, 3, 1).section().expect("fits");
     let weights = random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 5);
-    let blob = blob_with(&weights, vec![(telltale::blob::Kind::Wide as u8, section)]);
+    let blob = blob_with(&weights, vec![(telltale::engine::format::Kind::Wide as u8, section)]);
     let model = Model::open(&blob).expect("opens");
     let network = model.without_wide();
     assert!(model.wide().is_some() && network.wide().is_none());
     let wide = model.wide().expect("has one");
-    let mut scratch = Box::new(HostScratch::new());
     for ids in texts(9, 20, 30) {
         let mut scores = [[0; 3]; 2];
         for (scores, model) in scores.iter_mut().zip([&model, &network]) {
-            let mut state = HostState::new(model).expect("fits");
-            for &id in &ids {
-                model.note(hash(id), &mut state);
-                model.step(id, &mut state, &mut scratch);
-            }
-            scores.copy_from_slice(model.scores(&state, &mut scratch));
+            let mut memory = memory_for(model);
+            let mut state = state_in(model, &mut memory).expect("fits");
+            ids.iter().for_each(|&id| model.read_known(id, hash(id), &mut state));
+            scores.copy_from_slice(model.scores(&mut state));
         }
         let [whole, mut sum] = scores;
-        let (mut chain, mut votes) = (telltale::wide::Chain::default(), [0; 3]);
+        let (mut chain, mut votes) = (telltale::engine::wide::Chain::default(), [0; 3]);
         for (at, &id) in ids.iter().enumerate() {
             wide.take(hash(id), at as u16, &mut chain, &mut votes);
         }

@@ -5,14 +5,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use heapless::Vec as FixedVec;
-use telltale::blob::{self, ALIGNMENT, HEADER_BYTES, Kind, Manifest, Metrics, Provenance, Section, SelfTest};
-use telltale::text::Options;
+use telltale::engine::format::{
+    self, ALIGNMENT, HEADER_BYTES, Kind, Manifest, Metrics, Provenance, Section, SelfTest,
+};
+use telltale::engine::text::Options;
 use telltale::{Classifier, Model};
 
 use super::Sections;
 use crate::aligned::AlignedBytes;
 use crate::bytes::Bytes;
-use crate::engine::HostMemory;
+use crate::engine::memory_for;
 use crate::model::config::Pooling;
 
 /// What the manifest says beside the sections.
@@ -59,8 +61,9 @@ pub fn write_blob(description: &Description, vocabulary: &[u8], sections: &Secti
 /// If the engine refuses the blob.
 pub fn verify(blob: &[u8]) -> Result<()> {
     let model = Model::open(blob).context("the engine refuses the model that was written")?;
-    let mut memory = Box::new(HostMemory::new());
-    Classifier::new(&model, &mut memory)?.self_test().context("the engine disagrees with itself")?;
+    Classifier::within(&model, &mut memory_for(&model))?
+        .self_test()
+        .context("the engine disagrees with itself")?;
     Ok(())
 }
 
@@ -82,12 +85,12 @@ pub fn install(blob: &[u8], path: &Path) -> Result<()> {
 }
 
 fn self_test_trace(model: &Model<'_>) -> Result<u64> {
-    let mut memory = Box::new(HostMemory::new());
-    let mut classifier = Classifier::new(model, &mut memory)?;
+    let mut memory = memory_for(model);
+    let mut classifier = Classifier::within(model, &mut memory)?;
     classifier.set_tracing(true);
     let mut last = 0;
-    classifier.feed(model.outline().self_test, &mut |_, opinion| last = opinion.trace.unwrap_or(0));
-    classifier.finish(&mut |_, opinion| last = opinion.trace.unwrap_or(0));
+    classifier.feed(model.manifest_view().self_test, |_, prediction| last = prediction.trace.unwrap_or(0));
+    classifier.finish_with(|_, prediction| last = prediction.trace.unwrap_or(0));
     Ok(last)
 }
 
@@ -135,12 +138,12 @@ fn assemble(
 /// # Errors
 /// If the blob is unsound, or the engine refuses what was written.
 pub fn with_section(blob: &[u8], kind: Kind, bytes: &[u8]) -> Result<AlignedBytes> {
-    blob::open(blob)?;
-    let mut manifest = blob::manifest(blob)?;
+    format::open(blob)?;
+    let mut manifest = format::manifest(blob)?;
     let sections = std::mem::take(&mut manifest.sections);
     let mut parts = Vec::new();
     for section in sections.iter().filter(|section| section.kind != kind as u8) {
-        let bytes = blob::section_bytes(blob, section)?;
+        let bytes = format::section_bytes(blob, section)?;
         parts.push(Part { kind: section.kind, required: section.required, bytes });
     }
     parts.push(Part { kind: kind as u8, required: true, bytes });
@@ -169,18 +172,18 @@ fn lay_out(mut manifest: Manifest<'_>, parts: &[Part<'_>]) -> Result<AlignedByte
         to.pad_to(section.offset as usize);
         to.bytes(part.bytes);
     }
-    let mut blob = to.into_vec();
-    blob::seal(&mut blob, encoded.len() as u32);
-    Ok(AlignedBytes::new(&blob))
+    let mut blob = AlignedBytes::new(&to.into_vec());
+    format::seal(&mut blob, encoded.len() as u32);
+    Ok(blob)
 }
 
 /// The section table of `parts` if they start after `start`.
-fn table(parts: &[Part<'_>], start: usize) -> Result<FixedVec<Section, { blob::MAX_SECTIONS }>> {
+fn table(parts: &[Part<'_>], start: usize) -> Result<FixedVec<Section, { format::MAX_SECTIONS }>> {
     let mut offset = start.next_multiple_of(ALIGNMENT);
     let mut table = FixedVec::new();
     for &Part { kind, required, bytes } in parts {
         let section = Section { kind, required, offset: offset as u32, length: bytes.len() as u32 };
-        ensure!(table.push(section).is_ok(), "more than {} sections", blob::MAX_SECTIONS);
+        ensure!(table.push(section).is_ok(), "more than {} sections", format::MAX_SECTIONS);
         offset = (offset + bytes.len()).next_multiple_of(ALIGNMENT);
     }
     Ok(table)

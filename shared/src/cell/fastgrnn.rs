@@ -25,9 +25,9 @@
 
 use super::SUM_FRACTION;
 use crate::activation::Curve;
-#[cfg(feature = "fastgrnn")]
-use crate::blob::Part;
 use crate::fixed::{UNIT_MAX, half_step, saturate};
+#[cfg(feature = "fastgrnn")]
+use crate::format::SectionReader;
 
 /// Offsets stay below this, and sums, too: an argument of z is the sum of two.
 pub const LIMIT: u32 = 1 << 30;
@@ -42,13 +42,13 @@ pub struct Mix<'a> {
 }
 
 impl<'a> Mix<'a> {
-    /// Reads what follows a layer's map of `hidden` units; errors are the part's.
+    /// Reads what follows a layer's map of `hidden` units; errors are the reader's.
     #[cfg(feature = "fastgrnn")]
-    pub(super) fn read(part: &mut Part<'a>, zeta: u32, nu: u32, hidden: usize) -> Self {
-        let offsets = part.words(hidden);
-        part.align16();
+    pub(super) fn read(reader: &mut SectionReader<'a>, zeta: u32, nu: u32, hidden: usize) -> Self {
+        let offsets = reader.words(hidden);
+        reader.align16();
         Self::new(zeta as usize, nu as usize, offsets).unwrap_or_else(|| {
-            part.content(zeta + nu, 32_767);
+            reader.outside(zeta + nu, 0, 32_767);
             Self::default()
         })
     }
@@ -59,7 +59,7 @@ impl<'a> Mix<'a> {
     pub fn new(zeta: usize, nu: usize, offsets: &'a [i32]) -> Option<Self> {
         let sound = zeta.checked_add(nu).is_some_and(|sum| sum <= UNIT_MAX as usize)
             && offsets.iter().all(|offset| offset.unsigned_abs() < LIMIT);
-        sound.then_some(Self { less: -(zeta as i16), nu: nu as i16, offsets })
+        sound.then(|| Self { less: -(zeta as i16), nu: nu as i16, offsets })
     }
 }
 

@@ -14,7 +14,7 @@
 use super::SUM_FRACTION;
 use crate::activation::Curve;
 use crate::fixed::{half_step, scale};
-use crate::matvec::gru;
+use crate::kernel::gru;
 
 /// `units` from their `sums` of r, z, n of the input and n of the state, which lie `block` apart and are
 /// overwritten.

@@ -11,7 +11,7 @@
 //!
 //! `x` comes scaled from the [embedding](crate::embedding), or as round(h / 2^`input shift`) from the
 //! layer below; the layer's own state enters as round(h / 2^`state shift`). Both lie side by side, each
-//! padded to eights, so that one [affine map](crate::matvec) makes the sums that take both: all of
+//! padded to eights, so that one [affine map](crate::kernel) makes the sums that take both: all of
 //! them, but for GRU, whose n keeps apart what input and state give. The cell turns the sums into the
 //! next state; they are in steps of 2^−[`SUM_FRACTION`], those that enter tanh made as much larger as
 //! the cell's page says.
@@ -34,7 +34,7 @@
 //! | 3 | 0 |
 //! | 2 | fastgrnn: ζ in steps of 2⁻¹⁵, u16; otherwise 0 |
 //! | 2 | fastgrnn: ν in steps of 2⁻¹⁵, u16, ζ + ν at most 32,767; otherwise 0 |
-//! | … | [affine map](crate::matvec) of \[W U\], G·H rows (GRU: the 2H of r and z), padded to 16 |
+//! | … | [affine map](crate::kernel) of \[W U\], G·H rows (GRU: the 2H of r and z), padded to 16 |
 //! | … | GRU: maps of W_n, unless E is 0, and of U_n, H rows each, each padded to 16 |
 //! | 4H | fastgrnn: each unit's 2(b_z − b_h) in steps of sums, i32 below 2³⁰, padded to 16 |
 
@@ -43,9 +43,9 @@ pub mod gru;
 pub mod lstm;
 pub mod rnn;
 
-use crate::blob::{Error, Name, Part};
 use crate::fixed::unit_limit;
-use crate::matvec::{Affine, COLUMN_UNIT, ROW_UNIT, padded};
+use crate::format::{OpenError, SectionReader, Subject};
+use crate::kernel::{Affine, COLUMN_UNIT, ROW_UNIT, padded};
 use crate::vector::fill_units;
 #[cfg(feature = "fastgrnn")]
 use fastgrnn::Mix;
@@ -120,17 +120,17 @@ impl Cell {
         }
     }
 
-    /// The part of the engine that reads it.
-    const fn part(self) -> Name {
+    /// The feature that reads it.
+    const fn feature(self) -> Subject {
         match self {
-            Self::Rnn => Name::Rnn,
-            Self::Gru => Name::Gru,
-            Self::Lstm => Name::Lstm,
-            Self::Fastgrnn => Name::Fastgrnn,
+            Self::Rnn => Subject::Rnn,
+            Self::Gru => Subject::Gru,
+            Self::Lstm => Subject::Lstm,
+            Self::Fastgrnn => Subject::Fastgrnn,
         }
     }
 
-    /// Whether the cell is compiled in: a [part](crate::parts) of its name.
+    /// Whether the cell is compiled in: the [feature](crate#features) of its name.
     const fn is_there(self) -> bool {
         match self {
             Self::Rnn => cfg!(feature = "rnn"),
@@ -171,32 +171,32 @@ impl<'a> Layer<'a> {
     /// for the layers above it.
     ///
     /// # Errors
-    /// [`Error`] naming the layer if the section is not what the table above says.
-    pub fn open(section: &'a [u8], limit: Option<u32>) -> Result<Self, Error> {
-        let mut part = Part::new(section, Name::Layer);
-        let layer = Self::read(&mut part, limit);
-        part.end().map(|()| layer)
+    /// [`OpenError`] naming the layer if the section is not what the table above says.
+    pub fn open(section: &'a [u8], limit: Option<u32>) -> Result<Self, OpenError> {
+        let mut reader = SectionReader::new(section, Subject::Layer);
+        let layer = Self::read(&mut reader, limit);
+        reader.end().map(|()| layer)
     }
 
-    /// As [`Self::open`]; errors are the part's.
-    pub(crate) fn read(part: &mut Part<'a>, limit: Option<u32>) -> Self {
-        let [code, zero, input_shift, state_shift] = part.bytes4();
-        let [inputs, hidden] = part.u16_pair();
-        let [cell_format, zeros @ ..] = part.bytes4();
-        let [zeta, nu] = part.u16_pair();
+    /// As [`Self::open`]; errors are the reader's.
+    pub(crate) fn read(reader: &mut SectionReader<'a>, limit: Option<u32>) -> Self {
+        let [code, zero, input_shift, state_shift] = reader.bytes4();
+        let [inputs, hidden] = reader.u16_pair();
+        let [cell_format, zeros @ ..] = reader.bytes4();
+        let [zeta, nu] = reader.u16_pair();
         let cell = Cell::from_code(code).unwrap_or_else(|| {
-            part.content(code.into(), Cell::Fastgrnn as u32);
+            reader.outside(code.into(), Cell::Rnn as u32, Cell::Fastgrnn as u32);
             Cell::Rnn
         });
-        part.need(cell.is_there(), cell.part());
+        reader.need(cell.is_there(), cell.feature());
         let mixes = cell.is(Cell::Fastgrnn);
-        part.expect(zero == 0 && zeros == [0; 3] && (mixes || zeta + nu == 0), zeta + nu, 0);
+        reader.expect(zero == 0 && zeros == [0; 3] && (mixes || zeta + nu == 0), zeta + nu, 0);
         let folded = cfg!(feature = "fold") && inputs == 0 && limit.is_some();
-        let inputs = part.within(inputs, u32::from(!folded), 1024) as usize;
-        let hidden = part.within(hidden, 1, 1024) as usize;
-        part.within(input_shift.max(state_shift).into(), 0, 14);
+        let inputs = reader.within(inputs, u32::from(!folded), 1024) as usize;
+        let hidden = reader.within(hidden, 1, 1024) as usize;
+        reader.within(input_shift.max(state_shift).into(), 0, 14);
         let (input_shift, state_shift) = (input_shift & 15, state_shift & 15);
-        let cell_format = part.within(cell_format.into(), 0, 4) as u8;
+        let cell_format = reader.within(cell_format.into(), 0, 4) as u8;
         let limits =
             [limit.unwrap_or_else(|| unit_limit(input_shift.into())), unit_limit(state_shift.into())];
         let (width, depth) = (padded(inputs, COLUMN_UNIT), padded(hidden, COLUMN_UNIT));
@@ -206,11 +206,11 @@ impl<'a> Layer<'a> {
         let whole = if mixes { half } else { (1 << 31) - added };
         let mut apart = [Affine::default(); 2];
         let rows = (cell.gates() - usize::from(cell.is(Cell::Gru))) * hidden;
-        let both = part.map(rows, width + depth, width, limits, whole, 0);
+        let both = reader.map(rows, width + depth, width, limits, whole, 0);
         if cell.is(Cell::Gru) {
             apart = [
-                part.map(if folded { 0 } else { hidden }, width, width, limits, half, 2 * hidden),
-                part.map(hidden, depth, 0, limits, half, 3 * hidden),
+                reader.map(if folded { 0 } else { hidden }, width, width, limits, half, 2 * hidden),
+                reader.map(hidden, depth, 0, limits, half, 3 * hidden),
             ];
         }
         Self {
@@ -223,7 +223,7 @@ impl<'a> Layer<'a> {
             both,
             apart,
             #[cfg(feature = "fastgrnn")]
-            mix: if mixes { Mix::read(part, zeta, nu, hidden) } else { Mix::default() },
+            mix: if mixes { Mix::read(reader, zeta, nu, hidden) } else { Mix::default() },
         }
     }
 

@@ -9,7 +9,7 @@ use clap::Args as ClapArgs;
 use object::{Object, ObjectSection};
 use serde::Serialize;
 use telltale::Model;
-use telltale::float_reference::{Memory, Network, TEST_WORDS};
+use telltale::engine::float_reference::{Memory, Network, TEST_WORDS};
 
 use super::fit;
 use super::synthetic::{Extras, Shape, blob, blob_with_floats};
@@ -299,7 +299,10 @@ impl Bench {
         let macs = layers + head;
         let phases = Phases {
             look_up: mean.part("look_up")?,
-            wide: model.wide().map(|_| mean.part("n_grams")).transpose()?,
+            wide: model
+                .wide()
+                .map(|_| Ok::<_, anyhow::Error>(mean.part("read")? - mean.part("step")?))
+                .transpose()?,
             embedding: mean.part("embedding")?,
             cell: last.part("step")? - last.part("embedding")?,
             pooling: mean.part("step")? - last.part("step")?,
@@ -315,14 +318,13 @@ impl Bench {
                 unit: board.float_target.is_some(),
             }))
         });
-        let needs = board.memory_for(&model);
         Ok(Cost {
             macs,
             instructions_per_word,
             instructions_per_mac: instructions_per_word / macs as f64,
             phases,
             stack_bytes: mean.number("stack")? as u64,
-            ram_bytes: needs.state_bytes() + needs.scratch_bytes(),
+            ram_bytes: board.memory_for(&model),
             code_bytes,
             table_bytes,
             float,
@@ -336,7 +338,7 @@ impl Bench {
         let said = self.ask(board, &build_float_bench(board)?, blob)?;
         let model = Model::open(blob)?;
         let network = Network::open(&model, blob)?;
-        let mut memory = Box::new(Memory::<8192, 1024, 4098>::new());
+        let mut memory = Box::new(Memory::<16384>::new());
         network.check(&memory)?;
         (0..TEST_WORDS).for_each(|id| network.step(id, &mut memory));
         let expected: Vec<i32> =

@@ -8,9 +8,9 @@ use clap::Args as ClapArgs;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::Serialize;
-use telltale::blob::Metrics;
-use telltale::text::{Options as TextOptions, Word};
-use telltale::wide::{Chain, grams};
+use telltale::engine::format::Metrics;
+use telltale::engine::text::{Options as TextOptions, Word};
+use telltale::engine::wide::{Chain, grams};
 
 use crate::aligned::AlignedBytes;
 use crate::model::{Cell, Config, Network, Pooling};

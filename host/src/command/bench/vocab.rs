@@ -8,8 +8,8 @@ use clap::Args as ClapArgs;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::Serialize;
-use telltale::text::{Options, Word};
-use telltale::vocab::Vocabulary;
+use telltale::engine::text::{Options, Word};
+use telltale::engine::vocab::Vocabulary;
 
 use crate::command::write_json;
 use crate::console::say;

@@ -12,7 +12,7 @@ use anyhow::{Result, ensure};
 use clap::Args as ClapArgs;
 use serde::Serialize;
 use telltale::Model;
-use telltale::early_exit::Rule;
+use telltale::engine::early_exit::Rule;
 
 use crate::corpus::{self, CorpusArgs};
 use crate::early_exit::{Effect, answers, effect};
@@ -148,12 +148,12 @@ fn examples(args: &Args) -> Result<Vec<(String, String)>> {
 }
 
 fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
-    let labels: Vec<String> = model.label_texts().into_iter().map(str::to_owned).collect();
+    let labels: Vec<String> = model.labels().map(str::to_owned).collect();
     let examples = examples(args)?;
     let by = groups(args, "--by", args.by.as_deref())?;
     let pairs = groups(args, "--pairs", args.pairs.as_deref())?;
     let started = Instant::now();
-    let options = model.outline().text;
+    let options = model.manifest_view().text;
     let mut shuffle = args.shuffle.map(Shuffle::new);
     let mut texts = Vec::new();
     for (text, label) in &examples {

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use rayon::prelude::*;
-use telltale::text::Options as TextOptions;
-use telltale::vocab::Vocabulary;
+use telltale::engine::text::Options as TextOptions;
+use telltale::engine::vocab::Vocabulary;
 
 use super::Args;
 use super::plan::{Plan, Preset};

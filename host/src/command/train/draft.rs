@@ -3,7 +3,7 @@
 use anyhow::Result;
 use candle_core::Device;
 use rayon::prelude::*;
-use telltale::blob::Metrics;
+use telltale::engine::format::Metrics;
 
 use super::Args;
 use super::data::Source;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use telltale::Model;
-use telltale::blob::Metrics;
+use telltale::engine::format::Metrics;
 
 use super::plan::{Plan, Preset};
 use super::report::{BlobReport, ModelReport, QuantisedReport, Report, metrics};

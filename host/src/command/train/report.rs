@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use candle_core::Device;
 use serde::Serialize;
-use telltale::blob::Metrics;
+use telltale::engine::format::Metrics;
 
 use crate::console::say;
 use crate::model::{Cell, Config};

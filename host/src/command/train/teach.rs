@@ -138,7 +138,7 @@ impl Kept {
         let bytes = std::fs::read(&self.path).ok()?;
         let (numbers, sum) = bytes.split_last_chunk::<4>()?;
         let whole = numbers.len() == count * classes * size_of::<f32>()
-            && telltale::blob::checksum(numbers) == u32::from_le_bytes(*sum);
+            && telltale::engine::format::checksum(numbers) == u32::from_le_bytes(*sum);
         let number = |bytes: &[u8; 4]| f32::from_le_bytes(*bytes);
         let rows = numbers.as_chunks::<4>().0.chunks_exact(classes);
         whole.then(|| rows.map(|row| row.iter().map(number).collect()).collect())
@@ -147,7 +147,7 @@ impl Kept {
     fn write(&self, others: &[TrainingExample]) -> Result<()> {
         let mut bytes: Vec<u8> =
             others.iter().flat_map(|text| &text.target).flat_map(|share| share.to_le_bytes()).collect();
-        bytes.extend(telltale::blob::checksum(&bytes).to_le_bytes());
+        bytes.extend(telltale::engine::format::checksum(&bytes).to_le_bytes());
         if let Some(folder) = self.path.parent() {
             std::fs::create_dir_all(folder)
                 .with_context(|| format!("--teacher-cache: cannot make the folder {}", folder.display()))?;

@@ -1,4 +1,4 @@
-//! RV32IM: [quads](crate::matvec#quads), eight columns of four rows in 83.5 instructions, of sixteen rows together
+//! RV32IM: [quads](crate::kernel#quads), eight columns of four rows in 83.5 instructions, of sixteen rows together
 //! in 334.
 //!
 //! As on [ARMv6-M](super::armv6m), three sums take all that four rows' sums a, b, c, d hold. A column takes a

@@ -15,6 +15,18 @@ pub enum Pooling {
     Max,
 }
 
+impl Pooling {
+    /// The name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::Mean => "mean",
+            Self::Max => "max",
+        }
+    }
+}
+
 /// What a section holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

@@ -1,4 +1,4 @@
-//! ARMv7-M: [quads](crate::matvec#quads), eight columns of four rows in 52 instructions, 1.63 per MAC.
+//! ARMv7-M: [quads](crate::kernel#quads), eight columns of four rows in 52 instructions, 1.63 per MAC.
 //!
 //! As on [ARMv6-M](super::armv6m), three sums take all that four rows' sums a, b, c, d hold: MLA adds to them the
 //! word, its upper half and its middle, which LSR and UBFX bring.

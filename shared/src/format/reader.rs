@@ -1,59 +1,65 @@
 //! Typed, bounds-checked views into the manifest and into sections.
 
-use super::Error;
-use super::name::Name;
-use crate::matvec::{Affine, halves};
+use super::OpenError;
+use super::subject::Subject;
+use crate::kernel::{Affine, halves};
 use crate::text::is_utf8;
 
 /// A cursor over some bytes that lends slices in place.
 ///
-/// It keeps the first error and goes on: what is taken behind an error is zero or empty, so that whoever
-/// reads asks once, at the [end](Self::end).
+/// It keeps the first error and goes on: what is taken behind an error is zero or empty, so a caller checks
+/// once, at the [end](Self::end).
 #[derive(Clone, Copy, Debug)]
-pub struct Part<'a> {
+pub struct SectionReader<'a> {
     rest: &'a [u8],
     /// Bytes already taken.
     taken: usize,
-    name: Name,
-    error: Option<Error>,
+    name: Subject,
+    error: Option<OpenError>,
 }
 
-impl<'a> Part<'a> {
+impl<'a> SectionReader<'a> {
     /// A cursor at the start of what is called `name` in errors.
     #[must_use]
-    pub const fn new(bytes: &'a [u8], name: Name) -> Self {
+    pub const fn new(bytes: &'a [u8], name: Subject) -> Self {
         Self { rest: bytes, taken: 0, name, error: None }
     }
 
     /// Goes on with other bytes, called `name` in errors; with none of them behind an error.
     #[inline(never)]
-    pub const fn enter(&mut self, bytes: &'a [u8], name: Name) {
+    pub const fn enter(&mut self, bytes: &'a [u8], name: Subject) {
         self.rest = if self.error.is_none() { bytes } else { &[] };
         self.taken = 0;
         self.name = name;
     }
 
     /// What follows is called `name` in errors.
-    pub const fn rename(&mut self, name: Name) {
+    pub const fn rename(&mut self, name: Subject) {
         self.name = name;
     }
 
     /// Keeps an error, unless there is one already; nothing is left to be taken.
     #[inline(never)]
-    pub const fn fail(&mut self, error: Error) {
+    pub const fn fail(&mut self, error: OpenError) {
         if self.error.is_none() {
             self.error = Some(error);
         }
         self.rest = &[];
     }
 
-    /// An error about this part, [`Error::Content`] with the two numbers.
+    /// Fails with [`OpenError::Content`]: `found` instead of `expected`.
     #[inline(never)]
     pub const fn content(&mut self, found: u32, expected: u32) {
-        self.fail(Error::Content(self.name, found, expected));
+        self.outside(found, expected, expected);
     }
 
-    /// An error about this part unless `good`.
+    /// Fails with [`OpenError::Content`]: `found` instead of `least` to `most`.
+    #[inline(never)]
+    pub const fn outside(&mut self, found: u32, least: u32, most: u32) {
+        self.fail(OpenError::Content(self.name, found, [least, most]));
+    }
+
+    /// Fails as [`Self::content`] unless `good`.
     #[inline(always)]
     pub const fn expect(&mut self, good: bool, found: u32, expected: u32) {
         if !good {
@@ -61,40 +67,40 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// An error about this part unless a size is that of its neighbour.
+    /// Fails as [`Self::content`] unless a size is that of its neighbour.
     pub const fn fits(&mut self, found: usize, expected: usize) {
         self.expect(found == expected, found as u32, expected as u32);
     }
 
-    /// `value` if it is from `least` to `most`, otherwise `least`, and an error that expects `most`.
+    /// `value` if it is from `least` to `most`; fails as [`Self::outside`] and gives `least` otherwise.
     #[inline(never)]
     pub const fn within(&mut self, value: u32, least: u32, most: u32) -> u32 {
         if least <= value && value <= most {
             return value;
         }
-        self.content(value, most);
+        self.outside(value, least, most);
         least
     }
 
-    /// An error unless a [part of the engine](crate::parts) is there.
+    /// Fails with [`OpenError::FeatureDisabled`] unless a [feature](crate#features) is compiled in.
     #[inline(always)]
-    pub const fn need(&mut self, there: bool, name: Name) {
+    pub const fn need(&mut self, there: bool, name: Subject) {
         if !there {
             self.lack(name);
         }
     }
 
-    /// An error unless the section is there that is now so called.
+    /// Fails with [`OpenError::Missing`] unless the current section is present.
     #[inline(always)]
     pub const fn require(&mut self, there: bool) {
         if !there {
-            self.fail(Error::Missing(self.name));
+            self.fail(OpenError::Missing(self.name));
         }
     }
 
     #[inline(never)]
-    const fn lack(&mut self, name: Name) {
-        self.fail(Error::LeftOut(name));
+    const fn lack(&mut self, name: Subject) {
+        self.fail(OpenError::FeatureDisabled(name));
     }
 
     /// The next `count` bytes; none, and an error with the bytes left and needed, if there are fewer. So
@@ -224,7 +230,7 @@ impl<'a> Part<'a> {
             Affine::default()
         });
         if let Err(row) = map.prove(split, limits, most) {
-            self.fail(Error::Overflow(self.name, (first + row) as u32));
+            self.fail(OpenError::Overflow(self.name, (first + row) as u32));
         }
         map
     }
@@ -245,7 +251,7 @@ impl<'a> Part<'a> {
         self.expect(padding.iter().all(|&byte| byte == 0), 1, 0);
     }
 
-    /// An error if something is left: [`Error::Content`] with the bytes left.
+    /// An error if something is left: [`OpenError::Content`] with the bytes left.
     #[inline(never)]
     pub const fn close(&mut self) {
         let left = self.rest.len() as u32;
@@ -256,7 +262,7 @@ impl<'a> Part<'a> {
     ///
     /// # Errors
     /// The first one that there was, otherwise that of [`Self::close`].
-    pub const fn end(&mut self) -> Result<(), Error> {
+    pub const fn end(&mut self) -> Result<(), OpenError> {
         self.close();
         self.so_far()
     }
@@ -271,7 +277,7 @@ impl<'a> Part<'a> {
     ///
     /// # Errors
     /// The first one that there was.
-    pub const fn so_far(&self) -> Result<(), Error> {
+    pub const fn so_far(&self) -> Result<(), OpenError> {
         match self.error {
             None => Ok(()),
             Some(error) => Err(error),
@@ -286,43 +292,43 @@ compile_error!("blobs are read in place and are little endian: a big-endian targ
 mod tests {
     use super::*;
 
-    const NAME: Name = Name::Layer;
+    const NAME: Subject = Subject::Layer;
 
     #[test]
     fn the_first_error_is_kept_and_nothing_comes_behind_it() {
-        let mut part = Part::new(&[1, 2, 3, 4, 5, 6, 7, 8], NAME);
-        assert_eq!(part.u16_pair(), [0x0201, 0x0403]);
-        assert_eq!(part.within(7, 1, 6), 1);
-        assert_eq!((part.u32(), part.bytes(1), part.words::<u32>(usize::MAX)), (0, &[][..], &[][..]));
-        part.need(false, Name::Lstm);
-        assert_eq!(part.end(), Err(Error::Content(NAME, 7, 6)));
-        let mut part = Part::new(&[0; 8], NAME);
-        part.need(false, Name::Lstm);
-        assert_eq!(part.end(), Err(Error::LeftOut(Name::Lstm)));
+        let mut reader = SectionReader::new(&[1, 2, 3, 4, 5, 6, 7, 8], NAME);
+        assert_eq!(reader.u16_pair(), [0x0201, 0x0403]);
+        assert_eq!(reader.within(7, 1, 6), 1);
+        assert_eq!((reader.u32(), reader.bytes(1), reader.words::<u32>(usize::MAX)), (0, &[][..], &[][..]));
+        reader.need(false, Subject::Lstm);
+        assert_eq!(reader.end(), Err(OpenError::Content(NAME, 7, [1, 6])));
+        let mut reader = SectionReader::new(&[0; 8], NAME);
+        reader.need(false, Subject::Lstm);
+        assert_eq!(reader.end(), Err(OpenError::FeatureDisabled(Subject::Lstm)));
     }
 
     #[test]
     fn every_byte_is_asked_for() {
-        assert_eq!(Part::new(&[0; 8], NAME).end(), Err(Error::Content(NAME, 8, 0)));
-        let mut part = Part::new(&[9, 0, 0, 0, 0, 3], NAME);
-        assert_eq!(part.bytes(1), [9]);
-        part.align();
-        part.align();
-        assert_eq!(part.bytes(3), [0; 0]);
-        assert_eq!(part.end(), Err(Error::Content(NAME, 2, 3)));
-        let mut part = Part::new(&[9, 0, 1, 0], NAME);
-        part.bytes(1);
-        part.align();
-        assert_eq!(part.end(), Err(Error::Content(NAME, 1, 0)));
+        assert_eq!(SectionReader::new(&[0; 8], NAME).end(), Err(OpenError::Content(NAME, 8, [0, 0])));
+        let mut reader = SectionReader::new(&[9, 0, 0, 0, 0, 3], NAME);
+        assert_eq!(reader.bytes(1), [9]);
+        reader.align();
+        reader.align();
+        assert_eq!(reader.bytes(3), [0; 0]);
+        assert_eq!(reader.end(), Err(OpenError::Content(NAME, 2, [3, 3])));
+        let mut reader = SectionReader::new(&[9, 0, 1, 0], NAME);
+        reader.bytes(1);
+        reader.align();
+        assert_eq!(reader.end(), Err(OpenError::Content(NAME, 1, [0, 0])));
     }
 
     /// Varints of 32 and 64 bits: all that are in their shortest form and fit.
     #[test]
     fn varints_are_in_their_shortest_form() {
         let read = |bytes: &[u8], bits| {
-            let mut part = Part::new(bytes, NAME);
-            let value = part.varint(bits);
-            part.end().map(|()| value).ok()
+            let mut reader = SectionReader::new(bytes, NAME);
+            let value = reader.varint(bits);
+            reader.end().map(|()| value).ok()
         };
         let sound: [(&[u8], u32); 5] = [
             (&[0], 0),

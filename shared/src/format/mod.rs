@@ -1,22 +1,27 @@
 //! The file format: one artefact, checked once, read in place.
 //!
-//! # Specification, version 2
+//! # Specification, version 3
 //!
-//! All numbers are little endian. The blob starts on a 16-byte boundary.
+//! All numbers are little endian. The file is read in place, from a 16-byte boundary.
 //!
 //! | offset | bytes | content | example |
 //! |---|---|---|---|
 //! | 0 | 8 | magic `TELLTALE` | `54 45 4C 4C 54 41 4C 45` |
-//! | 8 | 4 | format version, 2 | `02 00 00 00` |
+//! | 8 | 4 | format version, 3 | `03 00 00 00` |
 //! | 12 | 4 | total length L in bytes | `40 2A 00 00` (10,816) |
 //! | 16 | 4 | CRC-32 of bytes 20 to L (ISO-HDLC: reflected 0x04C11DB7, as in zlib) | `.. .. .. ..` |
-//! | 20 | 4 | length M of the manifest in bytes | `9C 00 00 00` (156) |
-//! | 24 | 4 | [layout](crate::matvec#layout) of maps: 0 pairs, 1 quads | `00 00 00 00` |
+//! | 20 | 4 | length M of the manifest in bytes | `3A 00 00 00` (58) |
+//! | 24 | 4 | [layout](crate::kernel#layout) of maps: 0 pairs, 1 quads | `00 00 00 00` |
 //! | 28 | 4 | in pairs 0, otherwise the CRC-32 that the same model has in pairs | `00 00 00 00` |
-//! | 32 | M | the manifest, a `Manifest` in postcard 1.x | see below |
+//! | 32 | 4 | bytes of [memory](crate::Memory) that the model needs, checked on opening | `40 04 00 00` (1,088) |
+//! | 36 | 12 | 0 | `00 …` |
+//! | 48 | M | the manifest, a `Manifest` in postcard 1.x | see below |
 //! | … | … | the sections, each on a multiple of 16, zero bytes between them | |
 //!
-//! A chip reads of the manifest what it needs, [`Outline`]; the PC reads and writes all of it, which
+//! The number of the version rises with every change after which a reader would refuse, or read otherwise, what an
+//! older writer wrote; the golden models in `tests/golden` are then written anew, and only then.
+//!
+//! A chip reads of the manifest what it needs, [`ManifestView`]; the PC reads and writes all of it, which
 //! takes the feature `std`.
 //!
 //! The manifest is the concatenation of its fields, in postcard's encoding: strings and byte
@@ -37,7 +42,7 @@
 //! | self-test: text | `ok` | `02 6F 6B` |
 //! | – trace hash | 1 | `01 00 00 00 00 00 00 00` |
 //! | sections: how many | 1 | `01` |
-//! | – each: kind, required, offset, length | vocabulary, yes, 96, 64 | `01 01 60 40` |
+//! | – each: kind, required, offset, length | vocabulary, yes, 112, 64 | `01 01 70 40` |
 //!
 //! Kinds of sections: 1 [vocabulary](crate::vocab), 2 [embedding](crate::embedding),
 //! 3 [layer](crate::cell), one for each layer in order, 4 [head](crate::head),
@@ -52,34 +57,34 @@
 
 mod error;
 mod manifest;
-pub(crate) mod name;
-pub(crate) mod outline;
-mod part;
+pub(crate) mod manifest_view;
+mod reader;
+pub(crate) mod subject;
 
-pub use error::Error;
+pub use error::OpenError;
 pub use manifest::{Kind, Pooling, Section};
 #[cfg(feature = "std")]
 pub use manifest::{Manifest, Metrics, Provenance, SelfTest};
-pub use name::Name;
-pub use outline::{MAX_SECTIONS, Outline};
-pub use part::Part;
+pub use manifest_view::{MAX_SECTIONS, ManifestView};
+pub use reader::SectionReader;
+pub use subject::Subject;
 
-use crate::matvec::Layout;
+use crate::kernel::Layout;
 
 /// The first bytes of a blob.
 pub const MAGIC: [u8; 8] = *b"TELLTALE";
 
 /// The format version written, and the only one read.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Bytes before the manifest.
-pub const HEADER_BYTES: usize = 32;
+pub const HEADER_BYTES: usize = 48;
 
 /// Sections and the blob itself start on multiples of this.
 pub const ALIGNMENT: usize = 16;
 
 /// Offsets in the header.
-mod field {
+pub(crate) mod field {
     use core::ops::Range;
 
     pub const MAGIC: Range<usize> = 0..8;
@@ -89,12 +94,21 @@ mod field {
     pub const MANIFEST: Range<usize> = 20..24;
     pub const LAYOUT: Range<usize> = 24..28;
     pub const ORIGIN: Range<usize> = 28..32;
+    pub const MEMORY: Range<usize> = 32..36;
+    pub const RESERVED: Range<usize> = 36..48;
     /// What the checksum covers starts here.
     pub const CHECKED: usize = 20;
 }
 
-fn u32_at(bytes: &[u8], field: core::ops::Range<usize>) -> u32 {
-    bytes.get(field).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes)
+/// The number of a field, 0 behind the end.
+pub(crate) const fn u32_at(bytes: &[u8], field: core::ops::Range<usize>) -> u32 {
+    match bytes.split_at_checked(field.start) {
+        Some((_, rest)) => match rest.first_chunk() {
+            Some(bytes) => u32::from_le_bytes(*bytes),
+            None => 0,
+        },
+        None => 0,
+    }
 }
 
 /// CRC-32 as in zlib.
@@ -108,22 +122,22 @@ pub fn checksum(bytes: &[u8]) -> u32 {
 ///
 /// # Errors
 /// If no header is there, or it claims more bytes than the region has.
-pub fn in_region(region: &[u8]) -> Result<&[u8], Error> {
+pub fn in_region(region: &[u8]) -> Result<&[u8], OpenError> {
     let length = header(region)?;
-    region.get(..length as usize).ok_or(Error::Length(length, region.len() as u32))
+    region.get(..length as usize).ok_or(OpenError::Length(region.len() as u32, length))
 }
 
 /// The header's total length, once magic and version are right.
-fn header(bytes: &[u8]) -> Result<u32, Error> {
+fn header(bytes: &[u8]) -> Result<u32, OpenError> {
     if bytes.len() < HEADER_BYTES {
-        return Err(Error::TooShort(bytes.len() as u32));
+        return Err(OpenError::TooShort(bytes.len() as u32));
     }
     if bytes.get(field::MAGIC) != Some(&MAGIC) {
-        return Err(Error::Magic(u32_at(bytes, 0..4)));
+        return Err(OpenError::Magic(u32_at(bytes, 0..4)));
     }
     match u32_at(bytes, field::VERSION) {
         VERSION => Ok(u32_at(bytes, field::LENGTH)),
-        version => Err(Error::Version(version)),
+        version => Err(OpenError::Version(version)),
     }
 }
 
@@ -139,14 +153,14 @@ const OWN_PAIRS: bool = matches!(Layout::OWN, Layout::Pairs);
 /// Checks header, checksum and section table.
 ///
 /// # Errors
-/// What is wrong, see [`Error`].
-pub fn open(blob: &[u8]) -> Result<Outline<'_>, Error> {
+/// What is wrong, see [`OpenError`].
+pub fn open(blob: &[u8]) -> Result<ManifestView<'_>, OpenError> {
     whole(blob)?;
-    let mut part = Part::new(&[], Name::Manifest);
-    let mut outline = Outline::empty();
-    enter(blob, &mut part);
-    outline.take(&mut part);
-    part.so_far()?;
+    let mut reader = SectionReader::new(&[], Subject::Manifest);
+    let mut outline = ManifestView::empty();
+    enter(blob, &mut reader);
+    outline.take(&mut reader);
+    reader.so_far()?;
     for section in outline.sections() {
         section_bytes(blob, &section)?;
     }
@@ -156,24 +170,24 @@ pub fn open(blob: &[u8]) -> Result<Outline<'_>, Error> {
 /// Checks that a blob is as long as its header says.
 ///
 /// # Errors
-/// [`Error::Length`], or what is wrong with the header.
-pub(crate) fn whole(blob: &[u8]) -> Result<(), Error> {
+/// [`OpenError::Length`], or what is wrong with the header.
+pub(crate) fn whole(blob: &[u8]) -> Result<(), OpenError> {
     match header(blob)? {
         length if length as usize == blob.len() => Ok(()),
-        length => Err(Error::Length(length, blob.len() as u32)),
+        length => Err(OpenError::Length(blob.len() as u32, length)),
     }
 }
 
 /// Goes to the manifest of the blob at the start of a region once header and checksum have proved right, and
-/// gives the blob; errors are the part's.
-pub(crate) fn enter<'a>(region: &'a [u8], part: &mut Part<'a>) -> &'a [u8] {
+/// gives the blob; errors are the reader's.
+pub(crate) fn enter<'a>(region: &'a [u8], reader: &mut SectionReader<'a>) -> &'a [u8] {
     match checked(region) {
         Ok((blob, manifest)) => {
-            part.enter(manifest, Name::Manifest);
+            reader.enter(manifest, Subject::Manifest);
             blob
         }
         Err(error) => {
-            part.fail(error);
+            reader.fail(error);
             &[]
         }
     }
@@ -181,26 +195,31 @@ pub(crate) fn enter<'a>(region: &'a [u8], part: &mut Part<'a>) -> &'a [u8] {
 
 /// The blob at the start of a region, and its manifest.
 #[inline(always)]
-fn checked(region: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+fn checked(region: &[u8]) -> Result<(&[u8], &[u8]), OpenError> {
     let blob = in_region(region)?;
     let misaligned = blob.as_ptr().addr() % ALIGNMENT;
     if misaligned != 0 {
-        return Err(Error::Misaligned(misaligned as u32));
+        return Err(OpenError::Misaligned(misaligned as u32));
     }
     let computed = checksum(blob.get(field::CHECKED..).unwrap_or(&[]));
     let stored = u32_at(blob, field::CHECKSUM);
     if computed != stored {
-        return Err(Error::Checksum(stored, computed));
+        return Err(OpenError::Checksum(computed, stored));
     }
     let layout = u32_at(blob, field::LAYOUT);
     if layout != Layout::OWN as u32 {
-        return Err(Error::Layout(layout));
+        return Err(OpenError::Layout(layout));
     }
-    let reserved = if OWN_PAIRS { u32_at(blob, field::ORIGIN) } else { 0 };
-    match manifest_bytes(blob) {
-        Some(manifest) if reserved == 0 => Ok((blob, manifest)),
-        _ => Err(Error::Content(Name::Manifest, u32_at(blob, field::MANIFEST), reserved)),
+    let origin = if OWN_PAIRS { u32_at(blob, field::ORIGIN) } else { 0 };
+    let reserved = blob.get(field::RESERVED).unwrap_or(&[]);
+    if origin != 0 || reserved.iter().any(|&byte| byte != 0) {
+        return Err(OpenError::Content(Subject::Header, 1, [0; 2]));
     }
+    let most = blob.len().saturating_sub(HEADER_BYTES) as u32;
+    let manifest = manifest_bytes(blob);
+    let manifest =
+        manifest.ok_or(OpenError::Content(Subject::Header, u32_at(blob, field::MANIFEST), [0, most]))?;
+    Ok((blob, manifest))
 }
 
 fn manifest_bytes(blob: &[u8]) -> Option<&[u8]> {
@@ -210,34 +229,45 @@ fn manifest_bytes(blob: &[u8]) -> Option<&[u8]> {
 /// The whole manifest of a blob.
 ///
 /// # Errors
-/// [`Error::Content`] if it is unreadable, which [`open`] excludes.
+/// [`OpenError::Missing`] if it is unreadable, which [`open`] excludes.
 #[cfg(feature = "std")]
-pub fn manifest(blob: &[u8]) -> Result<Manifest<'_>, Error> {
+pub fn manifest(blob: &[u8]) -> Result<Manifest<'_>, OpenError> {
     let manifest = manifest_bytes(blob).and_then(|bytes| postcard::from_bytes(bytes).ok());
-    manifest.ok_or(Error::Content(Name::Manifest, u32_at(blob, field::MANIFEST), 0))
+    manifest.ok_or(OpenError::Missing(Subject::Manifest))
 }
 
 /// The bytes of a section.
 ///
 /// # Errors
-/// [`Error::Content`] if the section is not inside the blob or not aligned, [`Error::UnknownSection`] if it is
+/// [`OpenError::Content`] if the section is not inside the blob or not aligned, [`OpenError::UnknownSection`] if it is
 /// required and of no known kind.
-pub fn section_bytes<'a>(blob: &'a [u8], section: &Section) -> Result<&'a [u8], Error> {
+pub fn section_bytes<'a>(blob: &'a [u8], section: &Section) -> Result<&'a [u8], OpenError> {
     let start = section.offset as usize;
     let bytes = blob.get(start..).and_then(|rest| rest.get(..section.length as usize));
     match bytes {
         _ if section.required && !(1..=7).contains(&section.kind) => {
-            Err(Error::UnknownSection(section.kind.into()))
+            Err(OpenError::UnknownSection(section.kind.into()))
         }
         Some(bytes) if start.is_multiple_of(ALIGNMENT) => Ok(bytes),
-        _ => Err(Error::Content(Name::SectionTable, section.offset, blob.len() as u32)),
+        _ => Err(OpenError::Content(
+            Subject::SectionTable,
+            section.offset,
+            [HEADER_BYTES as u32, blob.len() as u32],
+        )),
     }
 }
 
-/// Lays out a blob's header in front of `content` (manifest and sections, from offset 32 on).
+/// Bytes of [memory](crate::Memory) that a model needs, by its header.
+#[must_use]
+pub fn memory_bytes(blob: &[u8]) -> u32 {
+    u32_at(blob, field::MEMORY)
+}
+
+/// Writes a file's header in front of its content, manifest and sections, which start at [`HEADER_BYTES`].
 ///
-/// The writer lives with the reader's field table; it allocates nothing: `blob` is the whole blob
-/// with room for the header at its start.
+/// `blob` is the whole file, on a 16-byte boundary, with room for the header at its start. Of content that is no
+/// sound model, the header says that it needs no memory.
+#[cfg(feature = "std")]
 pub fn seal(blob: &mut [u8], manifest_length: u32) {
     let length = blob.len() as u32;
     for (field, bytes) in [
@@ -247,10 +277,16 @@ pub fn seal(blob: &mut [u8], manifest_length: u32) {
         (field::MANIFEST, &manifest_length.to_le_bytes()),
         (field::LAYOUT, &(Layout::OWN as u32).to_le_bytes()),
         (field::ORIGIN, &[0; 4]),
+        (field::MEMORY, &[0; 4]),
+        (field::RESERVED, &[0; 12]),
     ] {
         put(blob, field, bytes);
     }
     put_checksum(blob);
+    if let Ok(requirements) = crate::Model::requirements_of(blob) {
+        put(blob, field::MEMORY, &(requirements.memory_bytes() as u32).to_le_bytes());
+        put_checksum(blob);
+    }
 }
 
 /// Says in the header that the maps have been laid out anew.
@@ -262,12 +298,14 @@ pub(crate) fn seal_anew(blob: &mut [u8], layout: Layout) {
     put_checksum(blob);
 }
 
+#[cfg(feature = "std")]
 fn put(blob: &mut [u8], field: core::ops::Range<usize>, bytes: &[u8]) {
     if let Some(to) = blob.get_mut(field) {
         to.copy_from_slice(bytes);
     }
 }
 
+#[cfg(feature = "std")]
 fn put_checksum(blob: &mut [u8]) {
     let sum = checksum(blob.get(field::CHECKED..).unwrap_or(&[]));
     put(blob, field::CHECKSUM, &sum.to_le_bytes());

@@ -63,6 +63,7 @@
 #[cfg(not(any(kernel = "portable", kernel = "x86")))]
 #[allow(unsafe_code)]
 mod assembly;
+mod target;
 #[cfg(kernel = "x86")]
 #[allow(unsafe_code)]
 mod x86;
@@ -147,15 +148,9 @@ impl Layout {
     /// The one that programs for a target read, given its triple and the compiler's flags.
     #[must_use]
     pub fn of_target(target: &str, flags: &[impl AsRef<str>]) -> Self {
-        match target.split('-').next() {
-            // Those that have not the instructions of the kernels for pairs.
-            Some("thumbv8m.main") if flags.iter().any(|flag| flag.as_ref().contains("telltale_")) => {
-                Self::Pairs
-            }
-            Some("thumbv6m" | "thumbv7m" | "thumbv8m.main") => Self::Quads,
-            Some("riscv32im" | "riscv32ima" | "riscv32imac" | "riscv32imc") => Self::Quads,
-            _ => Self::Pairs,
-        }
+        let set = |name: &str| flags.iter().any(|flag| flag.as_ref().contains(name));
+        let kernel = target::kernel_of(target, set("telltale_dsp"), set("telltale_mve"), false);
+        if kernel.quads { Self::Quads } else { Self::Pairs }
     }
 }
 
@@ -418,6 +413,8 @@ mod tests {
             ("thumbv7em-none-eabi", &[], Layout::Pairs),
             ("thumbv8m.main-none-eabi", &[], Layout::Quads),
             ("thumbv8m.main-none-eabi", &["--cfg", "telltale_dsp"], Layout::Pairs),
+            ("thumbv8m.main-none-eabi", &["--cfg telltale_mve"], Layout::Pairs),
+            ("x86_64-unknown-linux-gnu", &[], Layout::Pairs),
             ("riscv32imac-unknown-none-elf", &[], Layout::Quads),
         ] {
             assert_eq!(Layout::of_target(target, flags), layout, "{target} {flags:?}");

@@ -1,4 +1,4 @@
-//! ARMv6-M: [quads](crate::matvec#quads), eight columns of four rows in 78 instructions, and two for the loop.
+//! ARMv6-M: [quads](crate::kernel#quads), eight columns of four rows in 78 instructions, and two for the loop.
 //!
 //! Three products are enough for a column's four weights, and two instructions make their factors: the word W
 //! itself, its bytes reversed, and its upper half. Three sums in the high registers, which ADD can reach, take

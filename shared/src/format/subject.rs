@@ -1,9 +1,9 @@
 //! What errors are about, by name.
 
-/// A section, a part of the engine or a capacity.
+/// A part of a model's file or a feature of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Name {
+pub enum Subject {
     /// The [vocabulary](crate::vocab).
     Vocabulary,
     /// The [embedding](crate::embedding).
@@ -44,14 +44,8 @@ pub enum Name {
     I4,
     /// A folded embedding.
     Fold,
-    /// Units of state.
-    Units,
-    /// Sums of pooling.
-    Pool,
-    /// Activations.
-    Input,
-    /// Sums of maps.
-    Sums,
+    /// The header.
+    Header,
 }
 
 /// The names, in order.
@@ -75,12 +69,9 @@ hidden
 classes
 i4
 fold
-state (UNITS)
-pooling (POOL)
-activations (INPUT)
-sums (SUMS)";
+header";
 
-impl Name {
+impl Subject {
     /// The name in ASCII.
     #[must_use]
     pub fn text(self) -> &'static [u8] {
@@ -108,12 +99,23 @@ mod tests {
 
     #[test]
     fn names_stand_in_the_order_of_the_list() {
-        let named = [Name::Vocabulary, Name::EarlyExit, Name::Manifest, Name::Gru, Name::I4, Name::Sums];
-        let expected = ["vocabulary", "early-exit", "manifest", "gru", "i4", "sums (SUMS)"];
+        let named = [
+            Subject::Vocabulary,
+            Subject::EarlyExit,
+            Subject::Manifest,
+            Subject::Gru,
+            Subject::I4,
+            Subject::Header,
+        ];
+        let expected = ["vocabulary", "early-exit", "manifest", "gru", "i4", "header"];
         assert!(
-            named.map(Name::text).iter().zip(expected).all(|(text, expected)| *text == expected.as_bytes())
+            named
+                .map(Subject::text)
+                .iter()
+                .zip(expected)
+                .all(|(text, expected)| *text == expected.as_bytes())
         );
-        assert_eq!(NAMES.split(|&byte| byte == b'\n').count(), Name::Sums as usize + 1);
+        assert_eq!(NAMES.split(|&byte| byte == b'\n').count(), Subject::Header as usize + 1);
     }
 
     #[test]

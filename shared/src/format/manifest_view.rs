@@ -1,7 +1,7 @@
 //! What a step needs of the manifest, read without decoding the rest.
 
-use super::name::Name;
-use super::{Error, Part, Pooling, Section};
+use super::subject::Subject;
+use super::{OpenError, Pooling, Section, SectionReader};
 use crate::text::Options;
 
 /// The most sections a blob may have.
@@ -9,7 +9,7 @@ pub const MAX_SECTIONS: usize = 16;
 
 /// The manifest as far as a chip wants to know it, borrowed; all of it has been checked.
 #[derive(Clone, Copy, Debug)]
-pub struct Outline<'a> {
+pub struct ManifestView<'a> {
     /// The class labels in UTF-8, in order, separated by line feeds.
     pub labels: &'a [u8],
     /// The tokeniser's options.
@@ -24,7 +24,7 @@ pub struct Outline<'a> {
     sections: &'a [u8],
 }
 
-impl<'a> Outline<'a> {
+impl<'a> ManifestView<'a> {
     /// Of no manifest.
     pub(crate) const fn empty() -> Self {
         Self {
@@ -40,39 +40,39 @@ impl<'a> Outline<'a> {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// [`Error::Content`] unless every byte of it is as the [specification](crate::blob) says, each number in
+    /// [`OpenError::Content`] unless every byte of it is as the [specification](crate::format) says, each number in
     /// its shortest form.
-    pub fn read(manifest: &'a [u8]) -> Result<Self, Error> {
+    pub fn read(manifest: &'a [u8]) -> Result<Self, OpenError> {
         let mut outline = Self::empty();
-        let mut part = Part::new(manifest, Name::Manifest);
-        outline.take(&mut part);
-        part.so_far().map(|()| outline)
+        let mut reader = SectionReader::new(manifest, Subject::Manifest);
+        outline.take(&mut reader);
+        reader.so_far().map(|()| outline)
     }
 
-    /// As [`Self::read`], in place; errors are the part's.
-    pub(crate) fn take(&mut self, part: &mut Part<'a>) {
-        self.labels = part.text();
-        self.text = Options { punctuation: part.flag() };
-        self.pooling = match part.byte(2) {
+    /// As [`Self::read`], in place; errors are the reader's.
+    pub(crate) fn take(&mut self, reader: &mut SectionReader<'a>) {
+        self.labels = reader.text();
+        self.text = Options { punctuation: reader.flag() };
+        self.pooling = match reader.byte(2) {
             0 => Pooling::Last,
             1 => Pooling::Mean,
             _ => Pooling::Max,
         };
-        let (_writer, _corpus) = (part.text(), part.text());
-        let (_digest, _seed, _examples) = (part.string(), part.varint(64), part.varint(32));
+        let (_writer, _corpus) = (reader.text(), reader.text());
+        let (_digest, _seed, _examples) = (reader.string(), reader.varint(64), reader.varint(32));
         for _metric in 0..5 {
-            if part.flag() {
-                part.varint(16);
+            if reader.flag() {
+                reader.varint(16);
             }
         }
-        self.self_test = part.text();
-        self.trace = part.bytes(8).first_chunk().copied().unwrap_or_default();
-        let count = part.byte(MAX_SECTIONS as u8);
-        self.sections = part.rest();
+        self.self_test = reader.text();
+        self.trace = reader.bytes(8).first_chunk().copied().unwrap_or_default();
+        let count = reader.byte(MAX_SECTIONS as u8);
+        self.sections = reader.rest();
         for _section in 0..count {
-            next_section(part);
+            next_section(reader);
         }
-        part.close();
+        reader.close();
     }
 
     /// The section table.
@@ -82,18 +82,18 @@ impl<'a> Outline<'a> {
     }
 
     /// The section table, to be read by [`next_section`].
-    pub(crate) const fn table(&self) -> Part<'a> {
-        Part::new(self.sections, Name::Manifest)
+    pub(crate) const fn table(&self) -> SectionReader<'a> {
+        SectionReader::new(self.sections, Subject::Manifest)
     }
 }
 
 /// The next entry of the section table.
 #[inline(never)]
-pub(crate) fn next_section(part: &mut Part<'_>) -> Section {
+pub(crate) fn next_section(reader: &mut SectionReader<'_>) -> Section {
     Section {
-        kind: part.byte(u8::MAX),
-        required: part.flag(),
-        offset: part.varint(32),
-        length: part.varint(32),
+        kind: reader.byte(u8::MAX),
+        required: reader.flag(),
+        offset: reader.varint(32),
+        length: reader.varint(32),
     }
 }

@@ -1,0 +1,343 @@
+//! The whole network: opened from a model file, stepped word by word.
+
+mod requirements;
+mod state;
+mod step;
+mod trace;
+
+pub use requirements::Requirements;
+pub use state::{Context, State};
+
+use heapless::Vec;
+
+use crate::cell::Layer;
+use crate::early_exit::Rule;
+use crate::embedding::Embedding;
+use crate::format::manifest_view::next_section;
+use crate::format::subject::line;
+use crate::format::{self, Kind, ManifestView, OpenError, Pooling, SectionReader, Subject, section_bytes};
+use crate::head::Head;
+use crate::pooling;
+use crate::prediction::Class;
+use crate::vocab::Vocabulary;
+use crate::wide::Wide;
+
+/// The most layers a network may have; more than one are a [feature](crate#features).
+pub const MAX_LAYERS: usize = if cfg!(feature = "layers") { 4 } else { 1 };
+
+/// A model borrowed from its file, which has been checked in full.
+#[derive(Clone, Debug)]
+pub struct Model<'a> {
+    file: &'a [u8],
+    manifest: ManifestView<'a>,
+    vocabulary: Vocabulary<'a>,
+    embedding: Embedding<'a>,
+    layers: Vec<Layer<'a>, MAX_LAYERS>,
+    head: Head<'a>,
+    #[cfg(feature = "wide")]
+    wide: Option<Wide<'a>>,
+    #[cfg(feature = "early-exit")]
+    early_exit: Option<Rule>,
+}
+
+impl<'a> Model<'a> {
+    /// Checks a model's file, on a 16-byte boundary, and borrows the model in it.
+    ///
+    /// # Errors
+    /// [`OpenError`] with what was found and what was expected.
+    pub fn open(file: &'a [u8]) -> Result<Self, OpenError> {
+        let mut model = Self::empty();
+        model.read_whole(file)?;
+        Ok(model)
+    }
+
+    /// As [`Self::open`], in place; after an error the model is good for nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn read_whole(&mut self, file: &'a [u8]) -> Result<(), OpenError> {
+        format::whole(file)?;
+        self.read_region(file)
+    }
+
+    /// No model yet.
+    pub(crate) fn empty() -> Self {
+        Self {
+            file: &[],
+            manifest: ManifestView::empty(),
+            vocabulary: Vocabulary::default(),
+            embedding: Embedding::default(),
+            layers: Vec::new(),
+            head: Head::default(),
+            #[cfg(feature = "wide")]
+            wide: None,
+            #[cfg(feature = "early-exit")]
+            early_exit: None,
+        }
+    }
+
+    /// Back to no model.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::empty();
+    }
+
+    /// Becomes, in place, the model at the start of a region; after an error it is good for nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    #[inline(never)]
+    pub(crate) fn read_region(&mut self, region: &'a [u8]) -> Result<(), OpenError> {
+        let mut reader = self.read_content(region);
+        reader.rename(Subject::Header);
+        reader.fits(format::memory_bytes(self.file) as usize, self.requirements().memory_bytes());
+        reader.so_far()
+    }
+
+    /// What a model needs whose header does not say it yet.
+    ///
+    /// # Errors
+    /// As [`Self::open`], the header's memory excepted.
+    #[cfg(feature = "std")]
+    pub(crate) fn requirements_of(region: &'a [u8]) -> Result<Requirements, OpenError> {
+        let mut model = Self::empty();
+        model.read_content(region).so_far()?;
+        Ok(model.requirements())
+    }
+
+    /// Reads and checks all sections; errors are the reader's.
+    #[inline(always)]
+    fn read_content(&mut self, region: &'a [u8]) -> SectionReader<'a> {
+        let mut reader = SectionReader::new(&[], Subject::Manifest);
+        self.file = format::enter(region, &mut reader);
+        self.manifest.take(&mut reader);
+        let mut table = self.manifest.table();
+        while reader.is_sound() && !table.rest().is_empty() {
+            let section = next_section(&mut table);
+            match section_bytes(self.file, &section) {
+                Ok(bytes) => self.take(section.kind, bytes, &mut reader),
+                Err(error) => reader.fail(error),
+            }
+        }
+        self.check_shapes(&mut reader);
+        reader
+    }
+
+    /// Reads a section; errors are the reader's.
+    #[inline(never)]
+    fn take(&mut self, kind: u8, bytes: &'a [u8], reader: &mut SectionReader<'a>) {
+        reader.enter(bytes, Subject::Vocabulary);
+        match kind {
+            kind if kind == Kind::Vocabulary as u8 => self.vocabulary = Vocabulary::read(reader),
+            kind if kind == Kind::Embedding as u8 || kind == Kind::Folded as u8 => {
+                reader.rename(Subject::Embedding);
+                // A layer is proven for the embedding before it.
+                if !self.layers.is_empty() {
+                    reader.fail(OpenError::Content(
+                        Subject::SectionTable,
+                        kind.into(),
+                        [Kind::Layer as u32; 2],
+                    ));
+                }
+                self.embedding = Embedding::read(reader, kind == Kind::Folded as u8);
+            }
+            kind if kind == Kind::Head as u8 => {
+                reader.rename(Subject::Head);
+                self.head = Head::read(reader);
+            }
+            #[cfg(feature = "early-exit")]
+            kind if kind == Kind::EarlyExit as u8 => {
+                reader.rename(Subject::EarlyExit);
+                self.early_exit = Some(Rule::read(reader));
+            }
+            #[cfg(feature = "wide")]
+            kind if kind == Kind::Wide as u8 => {
+                reader.rename(Subject::Wide);
+                self.wide = Some(Wide::read(reader));
+            }
+            kind if kind == Kind::Layer as u8 => {
+                reader.rename(Subject::Layer);
+                let first = self.layers.is_empty();
+                if first && self.embedding.count() == 0 {
+                    reader.fail(OpenError::Missing(Subject::Embedding));
+                }
+                reader.need(first || cfg!(feature = "layers"), Subject::Layers);
+                let layer = Layer::read(reader, first.then(|| self.embedding.limit()));
+                if self.layers.push(layer).is_err() {
+                    reader.outside(MAX_LAYERS as u32 + 1, 1, MAX_LAYERS as u32);
+                }
+            }
+            kind => {
+                reader.need(kind != Kind::EarlyExit as u8, Subject::EarlyExit);
+                reader.need(kind != Kind::Wide as u8, Subject::Wide);
+                return;
+            }
+        }
+        reader.close();
+    }
+
+    /// Every part is there, and its width is its neighbour's.
+    #[inline(always)]
+    fn check_shapes(&self, reader: &mut SectionReader<'a>) {
+        let labels = self.label_lines().count();
+        let (vocabulary, embedding, head) = (&self.vocabulary, &self.embedding, &self.head);
+        pooling::need(self.manifest.pooling, reader);
+        reader.rename(Subject::Vocabulary);
+        reader.require(!vocabulary.is_missing());
+        reader.rename(Subject::Head);
+        reader.require(head.classes() > 0);
+        reader.rename(Subject::Layer);
+        reader.require(!self.layers.is_empty());
+        reader.rename(Subject::Embedding);
+        reader.require(embedding.count() > 0);
+        reader.fits(embedding.count(), vocabulary.len() as usize + 1);
+        let mut width = embedding.width();
+        if let (true, Some(first)) = (embedding.is_folded(), self.layers.first()) {
+            reader.fits(width, first.cell().gates() * first.hidden());
+            width = 0;
+        }
+        reader.rename(Subject::Layer);
+        for layer in &self.layers {
+            reader.fits(layer.inputs(), width);
+            width = layer.hidden();
+        }
+        reader.rename(Subject::Head);
+        reader.fits(head.inputs(), width);
+        reader.fits(head.classes(), labels);
+        if let Some(wide) = self.wide()
+            && (wide.columns(), labels) != (1, 2)
+        {
+            reader.rename(Subject::Wide);
+            reader.fits(wide.columns(), labels);
+        }
+    }
+
+    /// Options, pooling, self-test.
+    #[must_use]
+    pub const fn manifest_view(&self) -> &ManifestView<'a> {
+        &self.manifest
+    }
+
+    /// All that the manifest says.
+    ///
+    /// # Errors
+    /// None of a model that has been opened.
+    #[cfg(feature = "std")]
+    pub fn manifest(&self) -> Result<format::Manifest<'a>, OpenError> {
+        format::manifest(self.file)
+    }
+
+    /// The cargo [features](crate#features) that a reader of the model needs, as features are called, each once.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn features(&self) -> std::vec::Vec<&'static str> {
+        let mut features: std::vec::Vec<_> = self.layers.iter().map(|layer| layer.cell().name()).collect();
+        features.sort_unstable();
+        features.dedup();
+        let more = [
+            ("layers", self.layers.len() > 1),
+            ("mean", self.manifest.pooling == Pooling::Mean),
+            ("max", self.manifest.pooling == Pooling::Max),
+            ("hidden", self.head.hidden() > 0),
+            ("classes", self.head.classes() > 2),
+            ("wide", self.wide.is_some()),
+            ("early-exit", self.early_exit().is_some()),
+            ("i4", self.embedding.bits() == 4),
+            ("fold", self.embedding.is_folded()),
+        ];
+        features.extend(more.iter().filter(|(_, needed)| *needed).map(|(name, _)| *name));
+        features
+    }
+
+    /// The CRC-32 by which the model is known.
+    #[must_use]
+    pub fn digest(&self) -> u32 {
+        format::digest(self.file)
+    }
+
+    /// The file.
+    #[must_use]
+    pub const fn file(&self) -> &'a [u8] {
+        self.file
+    }
+
+    /// The file's length in bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.file.len()
+    }
+
+    /// The vocabulary.
+    #[must_use]
+    pub const fn vocabulary(&self) -> &Vocabulary<'a> {
+        &self.vocabulary
+    }
+
+    /// The embedding table.
+    #[must_use]
+    pub const fn embedding(&self) -> &Embedding<'a> {
+        &self.embedding
+    }
+
+    /// The recurrent layers, the lowest first.
+    #[must_use]
+    pub fn layers(&self) -> &[Layer<'a>] {
+        &self.layers
+    }
+
+    /// The head.
+    #[must_use]
+    pub const fn head(&self) -> &Head<'a> {
+        &self.head
+    }
+
+    /// The n-grams beside the network, if there are any.
+    #[must_use]
+    pub const fn wide(&self) -> Option<&Wide<'a>> {
+        #[cfg(feature = "wide")]
+        let wide = self.wide.as_ref();
+        #[cfg(not(feature = "wide"))]
+        let wide = None;
+        wide
+    }
+
+    /// The network by itself: the same model without the n-grams beside it. Its traces, and so the self-test,
+    /// are others.
+    #[must_use]
+    pub fn without_wide(&self) -> Self {
+        Self {
+            #[cfg(feature = "wide")]
+            wide: None,
+            ..self.clone()
+        }
+    }
+
+    /// When the rest of a text need not be read, if the model has such a rule.
+    #[must_use]
+    pub const fn early_exit(&self) -> Option<Rule> {
+        #[cfg(feature = "early-exit")]
+        let rule = self.early_exit;
+        #[cfg(not(feature = "early-exit"))]
+        let rule = None;
+        rule
+    }
+
+    /// The label of a class.
+    #[must_use]
+    pub fn label(&self, class: Class) -> &'a str {
+        core::str::from_utf8(self.label_bytes(class)).unwrap_or("")
+    }
+
+    /// The label of a class in UTF-8.
+    pub(crate) fn label_bytes(&self, class: Class) -> &'a [u8] {
+        line(self.manifest.labels, class.index())
+    }
+
+    /// The labels of all classes, in order.
+    pub fn labels(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.label_lines().map(|label| core::str::from_utf8(label).unwrap_or(""))
+    }
+
+    fn label_lines(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.manifest.labels.split(|&byte| byte == b'\n')
+    }
+}

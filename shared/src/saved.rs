@@ -1,0 +1,144 @@
+//! The state of a text as bytes: saved and restored in the middle of a word, on one machine or from one to another.
+//!
+//! Letters: U units, P sums of pooling, K sums of n-gram weights. All numbers are little endian.
+//!
+//! | bytes | content |
+//! |---|---|
+//! | 4 | the model's digest, u32 |
+//! | 4, 4 | words of the text, those not in the vocabulary, u32 |
+//! | 2 | words for pooling, u16, 65,535 at most |
+//! | 8 | keys of the last n-grams, u32 |
+//! | 9 | early exit: answers in a row, their class, decided or not, class, probability: u16, u16, u8, u16, u16 |
+//! | … | the tokeniser |
+//! | 2U, 4P, 4K | units i16, sums of pooling and of n-gram weights i32 |
+
+use core::fmt;
+
+use crate::fixed::{Mean, UNIT_MAX, Unit};
+use crate::model::{Context, Model, Requirements, State};
+use crate::reading::{Exit, Reading};
+use crate::text::Tokeniser;
+use crate::wide::Chain;
+
+/// Why a state was not saved or restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The buffer is smaller than a state: bytes there, needed.
+    BufferTooSmall(usize, usize),
+    /// The bytes are more or fewer than a state of this model: bytes there, expected.
+    Length(usize, usize),
+    /// The state is another model's: its digest, that of the model.
+    Model(u32, u32),
+    /// A number of the state is out of range: the bytes are damaged.
+    Damaged,
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BufferTooSmall(found, expected) => {
+                write!(f, "buffer smaller than a saved state: found {found} bytes, expected {expected}")
+            }
+            Self::Length(found, expected) => {
+                write!(f, "no saved state of this model: found {found} bytes, expected {expected}")
+            }
+            Self::Model(found, expected) => {
+                write!(f, "saved state of another model: found {found:08x}, expected {expected:08x}")
+            }
+            Self::Damaged => f.write_str("saved state damaged: a number is out of range"),
+        }
+    }
+}
+
+impl core::error::Error for StateError {}
+
+/// Bytes in front of the buffers' content.
+const FIXED: usize = 4 + 4 + 4 + 2 + size_of::<Chain>() + Exit::SAVED_BYTES + Tokeniser::SAVED_BYTES;
+
+/// Bytes of a saved state.
+pub(crate) const fn bytes(state: &State<'_>) -> usize {
+    FIXED + 2 * state.units.len() + 4 * (state.pool.len() + state.ngram_sums.len())
+}
+
+/// As [`bytes`], before there is a state.
+pub(crate) const fn bytes_of(requirements: &Requirements) -> usize {
+    FIXED + requirements.state_bytes()
+}
+
+/// Writes a state; the bytes written.
+pub(crate) fn save<'b>(
+    model: &Model<'_>,
+    reading: &Reading,
+    state: &State<'_>,
+    buffer: &'b mut [u8],
+) -> Result<&'b [u8], StateError> {
+    let (there, needed) = (buffer.len(), bytes(state));
+    let to = buffer.get_mut(..needed).ok_or(StateError::BufferTooSmall(there, needed))?;
+    let Context { chain, words } = state.context;
+    let head = [model.digest(), reading.words, reading.unknown].map(u32::to_le_bytes);
+    let all = head
+        .into_iter()
+        .flatten()
+        .chain(words.to_le_bytes())
+        .chain(chain.into_iter().flat_map(u32::to_le_bytes))
+        .chain(reading.exit.save())
+        .chain(reading.tokeniser.save())
+        .chain(state.units.iter().flat_map(|unit| unit.to_le_bytes()))
+        .chain(state.pool.iter().flat_map(|sum| sum.to_le_bytes()))
+        .chain(state.ngram_sums.iter().flat_map(|sum| sum.to_le_bytes()));
+    for (to, byte) in to.iter_mut().zip(all) {
+        *to = byte;
+    }
+    Ok(to)
+}
+
+/// Takes a saved state; changes nothing where it fails.
+pub(crate) fn restore(
+    model: &Model<'_>,
+    reading: &mut Reading,
+    state: &mut State<'_>,
+    saved: &[u8],
+) -> Result<(), StateError> {
+    let expected = bytes(state);
+    if saved.len() != expected {
+        return Err(StateError::Length(saved.len(), expected));
+    }
+    let mut rest = saved;
+    let digest = u32::from_le_bytes(take(&mut rest));
+    if digest != model.digest() {
+        return Err(StateError::Model(digest, model.digest()));
+    }
+    let [words, unknown] = [(); 2].map(|()| u32::from_le_bytes(take(&mut rest)));
+    let pooled_words = u16::from_le_bytes(take(&mut rest));
+    let chain: Chain = [(); 2].map(|()| u32::from_le_bytes(take(&mut rest)));
+    let mut exit = reading.exit;
+    let sound = exit.restore(take(&mut rest), model.head().classes());
+    let tokeniser = Tokeniser::restored(model.manifest_view().text, &take(&mut rest));
+    let (units, sums) = rest.split_at_checked(2 * state.units.len()).unwrap_or_default();
+    let (units, (sums, _)) = (units.as_chunks::<2>().0, sums.as_chunks::<4>());
+    let (pool, ngram_sums) = sums.split_at_checked(state.pool.len()).unwrap_or_default();
+    // What the arithmetic of pooling is proven for.
+    let range = -1 << Mean::FRAC_NBITS..=UNIT_MAX << (Mean::FRAC_NBITS - Unit::FRAC_NBITS);
+    let in_range = pool.iter().all(|bytes| range.contains(&i32::from_le_bytes(*bytes)));
+    let (Some(tokeniser), true) = (tokeniser, sound && in_range && unknown <= words) else {
+        return Err(StateError::Damaged);
+    };
+    *reading = Reading { tokeniser, words, unknown, exit, tracing: reading.tracing };
+    state.context = Context { chain, words: pooled_words };
+    state.units.iter_mut().zip(units).for_each(|(to, bytes)| *to = i16::from_le_bytes(*bytes));
+    state.pool.iter_mut().zip(pool).for_each(|(to, bytes)| *to = i32::from_le_bytes(*bytes));
+    state.ngram_sums.iter_mut().zip(ngram_sums).for_each(|(to, bytes)| *to = i32::from_le_bytes(*bytes));
+    Ok(())
+}
+
+/// The next `N` bytes, zeros behind the end.
+fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
+    match rest.split_first_chunk() {
+        Some((taken, behind)) => {
+            *rest = behind;
+            *taken
+        }
+        None => [0; N],
+    }
+}
