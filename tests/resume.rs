@@ -261,6 +261,35 @@ fn another_corpus_in_the_same_place_is_noticed() {
     assert!(error.contains("differs in") && error.contains("corpus"), "{error}");
 }
 
+/// The model is the same, to the byte, on any number of rayon's and of Candle's threads.
+#[test]
+fn threads_do_not_change_a_model() {
+    let folder = folder();
+    let trained = |rayon: &str, candle: &str| {
+        let model = folder.path().join(rayon);
+        let status = Command::new(program())
+            .args([
+                "train",
+                "--epochs",
+                "1",
+                "--vocab",
+                "500",
+                "--hidden",
+                "48",
+                "--batch",
+                "64",
+                "--balance",
+            ])
+            .args(["--loss", "every-word", "--wide", "500", "--export", text(&model)])
+            .envs([("RAYON_NUM_THREADS", rayon), ("CANDLE_NUM_THREADS", candle)])
+            .stdout(Stdio::null())
+            .status();
+        assert!(status.expect("host starts").success());
+        fs::read(model).expect("written")
+    };
+    assert!(trained("1", "1") == trained("3", "2"));
+}
+
 /// `train --save` writes what `import` reads: the blob is the same.
 #[test]
 fn a_saved_model_imports_as_the_same_blob() {
