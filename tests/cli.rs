@@ -60,7 +60,8 @@ fn run_prints_a_line_per_word() {
     let plain = String::from_utf8(plain).expect("UTF-8");
     let words: Vec<Vec<&str>> = plain.lines().map(|line| line.split('\t').collect()).collect();
     let starts: Vec<_> = words.iter().map(|fields| (fields[0], fields[1])).collect();
-    assert_eq!(starts, [("0", "a"), ("1", "good"), ("2", "film"), ("0", "bad"), ("1", "!")]);
+    // Neither the full stop nor the exclamation mark tells anything about the reviews.
+    assert_eq!(starts, [("0", "a"), ("1", "good"), ("2", "film"), ("0", "bad")]);
     for fields in &words {
         assert_eq!(fields.len(), 4, "{plain}");
         let probability: f64 = fields[3].parse().expect("a number");
