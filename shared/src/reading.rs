@@ -136,7 +136,6 @@ impl Reading {
     }
 
     /// Takes the next bytes; `tell` gets each word that ends among them and the prediction after it.
-    #[inline(never)]
     pub(crate) fn feed(
         &mut self,
         model: &Model<'_>,
@@ -144,15 +143,31 @@ impl Reading {
         bytes: &[u8],
         tell: &mut Tell<'_>,
     ) {
+        self.advance(model, state, Some(bytes), tell);
+    }
+
+    /// Takes the next bytes, or the end of the text: with one closure, so that there is one copy of the tokeniser.
+    #[inline(never)]
+    fn advance(
+        &mut self,
+        model: &Model<'_>,
+        state: &mut State<'_>,
+        bytes: Option<&[u8]>,
+        tell: &mut Tell<'_>,
+    ) {
         let Self { tokeniser, words, unknown, exit, tracing } = self;
         let mut counts = (words, unknown);
-        tokeniser.feed(bytes, &mut |token| {
+        let mut take = |token: Token<'_>| {
             if let Token::Word(word) = token
                 && let Some(prediction) = read(model, state, exit, &mut counts, word, *tracing)
             {
                 tell(word, prediction);
             }
-        });
+        };
+        match bytes {
+            Some(bytes) => tokeniser.feed(bytes, &mut take),
+            None => tokeniser.finish(&mut take),
+        }
     }
 
     /// Ends the text: `tell` gets the last word, and the next byte starts a new text.
@@ -163,15 +178,7 @@ impl Reading {
         state: &mut State<'_>,
         tell: &mut Tell<'_>,
     ) -> Conclusion {
-        let Self { tokeniser, words, unknown, exit, tracing } = self;
-        let mut counts = (words, unknown);
-        tokeniser.finish(&mut |token| {
-            if let Token::Word(word) = token
-                && let Some(prediction) = read(model, state, exit, &mut counts, word, *tracing)
-            {
-                tell(word, prediction);
-            }
-        });
+        self.advance(model, state, None, tell);
         let (class, probability) = decide(model.scores(state));
         let conclusion = Conclusion { class, probability, words: self.words, unknown: self.unknown };
         self.start(state);
