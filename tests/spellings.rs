@@ -70,7 +70,7 @@ const KINDS: [Kind; 7] = [
         filling: ENGLISH,
         telling: [&[":)", "c++", "+5"], &[":(", "c#", "-5"]],
         between: " ",
-        respell: |text| text.replace(':', "&#58;").replace('5', "５"),
+        respell: |text| text.replace('5', "５").replace(':', "&#58;"),
     },
     Kind {
         name: "less than",
