@@ -7,8 +7,6 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use telltale::engine::kernel::Layout;
-
 fn main() {
     println!("cargo:rerun-if-env-changed=BOARD");
     println!("cargo:rerun-if-env-changed=MODEL");
@@ -53,9 +51,8 @@ fn prepare() -> Result<(), String> {
         Ok(path) if !path.is_empty() => {
             println!("cargo:rerun-if-changed={path}");
             let file = fs::read(&path).map_err(|error| format!("{path}: {error}"))?;
-            let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-            let own = Layout::of_target(&target, &flags.split('\x1f').collect::<Vec<_>>());
-            let image = image(&file, own).map_err(|error| format!("MODEL={path}: {error}"))?;
+            let image = telltale_build::laid_out(&file, telltale_build::own_layout()?)
+                .map_err(|error| format!("MODEL={path}: {error}"))?;
             let to = out.join("model.bin");
             fs::write(&to, image).map_err(|error| format!("{}: {error}", to.display()))?;
             "embed_model!(include_bytes!(concat!(env!(\"OUT_DIR\"), \"/model.bin\")));\n"
@@ -74,20 +71,10 @@ fn prepare() -> Result<(), String> {
     Ok(())
 }
 
-/// A model's file as the chip reads it.
-fn image(file: &[u8], layout: Layout) -> Result<Vec<u8>, telltale::OpenError> {
-    // A model is read in place: on a boundary of 16 bytes.
-    let mut aligned = vec![0u128; file.len().div_ceil(16)];
-    let bytes = bytemuck::cast_slice_mut(&mut aligned);
-    bytes[..file.len()].copy_from_slice(file);
-    Ok(telltale::engine::image::image(&telltale::Model::open(&bytes[..file.len()])?, layout))
-}
-
 /// The engine's memory: the number of the line `memory = bytes`.
 fn memory(description: &str) -> Option<usize> {
-    let line = description.lines().find(|line| {
-        line.split_once('=').is_some_and(|(key, value)| key.trim() == "memory" && !value.contains('['))
-    })?;
+    let mut lines = description.lines();
+    let line = lines.find(|line| line.split_once('=').is_some_and(|(key, _)| key.trim() == "memory"))?;
     line.split_once('=')?.1.trim().parse().ok()
 }
 

@@ -56,26 +56,73 @@ fn run_prints_a_line_per_word() {
     let folder = folder();
     let model = folder.path().join("model.bin");
     train(&model, &[]);
-    let plain = succeed(&["run", "--model", text(&model)], b"A good film.\n\nBad!");
+    let plain = succeed(&["run", "--model", text(&model)], b"A good film.\n\nBad! Xyzzy");
     let plain = String::from_utf8(plain).expect("UTF-8");
-    let words: Vec<Vec<&str>> = plain.lines().map(|line| line.split('\t').collect()).collect();
-    let starts: Vec<_> = words.iter().map(|fields| (fields[0], fields[1])).collect();
+    let lines: Vec<Vec<&str>> = plain.lines().map(|line| line.split('\t').collect()).collect();
+    let starts: Vec<_> = lines.iter().filter(|line| line[0] != "=").map(|line| (line[0], line[1])).collect();
     // Neither the full stop nor the exclamation mark tells anything about the reviews.
-    assert_eq!(starts, [("0", "a"), ("1", "good"), ("2", "film"), ("0", "bad")]);
-    for fields in &words {
-        assert_eq!(fields.len(), 4, "{plain}");
-        let probability: f64 = fields[3].parse().expect("a number");
-        assert!((0.5..=1.0).contains(&probability) && fields[3].len() == 6);
+    assert_eq!(starts, [("0", "a"), ("1", "good"), ("2", "film"), ("0", "bad"), ("1", "xyzzy")]);
+    for fields in &lines {
+        let (label, probability) = if fields[0] == "=" { (1, 2) } else { (2, 3) };
+        assert!(["neg", "pos"].contains(&fields[label]), "{plain}");
+        let share: f64 = fields[probability].parse().expect("a number");
+        assert!((0.5..=1.0).contains(&share) && fields[probability].len() == 6);
+        match fields[1] {
+            "xyzzy" => assert_eq!(fields[4..], ["?"], "{plain}"),
+            _ if fields[0] == "=" => assert_eq!(fields.len(), 6, "{plain}"),
+            _ => assert_eq!(fields.len(), 4, "{plain}"),
+        }
     }
+    // Words, unknown ones, bytes lost: after the last word, the answer is what it was after that word.
+    let (first, second) = (&lines[3], &lines[6]);
+    assert_eq!((&first[3..], &second[3..]), (&["3", "0", "0"][..], &["2", "1", "0"][..]));
+    assert_eq!((&first[1..3], &second[1..3]), (&lines[2][2..4], &lines[5][2..4]));
     let traced = succeed(&["run", "--trace", "--model", text(&model)], &nasty_texts());
     let traced = String::from_utf8(traced).expect("words are UTF-8");
-    for line in traced.lines() {
+    for line in traced.lines().filter(|line| !line.starts_with("=\t")) {
         let fields: Vec<&str> = line.split('\t').collect();
         assert_eq!(fields.len(), 6, "{line}");
         assert!(fields[1].len() <= 32 && fields[5].len() == 16, "{line}");
         assert!(u64::from_str_radix(fields[5], 16).is_ok(), "{line}");
     }
     assert!(traced.lines().count() > 1000);
+}
+
+/// Each line is a text and is answered once, in order, however lines end; paragraphs are texts if asked for.
+#[test]
+fn every_text_is_answered_once() {
+    let folder = folder();
+    let model = folder.path().join("model.bin");
+    train(&model, &[]);
+    let answers = |input: &[u8], flags: &[&str]| -> Vec<(String, String)> {
+        let output = succeed(&[&["run", "--model", text(&model), "--answers"], flags].concat(), input);
+        let output = String::from_utf8(output).expect("UTF-8");
+        let fields = output.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        fields
+            .map(|fields| {
+                assert!(fields.len() == 6 && fields[0] == "=" && fields[5] == "0", "{output}");
+                (fields[1].to_owned(), fields[3].to_owned())
+            })
+            .collect()
+    };
+    let expected = answers(b"good superb film\nbad dull\n", &[]);
+    assert_eq!(expected.iter().map(|answer| &answer.1[..]).collect::<Vec<_>>(), ["3", "2"]);
+    for input in [
+        &b"good superb film\r\rbad dull\r\r"[..],
+        b"good superb film\r\nbad dull\r\n",
+        b"\n\ngood superb film\n\n\nbad dull",
+        b"good superb film\rbad dull",
+    ] {
+        assert_eq!(answers(input, &[]), expected, "{:?}", String::from_utf8_lossy(input));
+    }
+    // Without a word, too.
+    let silent = answers(b"\t\n \ngood\n", &[]);
+    assert_eq!(silent.iter().map(|answer| &answer.1[..]).collect::<Vec<_>>(), ["0", "0", "1"]);
+    let paragraphs = answers(b"\n good\r\nsuperb film\r\n \r\n\r\nbad\ndull", &["--paragraphs"]);
+    assert_eq!(paragraphs, expected);
+    let many = "a good film\nawful, just awful\n".repeat(200);
+    assert_eq!(answers(many.as_bytes(), &[]).len(), 400);
+    assert_eq!(answers(b"", &[]), []);
 }
 
 #[test]
@@ -162,7 +209,10 @@ fn early_exit_is_calibrated_written_and_obeyed() {
     let input = format!("{}\n\nok", "this is a wonderful film , i loved it ".repeat(30));
     let lines =
         |model| String::from_utf8(succeed(&["run", "--model", model], input.as_bytes())).expect("UTF-8");
-    let (full, cut) = (lines(text(&model)), lines(text(&hasty)));
+    let words = |model| -> String {
+        lines(model).lines().filter(|line| !line.starts_with("=\t")).map(|line| format!("{line}\n")).collect()
+    };
+    let (full, cut) = (words(text(&model)), words(text(&hasty)));
     let differing = full.lines().zip(cut.lines()).position(|(full, cut)| full != cut).expect("decided");
     let answer = |line: &str| line.split('\t').skip(2).collect::<Vec<_>>().join(" ");
     let decided: Vec<String> = cut.lines().skip(differing).map(answer).collect();

@@ -71,7 +71,7 @@ fn both_modules_of_the_tutorial_import_from_both_kinds_of_file() {
         assert!(blobs[0] == blobs[1], "{name}: .pth and .safetensors give two models");
         let lines = succeed(&["run", "--model", text(&files.model)], b"don't <br /> good padding");
         let lines = String::from_utf8(lines).expect("UTF-8");
-        assert_eq!(lines.lines().count(), 3, "{lines}");
+        assert_eq!(lines.lines().filter(|line| !line.starts_with("=\t")).count(), 3, "{lines}");
     }
 }
 

@@ -263,6 +263,22 @@ fn solve(mut equations: Vec<Vec<f64>>) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantise::tests::small_model;
+
+    #[test]
+    fn what_a_board_lacks_is_named() {
+        let file = small_model();
+        let model = Model::open(&file).expect("opens");
+        let mut board = crate::board::find("microbit").expect("known");
+        assert_eq!(obstacle(&model, &board), None);
+        let needed = model.requirements().memory_bytes();
+        board.capacity.memory = needed as u64 - 1;
+        let expected = format!("RAM for the engine: needs {needed} bytes, has {}", needed - 1);
+        assert_eq!(obstacle(&model, &board), Some(expected));
+        board.memory.model = 99;
+        let expected = format!("flash for the model: needs {} bytes, has 99", model.bytes());
+        assert_eq!(obstacle(&model, &board), Some(expected));
+    }
 
     fn work(cell: &'static str, embed: f64, units: f64, pooled: bool, classes: f64) -> Work {
         let gates = if cell == "gru" { 3.0 } else { 1.0 };

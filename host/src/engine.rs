@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use telltale::Model;
 use telltale::engine::decide;
 use telltale::engine::fixed::Score;
+use telltale::engine::image::{file_of, image as lay_out};
 use telltale::engine::kernel::Layout;
 use telltale::engine::model::{Context, State};
 use telltale::engine::wide::Chain;
@@ -42,13 +43,32 @@ pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> 
     act(&model)
 }
 
+/// As [`with_model`], also of an image that is laid out for another core; `act` gets the layout, too.
+///
+/// # Errors
+/// As [`with_model`].
+pub fn with_image<T>(path: &Path, act: impl FnOnce(&Model<'_>, Layout) -> Result<T>) -> Result<T> {
+    let bytes = AlignedBytes::read(path)?;
+    let context = || format!("{} is not a usable model (write one with `train --export`)", path.display());
+    let file = AlignedBytes::new(&file_of(&bytes).with_context(context)?);
+    let layout = if file[..] == bytes[..] { Layout::OWN } else { Layout::Quads };
+    act(&Model::open(&file).with_context(context)?, layout)
+}
+
 /// What goes onto a board for a model file: the file's bytes, its maps laid out for the board's core.
 ///
 /// # Errors
 /// As [`with_model`].
 pub fn image(path: &Path, board: &Board) -> Result<Vec<u8>> {
-    let layout = Layout::of_target(&board.target, &board.rustflags);
-    with_model(path, |model| Ok(telltale::engine::image::image(model, layout)))
+    image_in(path, Layout::of_target(&board.target, &board.rustflags))
+}
+
+/// As [`image`], for any core.
+///
+/// # Errors
+/// As [`with_model`].
+pub fn image_in(path: &Path, layout: Layout) -> Result<Vec<u8>> {
+    with_model(path, |model| Ok(lay_out(model, layout)))
 }
 
 /// What the integer engine makes of a text.

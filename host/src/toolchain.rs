@@ -86,6 +86,32 @@ impl Compiler {
              `apt-get install rustc-web cargo-web rust-web-src lld`"
         )
     }
+
+    /// Cargo, to be given a command and `--target`.
+    fn cargo_for(&self, target: &str) -> Command {
+        let mut command = Command::new(&self.cargo);
+        clean(&mut command);
+        if self.build_std {
+            command.args(["-Z", "build-std=core"]).env("RUSTC", &self.rustc).env("RUSTC_BOOTSTRAP", "1");
+        }
+        if let Some(linker) = &self.linker {
+            command.env(variable(target, "LINKER"), linker);
+        }
+        command
+    }
+}
+
+/// The environment variable of cargo's configuration for a target.
+fn variable(target: &str, key: &str) -> String {
+    format!("CARGO_TARGET_{}_{key}", target.to_uppercase().replace(['-', '.'], "_"))
+}
+
+/// Cargo, to be given a command and `--target`, with what this machine has for a bare-metal target.
+///
+/// # Errors
+/// If no compiler can be found, which names the command to run.
+pub fn bare_metal_cargo(target: &str) -> Result<Command> {
+    Ok(Compiler::find(target)?.cargo_for(target))
 }
 
 fn has_core(folder: &Path) -> bool {
@@ -193,8 +219,8 @@ impl Recipe<'_> {
             (None, None, _) => "target/firmware-float",
         };
         let folder = root.join(kind).join(board.name);
-        let mut command = Command::new(&compiler.cargo);
-        clean(&mut command)
+        let mut command = compiler.cargo_for(target);
+        command
             .current_dir(root.join("firmware"))
             .args(["build", "--package", "firmware", "--bin", bin, "--features", features])
             .args(["--profile", "firmware", "--target", target, "--target-dir"])
@@ -218,15 +244,8 @@ impl Recipe<'_> {
             }
             None => command.env_remove("MODEL"),
         };
-        let variable = format!("CARGO_TARGET_{}", target.to_uppercase().replace(['-', '.'], "_"));
         if !board.rustflags.is_empty() {
-            command.env(format!("{variable}_RUSTFLAGS"), board.rustflags.join(" "));
-        }
-        if compiler.build_std {
-            command.args(["-Z", "build-std=core"]).env("RUSTC", &compiler.rustc).env("RUSTC_BOOTSTRAP", "1");
-        }
-        if let Some(linker) = &compiler.linker {
-            command.env(format!("{variable}_LINKER"), linker);
+            command.env(variable(target, "RUSTFLAGS"), board.rustflags.join(" "));
         }
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         // Whoever builds another program under the same name waits until this one is put aside.

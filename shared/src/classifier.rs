@@ -60,7 +60,12 @@ impl<'m> Classifier<'m> {
     /// Takes the next bytes of the text, cut anywhere; `tell` gets each word that ends among them and the
     /// prediction after it.
     pub fn feed(&mut self, bytes: &[u8], mut tell: impl FnMut(&Word, Prediction)) {
-        self.reading.feed(self.model, &mut self.state, bytes, &mut tell);
+        self.feed_to(bytes, &mut tell);
+    }
+
+    /// As [`Self::feed`], in one copy of the code.
+    pub(crate) fn feed_to(&mut self, bytes: &[u8], tell: &mut Tell<'_>) {
+        self.reading.feed(self.model, &mut self.state, bytes, tell);
     }
 
     /// Ends the text: its answer, the last word included; the next byte starts a new text.

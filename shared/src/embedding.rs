@@ -137,3 +137,74 @@ impl<'a> Embedding<'a> {
         pad(x, self.width());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A section of two rows and three columns on a word's boundary.
+    fn section(bits: u8, shift: u8, rows: &[u8]) -> Vec<u8> {
+        let mut section = vec![2, 0, 0, 0, 3, 0, bits, shift, 10, 255, 0, 0];
+        section.extend(rows);
+        section.resize(section.len().next_multiple_of(4), 0);
+        section
+    }
+
+    #[test]
+    fn rows_are_scaled_by_their_multipliers() {
+        let bytes = section(8, 1, &[1, 255, 127, 0, 129, 2]);
+        let embedding = Embedding::open(&bytes, false).expect("sound");
+        let mut x = [7; 8];
+        embedding.look_up(0, &mut x);
+        assert_eq!(x, [5, -5, 635, 0, 0, 0, 0, 0]);
+        embedding.look_up(1, &mut x);
+        // Halves go up.
+        assert_eq!(x, [0, -16_192, 255, 0, 0, 0, 0, 0]);
+        assert_eq!((embedding.count(), embedding.width(), embedding.bits()), (2, 3, 8));
+        // −128 · 255 / 2.
+        assert_eq!(embedding.limit(), 16_320);
+        let mut sums = [0; 3];
+        embedding.add(1, 0, &mut sums);
+        assert_eq!(sums, [0; 3]);
+    }
+
+    #[test]
+    fn two_weights_of_four_bits_share_a_byte() {
+        let bytes = section(4, 0, &[0xF1, 0x08, 0x72, 0x05]);
+        let embedding = Embedding::open(&bytes, false).expect("sound");
+        let mut x = [7; 8];
+        embedding.look_up(0, &mut x);
+        assert_eq!(x, [10, -10, -80, 0, 0, 0, 0, 0]);
+        embedding.look_up(1, &mut x);
+        assert_eq!(x, [510, 1785, 1275, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_folded_row_is_added_to_sums() {
+        let bytes = section(8, 2, &[1, 255, 127, 0, 129, 2]);
+        let embedding = Embedding::open(&bytes, true).expect("sound");
+        let mut sums = [1, 1, 1];
+        embedding.add(0, 0, &mut sums);
+        assert_eq!(sums, [41, -39, 5081]);
+        embedding.add(0, 1, &mut sums);
+        assert_eq!(sums, [1, 5041, 5081]);
+        let mut x = [7; 8];
+        embedding.look_up(0, &mut x);
+        assert_eq!(x, [7; 8]);
+    }
+
+    #[test]
+    fn errors_name_the_range() {
+        let refused = |at: usize, byte: u8| {
+            let mut bytes = section(8, 0, &[0; 6]);
+            bytes[at] = byte;
+            Embedding::open(&bytes, false).err()
+        };
+        let error = |found, least, most| Some(OpenError::Content(Subject::Embedding, found, [least, most]));
+        assert_eq!(refused(0, 0), error(0, 1, 1 << 16));
+        assert_eq!(refused(4, 0), error(0, 1, 1024));
+        assert_eq!(refused(6, 5), error(5, 8, 8));
+        assert_eq!(refused(7, 15), error(15, 0, 14));
+        assert_eq!(refused(10, 1), error(1, 0, 0));
+    }
+}

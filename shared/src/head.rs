@@ -151,3 +151,67 @@ impl<'a> Head<'a> {
         scores
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::tests::map_bytes;
+
+    /// A section of 3 inputs and 2 classes: header, padding, maps.
+    fn section(hidden: u8, limit: u16, maps: &[Vec<u8>]) -> Vec<u8> {
+        let [low, high] = limit.to_le_bytes();
+        let mut section = vec![3, 0, hidden, 0, 2, 0, 1, 0, low, high, 0, 0, 0, 0, 0, 0];
+        maps.iter().for_each(|map| section.extend(map));
+        section
+    }
+
+    /// Bytes on a boundary of 16.
+    fn aligned(bytes: &[u8]) -> Vec<u128> {
+        let mut words = vec![0u128; bytes.len().div_ceil(16)];
+        bytemuck::cast_slice_mut(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        words
+    }
+
+    #[test]
+    fn scores_are_linear_in_the_pooled_state() {
+        // score = (bias + 64 · ⌊Σ w · x / 256⌋) / 64
+        let map = map_bytes(&[vec![127, 0, -3], vec![-1, 2, 0]], &[6400, -32], &[64, 64]);
+        let words = aligned(&section(0, 0, &[map]));
+        let head = Head::open(bytemuck::cast_slice(&words)).expect("sound");
+        assert_eq!((head.inputs(), head.classes(), head.hidden(), head.scratch()), (3, 2, 0, (8, 4)));
+        let (mut x, mut y) = ([0; 8], [0; 4]);
+        // The pooled state is halved.
+        let scores = head.scores(Pooled::Units(&[2000, 400, -801]), &mut x, &mut y);
+        let sums: [i32; 2] = [127 * 1000 - 3 * -400, -1000 + 2 * 200];
+        let expected = [100 + sums[0].div_euclid(256), (-32 + 64 * sums[1].div_euclid(256) + 32) >> 6];
+        assert_eq!(scores, expected);
+    }
+
+    #[test]
+    fn hidden_units_are_cut_below_zero_and_above_the_limit() {
+        let first = map_bytes(&[vec![100, 0, 0], vec![-100, 0, 0]], &[0, 0], &[6400, 6400]);
+        let second = map_bytes(&[vec![1, 0], vec![0, 1]], &[0, 0], &[64 * 256, 64 * 256]);
+        let words = aligned(&section(2, 9000, &[first, second]));
+        let head = Head::open(bytemuck::cast_slice(&words)).expect("sound");
+        assert_eq!((head.hidden(), head.scratch()), (2, (8, 4)));
+        let (mut x, mut y) = ([0; 8], [0; 4]);
+        // 100 · 1000 / 256 · 100 is above 9000, and its negative below 0.
+        let scores = head.scores(Pooled::Units(&[2000, 0, 0]), &mut x, &mut y);
+        assert_eq!(scores, [256 * (9000 / 256), 0]);
+    }
+
+    #[test]
+    fn errors_name_the_range() {
+        let refused = |at: usize, byte: u8| {
+            let map = map_bytes(&[vec![0; 3], vec![0; 3]], &[0, 0], &[0, 0]);
+            let mut bytes = section(0, 0, &[map]);
+            bytes[at] = byte;
+            Head::open(bytemuck::cast_slice(&aligned(&bytes))).err()
+        };
+        let error = |found, least, most| Some(OpenError::Content(Subject::Head, found, [least, most]));
+        assert_eq!(refused(0, 0), error(0, 1, 1024));
+        assert_eq!(refused(4, 1), error(1, 2, 1024));
+        assert_eq!(refused(6, 15), error(15, 0, 14));
+        assert_eq!(refused(12, 1), error(1, 0, 0));
+    }
+}

@@ -1,20 +1,31 @@
 //! What a serial line says: the same on a chip's UART and on the PC's standard streams.
 //!
-//! Ordinary bytes are text. A line break separates words; a blank line (nothing but spaces) or the
-//! end of the input ends a text and resets the state. After each word one line goes out:
+//! Ordinary bytes are text. A text is a line by default: LF, CR and CRLF end it. In the mode [`PARAGRAPHS`] it goes
+//! on until a blank line, nothing but spaces. A line without a byte is no text, and neither is a paragraph of blank
+//! lines; every other text is answered once, in order, also if no word was in it. After each word, and at the end of
+//! a text, one line goes out:
 //!
 //! ```text
 //! <index>\t<word>\t<label>\t<probability>                         plain
+//! <index>\t<word>\t<label>\t<probability>\t?                      plain, a word that is not in the vocabulary
 //! <index>\t<word>\t<id>\t<label>\t<probability>\t<16 hex digits>  traced
+//! =\t<label>\t<probability>\t<words>\t<unknown>\t<lost>           the answer to the text
 //! ```
 //!
-//! Four control bytes, which text cannot contain (they would separate words like a space):
+//! In a traced line, the id of a word that is not in the vocabulary is the number of words that are, which the hello
+//! line says. An answer tells how many words the text had, how many of them were not in the vocabulary, and how many
+//! bytes the line has [lost](Line::lost) since the last answer; only an answer starts with `=`.
+//!
+//! Control bytes, which text cannot contain (they would separate words like a space, see [`sanitise`]):
 //!
 //! | byte | effect |
 //! |---|---|
-//! | [`PLAIN`], [`TRACED`] | choose the form of the lines |
+//! | [`PLAIN`], [`TRACED`], [`ANSWERS`] | choose the form of the lines; the last one leaves the words out |
+//! | [`LINES`], [`PARAGRAPHS`] | choose where a text ends |
 //! | [`END`] | ends the text; answered by a line holding just this byte |
 //! | [`HELLO`] | the hello line is said again |
+//!
+//! A driver may send [`XOFF`] and [`XON`] to hold the sender up; a session does neither.
 //!
 //! On start the hello line tells who is there:
 //!
@@ -31,16 +42,27 @@ use crate::classifier::Classifier;
 use crate::format::OpenError;
 use crate::model::Model;
 use crate::prediction::{Prediction, Probability};
+use crate::reading::Conclusion;
 use crate::text::Word;
 
 /// Chooses plain lines.
 pub const PLAIN: u8 = 0x01;
 /// Chooses lines with ids and trace hashes.
 pub const TRACED: u8 = 0x02;
+/// Chooses answers alone.
+pub const ANSWERS: u8 = 0x03;
 /// Ends the input.
 pub const END: u8 = 0x04;
 /// Asks for the hello line.
 pub const HELLO: u8 = 0x05;
+/// Ends a text at each end of a line.
+pub const LINES: u8 = 0x06;
+/// Ends a text at each blank line.
+pub const PARAGRAPHS: u8 = 0x07;
+/// Asks the other side to go on sending.
+pub const XON: u8 = 0x11;
+/// Asks the other side to stop sending.
+pub const XOFF: u8 = 0x13;
 
 /// Bytes that are read at once: a UART has but one at a time.
 const CHUNK: usize = 16;
@@ -49,8 +71,16 @@ const CHUNK: usize = 16;
 #[must_use]
 pub const fn sanitise(byte: u8) -> u8 {
     match byte {
-        PLAIN | TRACED | END | HELLO => b' ',
+        PLAIN..=PARAGRAPHS | XON | XOFF => b' ',
         byte => byte,
+    }
+}
+
+/// A serial line.
+pub trait Line: Read + Write {
+    /// Bytes that were received and lost since this was asked last, for want of room or time.
+    fn lost(&mut self) -> u32 {
+        0
     }
 }
 
@@ -67,11 +97,11 @@ pub struct Footprint {
 
 /// Speaks the session on `line` until reading gives nothing more (which a chip's UART never does).
 ///
-/// `region` is the flash region that starts with the blob.
+/// `region` is the flash region that starts with the model, `memory` what [`Classifier::within`] takes.
 ///
 /// # Errors
 /// Those of the line.
-pub fn serve<L: Read + Write>(
+pub fn serve<L: Line>(
     line: &mut L,
     region: &[u8],
     memory: &mut [u8],
@@ -81,45 +111,18 @@ pub fn serve<L: Read + Write>(
     let mut model = Model::empty();
     let refused = match model.read_region(region) {
         Ok(()) => match Classifier::within(&model, memory) {
-            Ok(classifier) => {
-                let mut reader = Reader::new(classifier);
-                match reader.classifier.self_test() {
-                    Ok(()) => return converse(line, &mut reader, footprint),
-                    Err(error) => error,
+            Ok(mut classifier) => match classifier.self_test() {
+                Ok(()) => {
+                    greet(line, &model, footprint)?;
+                    return Session::new(classifier, Some(footprint)).converse(line);
                 }
-            }
+                Err(error) => error,
+            },
             Err(error) => error,
         },
         Err(error) => error,
     };
     refuse(line, refused, footprint)
-}
-
-fn converse<L: Read + Write>(
-    line: &mut L,
-    reader: &mut Reader<'_>,
-    footprint: &Footprint,
-) -> Result<(), L::Error> {
-    greet(line, reader.classifier.model(), footprint)?;
-    let mut bytes = [0; CHUNK];
-    loop {
-        let count = line.read(&mut bytes)?;
-        let Some(chunk) = bytes.get(..count) else { return Ok(()) };
-        if chunk.is_empty() {
-            return reader.end(line);
-        }
-        for &byte in chunk {
-            match byte {
-                HELLO => greet(line, reader.classifier.model(), footprint)?,
-                END => {
-                    reader.end(line)?;
-                    send(line, &[END, b'\n'])?;
-                    line.flush()?;
-                }
-                byte => reader.push(byte, line)?,
-            }
-        }
-    }
 }
 
 /// Answers for a model that cannot be used.
@@ -142,72 +145,143 @@ fn refuse<L: Read + Write>(line: &mut L, error: OpenError, footprint: &Footprint
     }
 }
 
-/// Turns bytes of text into lines about words: what `host run` and the firmware share.
-pub struct Reader<'m> {
+/// The conversation about texts: what `host run` and the firmware share.
+#[derive(Debug)]
+pub struct Session<'m> {
     classifier: Classifier<'m>,
+    /// What a hello is answered with; nothing on the PC.
+    footprint: Option<&'m Footprint>,
+    /// [`PLAIN`], [`TRACED`] or [`ANSWERS`].
+    form: u8,
+    /// [`LINES`] or [`PARAGRAPHS`].
+    ends: u8,
     /// Words of the present text so far.
     index: u32,
-    traced: bool,
+    /// Whether the present text has begun.
+    begun: bool,
     /// Whether the present line has nothing but spaces so far.
     blank: bool,
+    /// The last byte of text.
+    last: u8,
 }
 
-impl<'m> Reader<'m> {
-    /// A reader at the start of a text that writes plain lines.
+impl<'m> Session<'m> {
+    /// A session at the start of a text, in plain lines, one text a line.
     #[must_use]
-    pub const fn new(classifier: Classifier<'m>) -> Self {
-        Self { classifier, index: 0, traced: false, blank: true }
+    pub const fn new(classifier: Classifier<'m>, footprint: Option<&'m Footprint>) -> Self {
+        let (form, ends) = (PLAIN, LINES);
+        Self { classifier, footprint, form, ends, index: 0, begun: false, blank: true, last: b'\n' }
     }
 
-    /// Takes a byte of text, [`PLAIN`] or [`TRACED`].
+    /// Takes bytes until reading gives nothing more, which ends the text.
     ///
     /// # Errors
-    /// Those of `out`.
-    pub fn push<W: Write>(&mut self, byte: u8, out: &mut W) -> Result<(), W::Error> {
-        match byte {
-            PLAIN | TRACED => {
-                self.traced = byte == TRACED;
-                self.classifier.set_tracing(self.traced);
-                Ok(())
+    /// Those of the line.
+    pub fn converse<L: Line>(&mut self, line: &mut L) -> Result<(), L::Error> {
+        let mut bytes = [0; CHUNK];
+        loop {
+            let count = line.read(&mut bytes)?;
+            for &byte in bytes.get(..count).unwrap_or(&[]) {
+                self.push(byte, line)?;
             }
-            b'\n' if self.blank => self.end(out),
-            byte => {
-                self.blank = byte == b'\n' || (self.blank && (byte <= b' ' || byte == 0x7F));
-                self.read(out, |classifier, tell| classifier.feed(&[byte], tell))
+            if count == 0 {
+                return self.end(line);
             }
         }
     }
 
-    /// Ends the text.
+    /// Takes a byte.
     ///
     /// # Errors
-    /// Those of `out`.
-    #[inline(never)]
-    pub fn end<W: Write>(&mut self, out: &mut W) -> Result<(), W::Error> {
-        self.read(out, |classifier, tell| {
-            classifier.conclude(tell);
-        })?;
-        self.index = 0;
-        self.blank = true;
+    /// Those of the line.
+    pub fn push<L: Line>(&mut self, byte: u8, line: &mut L) -> Result<(), L::Error> {
+        match byte {
+            PLAIN | TRACED | ANSWERS => {
+                self.form = byte;
+                self.classifier.set_tracing(byte == TRACED);
+            }
+            LINES | PARAGRAPHS => self.ends = byte,
+            HELLO => {
+                if let Some(footprint) = self.footprint {
+                    greet(line, self.classifier.model(), footprint)?;
+                }
+            }
+            END => {
+                self.end(line)?;
+                send(line, &[END, b'\n'])?;
+                line.flush()?;
+            }
+            b'\n' | b'\r' => {
+                // A line feed behind a carriage return ends nothing.
+                if byte == b'\r' || self.last != b'\r' {
+                    if self.blank || self.ends == LINES {
+                        self.end(line)?;
+                    } else {
+                        self.read(b' ', line)?;
+                    }
+                    self.blank = true;
+                }
+                self.last = byte;
+            }
+            byte => {
+                self.last = byte;
+                self.blank &= byte <= b' ' || byte == 0x7F;
+                self.begun |= !self.blank || self.ends == LINES;
+                self.read(byte, line)?;
+            }
+        }
         Ok(())
     }
 
-    fn read<W: Write>(
-        &mut self,
-        out: &mut W,
-        act: impl FnOnce(&mut Classifier<'m>, &mut dyn FnMut(&Word, Prediction)),
-    ) -> Result<(), W::Error> {
-        let model = self.classifier.model();
+    /// Takes a byte of text.
+    fn read<L: Line>(&mut self, byte: u8, line: &mut L) -> Result<(), L::Error> {
+        self.words(Some(byte), line).map(|_| ())
+    }
+
+    /// Ends the text, if one has begun, and answers it.
+    fn end<L: Line>(&mut self, line: &mut L) -> Result<(), L::Error> {
+        if self.begun
+            && let Some(conclusion) = self.words(None, line)?
+        {
+            say_answer(line, self.classifier.model(), &conclusion)?;
+        }
+        (self.index, self.begun, self.blank) = (0, false, true);
+        Ok(())
+    }
+
+    /// Takes a byte of text, or ends the text; says the words that end with it.
+    #[inline(never)]
+    fn words<L: Line>(&mut self, byte: Option<u8>, line: &mut L) -> Result<Option<Conclusion>, L::Error> {
+        let Self { classifier, form, index, .. } = self;
+        let model = classifier.model();
         let mut result = Ok(());
-        let index = &mut self.index;
-        act(&mut self.classifier, &mut |word, prediction| {
-            if result.is_ok() {
-                result = say_word(out, model, *index, word, &prediction);
+        let mut tell = |word: &Word, prediction: Prediction| {
+            if result.is_ok() && *form != ANSWERS {
+                result = say_word(line, model, *index, word, &prediction);
             }
             *index = index.wrapping_add(1);
-        });
-        result
+        };
+        let conclusion = match byte {
+            Some(byte) => {
+                classifier.feed_to(&[byte], &mut tell);
+                None
+            }
+            None => Some(classifier.conclude(&mut tell)),
+        };
+        result.map(|()| conclusion)
     }
+}
+
+fn say_answer<L: Line>(line: &mut L, model: &Model<'_>, conclusion: &Conclusion) -> Result<(), L::Error> {
+    send(line, b"=\t")?;
+    send(line, model.label_bytes(conclusion.class))?;
+    send(line, b"\t")?;
+    say_probability(line, conclusion.probability)?;
+    for number in [conclusion.words, conclusion.unknown, line.lost()] {
+        send(line, b"\t")?;
+        say_number(line, number)?;
+    }
+    send(line, b"\n")
 }
 
 fn say_word<W: Write>(
@@ -228,10 +302,14 @@ fn say_word<W: Write>(
     send(out, model.label_bytes(prediction.class))?;
     send(out, b"\t")?;
     say_probability(out, prediction.probability)?;
-    if let Some(trace) = prediction.trace {
-        send(out, b"\t")?;
-        say_hex(out, (trace >> 32) as u32)?;
-        say_hex(out, trace as u32)?;
+    match prediction.trace {
+        Some(trace) => {
+            send(out, b"\t")?;
+            say_hex(out, (trace >> 32) as u32)?;
+            say_hex(out, trace as u32)?;
+        }
+        None if !prediction.known => send(out, b"\t?")?,
+        None => {}
     }
     send(out, b"\n")
 }
@@ -329,4 +407,32 @@ fn say_digits<W: Write>(out: &mut W, mut number: u32, base: u32, least: usize) -
         }
     }
     send(out, text.get(zeros..).unwrap_or(&[]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_said_in_digits() {
+        let say = |number, base, least| {
+            let mut out = [0; 16];
+            let mut rest = &mut out[..];
+            say_digits(&mut rest, number, base, least).expect("room");
+            let left = rest.len();
+            String::from_utf8(out[..16 - left].to_vec()).expect("ASCII")
+        };
+        assert_eq!(say(0, 10, 1), "0");
+        assert_eq!(say(u32::MAX, 10, 1), "4294967295");
+        assert_eq!(say(7, 10, 4), "0007");
+        assert_eq!(say(0xBEEF, 16, 8), "0000beef");
+    }
+
+    #[test]
+    fn control_bytes_become_spaces() {
+        for byte in 0..=u8::MAX {
+            let control = (1..=7).contains(&byte) || byte == 0x11 || byte == 0x13;
+            assert_eq!(sanitise(byte), if control { b' ' } else { byte });
+        }
+    }
 }

@@ -34,7 +34,7 @@ mod bench {
     use telltale::engine::decide;
     use telltale::engine::format::in_region;
     use telltale::engine::model::{Context, State};
-    use telltale::session::TRACED;
+    use telltale::session::{Line as SessionLine, TRACED};
     use telltale::{Classifier, Model, OpenError};
 
     /// The widest embedding that can be measured.
@@ -63,6 +63,8 @@ mod bench {
             Ok(())
         }
     }
+
+    impl SessionLine for Line {}
 
     /// The most stack that a whole session takes: opening the model, self-test, words with traces.
     #[inline(never)]

@@ -1,21 +1,29 @@
-//! `image`: a model as a board's core reads it.
+//! `image`: a model as a core reads it.
 
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
+use telltale::engine::kernel::Layout;
 
 use crate::{board, engine, files};
 
-/// Writes what goes onto a board for a model: its file, the maps laid out for the board's core
+/// Writes what goes onto a chip for a model: its file, the maps laid out for the chip's core
 ///
-/// `qemu`, `bench` and firmware built with `MODEL=FILE` do so by themselves; this is for flashing a model into the
-/// region of firmware without one. What a model gives is the same in every layout. Cortex-M0, M3 and RISC-V have one of their own, the other cores take the file as it is.
+/// `qemu`, `bench`, firmware built with `MODEL=FILE` and telltale-build do so by themselves; this is for flashing a
+/// model into the region of firmware without one, and for programs that include it themselves. What a model gives is
+/// the same in every layout. Cortex-M0, M3 and RISC-V have one of their own, the other cores take the file as it is.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The board; `boards` lists them
-    #[arg(long, value_name = "BOARD")]
-    board: String,
+    #[arg(long, value_name = "BOARD", required_unless_present = "target")]
+    board: Option<String>,
+    /// Instead of a board, the target triple that the program is compiled for, such as thumbv6m-none-eabi
+    #[arg(long, value_name = "TRIPLE", conflicts_with = "board")]
+    target: Option<String>,
+    /// With `--target`: the program's RUSTFLAGS, such as `--cfg telltale_dsp` on a Cortex-M33
+    #[arg(long, value_name = "FLAGS", default_value = "", requires = "target", allow_hyphen_values = true)]
+    rustflags: String,
     /// The model, as `train --export` wrote it
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
@@ -29,6 +37,12 @@ pub struct Args {
 /// # Errors
 /// If the model is unsound or the image cannot be written.
 pub fn run(args: &Args) -> Result<()> {
-    let board = board::find(&args.board)?;
-    files::write(&args.export, &engine::image(&args.model, &board)?)
+    let layout = match (&args.board, &args.target) {
+        (Some(name), _) => {
+            let board = board::find(name)?;
+            Layout::of_target(&board.target, &board.rustflags)
+        }
+        (None, target) => Layout::of_target(target.as_deref().unwrap_or_default(), &[&args.rustflags]),
+    };
+    files::write(&args.export, &engine::image_in(&args.model, layout)?)
 }

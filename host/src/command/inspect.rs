@@ -1,19 +1,20 @@
 //! `inspect`: what is in a model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 use telltale::Model;
 use telltale::engine::format::Kind;
+use telltale::engine::kernel::Layout;
 
 use crate::board;
 use crate::console::{put, say};
 use crate::cost;
-use crate::engine::with_model;
+use crate::engine::with_image;
 
-/// Shows what is in a model: bytes by part, shape, provenance, and the boards that it fits
+/// Shows what is in a model or an image of one: bytes by part, shape, provenance, what a program of one's own needs, and the boards that it fits
 ///
 /// Instructions per word are estimated from the network's shape, rows of embeddings of 4 or 8 bits, and the
 /// n-grams that its wide part looks up, by coefficients that `bench device --fit` measured on each board. Reading
@@ -32,6 +33,8 @@ pub struct Args {
 struct Report {
     digest: String,
     bytes: usize,
+    /// Which cores read the file as it is: pairs M4, M7, M33, M55 and PCs, quads M0, M3 and RISC-V.
+    layout: &'static str,
     labels: Vec<String>,
     words: u32,
     punctuation: bool,
@@ -98,12 +101,12 @@ struct BoardReport {
 /// # Errors
 /// If the model cannot be read or the JSON not be written.
 pub fn run(args: &Args) -> Result<()> {
-    with_model(&args.model, |model| {
-        let report = report(model)?;
+    with_image(&args.model, |model, layout| {
+        let report = report(model, layout)?;
         match &args.json {
             Some(path) => super::write_json(path, &report),
             None => {
-                print(&report);
+                print(&report, &args.model);
                 Ok(())
             }
         }
@@ -123,7 +126,7 @@ fn part_name(kind: u8) -> &'static str {
     NAMES.iter().find(|(own, _)| *own as u8 == kind).map_or("unknown, skipped", |(_, name)| name)
 }
 
-fn report(model: &Model<'_>) -> Result<Report> {
+fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
     let manifest = model.manifest()?;
     let provenance = &manifest.provenance;
     let share = |units: Option<u16>| units.map(|units| f64::from(units) / 10_000.0);
@@ -139,6 +142,7 @@ fn report(model: &Model<'_>) -> Result<Report> {
     Ok(Report {
         digest: format!("{:08x}", model.digest()),
         bytes: model.bytes(),
+        layout: if layout == Layout::Quads { "quads" } else { "pairs" },
         labels: manifest.labels.split('\n').map(str::to_owned).collect(),
         words: model.vocabulary().len(),
         punctuation: manifest.text.punctuation,
@@ -191,7 +195,7 @@ fn fit(model: &Model<'_>, board: &board::Board) -> BoardReport {
     }
 }
 
-fn print(report: &Report) {
+fn print(report: &Report, path: &Path) {
     let percent =
         |share: Option<f64>| share.map_or_else(|| "–".to_owned(), |share| format!("{:.2} %", share * 100.0));
     say!("model {}, {} bytes, by {}", report.digest, report.bytes, report.writer);
@@ -217,7 +221,13 @@ fn print(report: &Report) {
             exit.words
         );
     }
-    say!("RAM: {} bytes of state, {} bytes of scratch", report.state_bytes, report.scratch_bytes);
+    say!(
+        "RAM: {} bytes of memory, {} of state and {} of scratch",
+        report.memory_bytes,
+        report.state_bytes,
+        report.scratch_bytes
+    );
+    say!("layout: {}", report.layout);
     say!("trained on {} ({} texts), seed {}", report.corpus, report.examples, report.seed);
     say!("corpus SHA-256: {}", report.corpus_sha256);
     say!(
@@ -225,6 +235,21 @@ fn print(report: &Report) {
         percent(report.quantised_valid_accuracy),
         percent(report.quantised_test_accuracy),
         percent(report.agreement)
+    );
+    let features: Vec<String> = report.features.iter().map(|feature| format!("{feature:?}")).collect();
+    let name = path.file_name().unwrap_or_default().display();
+    say!(
+        "\nIn a program of your own, Cargo.toml, build.rs and main.rs (memory: {} bytes):",
+        report.memory_bytes
+    );
+    say!(
+        "  telltale = {{ path = \"…/shared\", default-features = false, features = [{}] }}",
+        features.join(", ")
+    );
+    say!("  telltale_build::include({:?});", name.to_string());
+    say!(
+        "  include!(concat!(env!(\"OUT_DIR\"), \"/{}.rs\"));",
+        telltale_build::file_name(path).unwrap_or_else(|| "model".to_owned())
     );
     say!("\n{:<28} {:>9}", "part", "bytes");
     for part in &report.parts {

@@ -1,17 +1,20 @@
 //! `run`: standard input, word by word, through the engine and the session that chips use.
 
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, BufWriter, StdinLock, StdoutLock, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
-use embedded_io_adapters::std::FromStd;
 use telltale::Classifier;
-use telltale::session::{PLAIN, Reader, TRACED, sanitise};
+use telltale::session::{ANSWERS, LINES, Line, PARAGRAPHS, PLAIN, Session, TRACED, sanitise};
 
 use crate::engine::{memory_for, with_model};
 
-/// Reads standard input word by word and prints label and probability after each
+/// Reads texts from standard input, one a line, and prints the answer so far after each word
+///
+/// A word's line: its number in the text, the word, the label so far, its probability, and `?` if the word is not
+/// in the vocabulary. The end of a text's: `=`, label, probability, words, unknown words, bytes lost (0 on a PC).
+/// Fields are separated by tabs. A line without a character is no text.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The model, as `train --export` wrote it
@@ -20,6 +23,12 @@ pub struct Args {
     /// Adds the word's id and the 64-bit trace hash of the engine's state
     #[arg(long)]
     trace: bool,
+    /// Prints only the answer to each text
+    #[arg(long, conflicts_with = "trace")]
+    answers: bool,
+    /// A text goes on until a blank line, instead of the end of its line
+    #[arg(long)]
+    paragraphs: bool,
 }
 
 /// Runs the verb.
@@ -29,35 +38,67 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     with_model(&args.model, |model| {
         let mut memory = memory_for(model);
-        let mut reader = Reader::new(Classifier::within(model, &mut memory)?);
-        let output = BufWriter::new(std::io::stdout().lock());
-        match stream(&mut reader, std::io::stdin().lock(), output, args.trace) {
+        let mut session = Session::new(Classifier::within(model, &mut memory)?, None);
+        let form = match (args.trace, args.answers) {
+            (true, _) => TRACED,
+            (_, true) => ANSWERS,
+            _ => PLAIN,
+        };
+        let mut streams = Streams::new();
+        let controls = [form, if args.paragraphs { PARAGRAPHS } else { LINES }];
+        let result = controls
+            .into_iter()
+            .try_for_each(|control| session.push(control, &mut streams))
+            .and_then(|()| session.converse(&mut streams))
+            .and_then(|()| streams.output.flush());
+        match result {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             result => result.context("cannot read the input or write the output"),
         }
     })
 }
 
-fn stream(
-    reader: &mut Reader<'_>,
-    mut input: impl Read,
-    output: impl Write,
-    trace: bool,
-) -> std::io::Result<()> {
-    let mut output = FromStd::new(output);
-    reader.push(if trace { TRACED } else { PLAIN }, &mut output)?;
-    let mut bytes = [0; 4096];
-    loop {
-        let count = input.read(&mut bytes)?;
-        if count == 0 {
-            break;
-        }
-        for &byte in &bytes[..count] {
-            reader.push(sanitise(byte), &mut output)?;
-        }
-        // Someone may be typing: what is known is shown at once.
-        embedded_io::Write::flush(&mut output)?;
-    }
-    reader.end(&mut output)?;
-    embedded_io::Write::flush(&mut output)
+/// Standard input and output as a line that loses nothing.
+struct Streams {
+    input: BufReader<StdinLock<'static>>,
+    output: BufWriter<StdoutLock<'static>>,
 }
+
+impl Streams {
+    fn new() -> Self {
+        Self {
+            input: BufReader::new(std::io::stdin().lock()),
+            output: BufWriter::new(std::io::stdout().lock()),
+        }
+    }
+}
+
+impl embedded_io::ErrorType for Streams {
+    type Error = std::io::Error;
+}
+
+impl embedded_io::Read for Streams {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        if self.input.buffer().is_empty() {
+            // Someone may be typing: what is known is shown before waiting for more.
+            self.output.flush()?;
+        }
+        let from = self.input.fill_buf()?;
+        let count = from.len().min(to.len());
+        to.iter_mut().zip(from).for_each(|(to, &from)| *to = sanitise(from));
+        self.input.consume(count);
+        Ok(count)
+    }
+}
+
+impl embedded_io::Write for Streams {
+    fn write(&mut self, from: &[u8]) -> std::io::Result<usize> {
+        self.output.write(from)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.output.flush()
+    }
+}
+
+impl Line for Streams {}

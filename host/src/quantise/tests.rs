@@ -99,6 +99,12 @@ fn write_sections(weights: &Weights, sections: &Sections) -> Result<AlignedBytes
     write_blob(&description, vocabulary().section(), sections)
 }
 
+/// A small GRU as a file.
+pub(crate) fn small_model() -> AlignedBytes {
+    let shape = Config { embed: 4, hidden: 4, ..config(Cell::Gru, 1, Pooling::Mean, 0) };
+    blob(&random_weights(&shape, 1), EmbeddingBits::Eight)
+}
+
 /// The largest distances of pooled states and logits, over all words of the texts.
 fn distances(weights: &Weights, blob: &[u8], texts: &[Vec<u32>]) -> (f32, f32) {
     let model = Model::open(blob).expect("opens");

@@ -33,3 +33,40 @@ pub fn update(hidden: usize, format: u32, sums: &[i32], units: &mut [i16]) {
         *h = ((o * c + half_step(15)) >> 15) as i16;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sigmoid(x: f64) -> f64 {
+        1.0 / (1.0 + (-x).exp())
+    }
+
+    proptest! {
+        #[test]
+        fn a_unit_is_that_of_the_equations(
+            sums in prop::array::uniform4(-(1i32 << 22)..1 << 22), c: i16, format in 0u32..=4,
+        ) {
+            let mut units = [0, c];
+            update(1, format, &sums, &mut units);
+            let number = |sum: i32, fraction: u32| f64::from(sum) / f64::from(fraction).exp2();
+            let [i, f, _, o] = sums.map(|sum| sigmoid(number(sum, SUM_FRACTION)));
+            let g = number(sums[2], SUM_FRACTION + 1).tanh();
+            let range = f64::from(format).exp2();
+            let cell = (f * number(c.into(), 15 - format) + i * g).clamp(-range, range);
+            let hidden = o * cell.tanh();
+            prop_assert!((number(units[1].into(), 15 - format) - cell).abs() < 5e-4 * range, "{} {cell}", units[1]);
+            prop_assert!((number(units[0].into(), 15) - hidden).abs() < 1e-3 * range, "{} {hidden}", units[0]);
+        }
+    }
+
+    #[test]
+    fn a_cell_that_grows_saturates() {
+        let mut units = [0, 0];
+        // All gates open.
+        (0..40).for_each(|_| update(1, 2, &[1 << 24; 4], &mut units));
+        assert_eq!(units[1], i16::MAX);
+        assert!(units[0] > 32_700, "{units:?}");
+    }
+}

@@ -97,3 +97,59 @@ pub(crate) fn next_section(reader: &mut SectionReader<'_>) -> Section {
         length: reader.varint(32),
     }
 }
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::format::{Manifest, Metrics, OpenError, Provenance, SelfTest};
+
+    fn encoded(labels: &str, sections: usize) -> Vec<u8> {
+        let section = Section { kind: 1, required: true, offset: 112, length: 64 };
+        let manifest = Manifest {
+            labels,
+            text: Options { punctuation: true },
+            pooling: Pooling::Max,
+            provenance: Provenance {
+                writer: "w",
+                corpus: "c",
+                digest: &[],
+                seed: u64::MAX,
+                examples: 5,
+                metrics: Metrics { float_valid: Some(1), ..Metrics::default() },
+            },
+            self_test: SelfTest { text: "ok", trace: [1, 2, 3, 4, 5, 6, 7, 8] },
+            sections: core::iter::repeat_n(section, sections).collect(),
+        };
+        postcard::to_stdvec(&manifest).expect("encodes")
+    }
+
+    #[test]
+    fn the_fields_are_those_that_were_encoded() {
+        let bytes = encoded("neg\npos", 2);
+        let view = ManifestView::read(&bytes).expect("sound");
+        assert_eq!((view.labels, view.self_test), (&b"neg\npos"[..], &b"ok"[..]));
+        assert_eq!((view.pooling, view.text.punctuation), (Pooling::Max, true));
+        assert_eq!(view.trace, [1, 2, 3, 4, 5, 6, 7, 8]);
+        let sections: Vec<Section> = view.sections().collect();
+        assert_eq!(sections, [Section { kind: 1, required: true, offset: 112, length: 64 }; 2]);
+    }
+
+    #[test]
+    fn every_cut_and_every_tail_is_refused() {
+        let bytes = encoded("neg\npos", 1);
+        for length in 0..bytes.len() {
+            assert!(ManifestView::read(&bytes[..length]).is_err(), "{length}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(ManifestView::read(&longer).is_err());
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_named() {
+        let mut bytes = encoded("neg\npos", 1);
+        let pooling = 1 + 7 + 1;
+        bytes[pooling] = 3;
+        let error = OpenError::Content(super::super::Subject::Manifest, 3, [0, 2]);
+        assert_eq!(ManifestView::read(&bytes).err(), Some(error));
+    }
+}

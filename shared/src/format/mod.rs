@@ -10,11 +10,11 @@
 //! | 8 | 4 | format version, 3 | `03 00 00 00` |
 //! | 12 | 4 | total length L in bytes | `40 2A 00 00` (10,816) |
 //! | 16 | 4 | CRC-32 of bytes 20 to L (ISO-HDLC: reflected 0x04C11DB7, as in zlib) | `.. .. .. ..` |
-//! | 20 | 4 | length M of the manifest in bytes | `3A 00 00 00` (58) |
+//! | 20 | 4 | length M of the manifest in bytes | `28 00 00 00` (40) |
 //! | 24 | 4 | [layout](crate::kernel#layout) of maps: 0 pairs, 1 quads | `00 00 00 00` |
 //! | 28 | 4 | in pairs 0, otherwise the CRC-32 that the same model has in pairs | `00 00 00 00` |
 //! | 32 | 4 | bytes of [memory](crate::Memory) that the model needs, checked on opening | `40 04 00 00` (1,088) |
-//! | 36 | 12 | 0 | `00 …` |
+//! | 36 | 12 | 0 | `00 00 00 00 00 00 00 00 00 00 00 00` |
 //! | 48 | M | the manifest, a `Manifest` in postcard 1.x | see below |
 //! | … | … | the sections, each on a multiple of 16, zero bytes between them | |
 //!
@@ -181,7 +181,7 @@ pub(crate) fn whole(blob: &[u8]) -> Result<(), OpenError> {
 /// Goes to the manifest of the blob at the start of a region once header and checksum have proved right, and
 /// gives the blob; errors are the reader's.
 pub(crate) fn enter<'a>(region: &'a [u8], reader: &mut SectionReader<'a>) -> &'a [u8] {
-    match checked(region) {
+    match checked(region, reader.takes_any_layout()) {
         Ok((blob, manifest)) => {
             reader.enter(manifest, Subject::Manifest);
             blob
@@ -195,7 +195,7 @@ pub(crate) fn enter<'a>(region: &'a [u8], reader: &mut SectionReader<'a>) -> &'a
 
 /// The blob at the start of a region, and its manifest.
 #[inline(always)]
-fn checked(region: &[u8]) -> Result<(&[u8], &[u8]), OpenError> {
+fn checked(region: &[u8], any_layout: bool) -> Result<(&[u8], &[u8]), OpenError> {
     let blob = in_region(region)?;
     let misaligned = blob.as_ptr().addr() % ALIGNMENT;
     if misaligned != 0 {
@@ -207,10 +207,10 @@ fn checked(region: &[u8]) -> Result<(&[u8], &[u8]), OpenError> {
         return Err(OpenError::Checksum(computed, stored));
     }
     let layout = u32_at(blob, field::LAYOUT);
-    if layout != Layout::OWN as u32 {
+    if layout != Layout::OWN as u32 && !any_layout {
         return Err(OpenError::Layout(layout));
     }
-    let origin = if OWN_PAIRS { u32_at(blob, field::ORIGIN) } else { 0 };
+    let origin = if OWN_PAIRS && !any_layout { u32_at(blob, field::ORIGIN) } else { 0 };
     let reserved = blob.get(field::RESERVED).unwrap_or(&[]);
     if origin != 0 || reserved.iter().any(|&byte| byte != 0) {
         return Err(OpenError::Content(Subject::Header, 1, [0; 2]));
@@ -289,6 +289,29 @@ pub fn seal(blob: &mut [u8], manifest_length: u32) {
     }
 }
 
+/// Says in the header of an image that its maps are in pairs again.
+///
+/// # Errors
+/// [`OpenError::Checksum`] if that does not give the file that the image was made of.
+#[cfg(feature = "std")]
+pub(crate) fn seal_again(image: &mut [u8]) -> Result<(), OpenError> {
+    let origin = u32_at(image, field::ORIGIN);
+    put(image, field::LAYOUT, &(Layout::Pairs as u32).to_le_bytes());
+    put(image, field::ORIGIN, &[0; 4]);
+    put_checksum(image);
+    match u32_at(image, field::CHECKSUM) {
+        sum if sum == origin => Ok(()),
+        sum => Err(OpenError::Checksum(sum, origin)),
+    }
+}
+
+/// The layout that a header names, by its number.
+#[cfg(feature = "std")]
+#[must_use]
+pub fn layout_of(blob: &[u8]) -> u32 {
+    u32_at(blob, field::LAYOUT)
+}
+
 /// Says in the header that the maps have been laid out anew.
 #[cfg(feature = "std")]
 pub(crate) fn seal_anew(blob: &mut [u8], layout: Layout) {
@@ -309,4 +332,113 @@ fn put(blob: &mut [u8], field: core::ops::Range<usize>, bytes: &[u8]) {
 fn put_checksum(blob: &mut [u8]) {
     let sum = checksum(blob.get(field::CHECKED..).unwrap_or(&[]));
     put(blob, field::CHECKSUM, &sum.to_le_bytes());
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+    use crate::text::Options;
+
+    /// The bytes in the last backquotes of the lines of a table in the specification, from `first` to `last`.
+    fn example(first: &str, last: &str) -> Vec<u8> {
+        let specification = include_str!("mod.rs").lines().map_while(|line| line.strip_prefix("//!"));
+        let mut lines = specification.skip_while(|line| !line.contains(first));
+        let mut bytes = Vec::new();
+        for line in lines.by_ref() {
+            let quoted = line.split('`').rfind(|part| {
+                !part.is_empty() && part.split(' ').all(|byte| byte == ".." || byte.len() == 2)
+            });
+            let digits = quoted.unwrap_or_else(|| panic!("no example: {line}"));
+            bytes.extend(digits.split(' ').map(|byte| u8::from_str_radix(byte, 16).unwrap_or(0)));
+            if line.contains(last) {
+                break;
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn the_examples_of_the_header_are_its_fields() {
+        let header = example("| 0 | 8 | magic", "| 36 | 12 |");
+        assert_eq!(header.len(), HEADER_BYTES);
+        assert_eq!(header[field::MAGIC], MAGIC);
+        let numbers =
+            [field::VERSION, field::LENGTH, field::MANIFEST, field::LAYOUT, field::ORIGIN, field::MEMORY];
+        assert_eq!(numbers.map(|field| u32_at(&header, field)), [VERSION, 10_816, 40, 0, 0, 1088]);
+        let mut sealed = vec![0; 10_816];
+        seal(&mut sealed, 40);
+        // What is no model needs no memory.
+        put(&mut sealed, field::CHECKSUM, &[0; 4]);
+        put(&mut sealed, field::MEMORY, &1088u32.to_le_bytes());
+        assert_eq!(sealed[..HEADER_BYTES], header);
+    }
+
+    #[test]
+    fn the_examples_of_the_manifest_are_its_bytes() {
+        let bytes = example("| labels, separated by", "| – each: kind");
+        let manifest = Manifest {
+            labels: "neg\npos",
+            text: Options { punctuation: true },
+            pooling: Pooling::Mean,
+            provenance: Provenance {
+                writer: "t",
+                corpus: "c",
+                digest: &[],
+                seed: 300,
+                examples: 5,
+                metrics: Metrics { float_valid: Some(1), ..Metrics::default() },
+            },
+            self_test: SelfTest { text: "ok", trace: [1, 0, 0, 0, 0, 0, 0, 0] },
+            sections: [Section { kind: 1, required: true, offset: 112, length: 64 }].into_iter().collect(),
+        };
+        assert_eq!(postcard::to_stdvec(&manifest).expect("encodes"), bytes);
+        assert_eq!(bytes.len(), 40);
+        assert_eq!(ManifestView::read(&bytes).expect("sound").labels, b"neg\npos");
+    }
+
+    #[test]
+    fn headers_are_checked_field_by_field() {
+        let mut words = [0u128; 8];
+        let blob: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+        seal(blob, 40);
+        let refused = |at: usize, byte: u8| {
+            let mut words = words;
+            bytemuck::cast_slice_mut::<_, u8>(&mut words)[at] = byte;
+            open(bytemuck::cast_slice(&words)).err()
+        };
+        assert_eq!(refused(0, b'P'), Some(OpenError::Magic(u32::from_le_bytes(*b"PELL"))));
+        assert_eq!(refused(8, 2), Some(OpenError::Version(2)));
+        assert_eq!(refused(12, 127), Some(OpenError::Length(128, 127)));
+        assert!(matches!(refused(16, 1), Some(OpenError::Checksum(..))));
+        assert_eq!(open(&[1, 2, 3]).err(), Some(OpenError::TooShort(3)));
+        let bytes = bytemuck::cast_slice::<_, u8>(&words);
+        assert_eq!(in_region(&bytes[..100]).err(), Some(OpenError::Length(100, 128)));
+        assert_eq!(layout_of(bytes), Layout::OWN as u32);
+        assert_eq!(memory_bytes(bytes), 0);
+    }
+
+    /// Damage with a right checksum.
+    #[test]
+    fn a_manifest_beyond_the_file_and_reserved_bytes_are_refused() {
+        for (at, byte, found) in [
+            (20, 81, OpenError::Content(Subject::Header, 81, [0, 80])),
+            (40, 1, OpenError::Content(Subject::Header, 1, [0, 0])),
+            (28, 1, OpenError::Content(Subject::Header, 1, [0, 0])),
+            (24, 1, OpenError::Layout(1)),
+            (24, 9, OpenError::Layout(9)),
+        ] {
+            let mut words = [0u128; 8];
+            let blob: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+            seal(blob, 40);
+            blob[at] = byte;
+            put_checksum(blob);
+            assert_eq!(open(blob).err(), Some(found));
+        }
+        let mut words = [0u128; 8];
+        let blob: &mut [u8] = bytemuck::cast_slice_mut(&mut words);
+        seal(blob, 40);
+        // A length inside the header.
+        put(blob, field::LENGTH, &10u32.to_le_bytes());
+        assert!(crate::Model::open(blob).is_err() && crate::Model::empty().read_region(blob).is_err());
+    }
 }

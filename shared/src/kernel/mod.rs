@@ -193,20 +193,36 @@ impl<'a> Affine<'a> {
     /// Its groups in quads, if they are in pairs.
     #[cfg(any(test, feature = "std"))]
     pub(crate) fn in_quads(&self) -> std::vec::Vec<u16> {
-        let mut quads = self.groups.to_vec();
-        for group in quads.chunks_exact_mut(group_halves(self.columns())) {
+        self.relaid(|pairs| {
+            core::array::from_fn(|at| {
+                let lane = pairs[at % 2 * COLUMN_UNIT + at / 2];
+                let [even, odd] = [0, 1].map(|row| weight_of_lane(lane, row) as i8);
+                bytes(even, odd)
+            })
+        })
+    }
+
+    /// Its groups in pairs, if they are in quads.
+    #[cfg(any(test, feature = "std"))]
+    pub(crate) fn in_pairs(&self) -> std::vec::Vec<u16> {
+        self.relaid(|quads| {
+            core::array::from_fn(|at| {
+                let half = quads[at % COLUMN_UNIT * 2 + at / COLUMN_UNIT];
+                let [even, odd] = half.to_le_bytes().map(|byte| (byte ^ 128).cast_signed());
+                lane(even, odd)
+            })
+        })
+    }
+
+    /// Its groups, each eight columns of four rows laid out anew.
+    #[cfg(any(test, feature = "std"))]
+    fn relaid(&self, lay_out: impl Fn(Eight) -> Eight) -> std::vec::Vec<u16> {
+        let mut groups = self.groups.to_vec();
+        for group in groups.chunks_exact_mut(group_halves(self.columns())) {
             let eights = group.split_at_mut(2 * self.columns()).0;
-            for eight in eights.as_chunks_mut::<{ 2 * COLUMN_UNIT }>().0 {
-                let pairs = *eight;
-                let (first, second) = pairs.split_at(COLUMN_UNIT);
-                let columns = first.iter().zip(second).flat_map(|(first, second)| [first, second]);
-                for (half, &lane) in eight.iter_mut().zip(columns) {
-                    let [even, odd] = [0, 1].map(|row| weight_of_lane(lane, row) as i8);
-                    *half = bytes(even, odd);
-                }
-            }
+            eights.as_chunks_mut().0.iter_mut().for_each(|eight| *eight = lay_out(*eight));
         }
-        quads
+        groups
     }
 
     /// A map of `columns`, which are padded, from its groups, which start on a word's boundary; `None` if the
@@ -401,9 +417,22 @@ pub fn portable(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// The bytes of a map in a section: rows and columns padded, then zeros up to a multiple of 16.
+    pub(crate) fn map_bytes(weights: &[Vec<i8>], bias: &[i32], scales: &[u16]) -> Vec<u8> {
+        let (rows, columns) = (padded(weights.len(), ROW_UNIT), padded(weights[0].len(), COLUMN_UNIT));
+        let mut plain = Plain { weights: weights.to_vec(), bias: bias.to_vec(), scales: scales.to_vec() };
+        plain.weights.resize(rows, Vec::new());
+        plain.weights.iter_mut().for_each(|row| row.resize(columns, 0));
+        plain.bias.resize(rows, 0);
+        plain.scales.resize(rows, 0);
+        let mut bytes = bytemuck::cast_slice(&packed(&plain, columns)).to_vec();
+        bytes.resize(bytes.len().next_multiple_of(16), 0);
+        bytes
+    }
 
     #[test]
     fn layouts_are_known_by_target() {
@@ -512,6 +541,7 @@ mod tests {
             prop_assert_eq!(map.prove(8, [limit as u32; 2], 1 << 31), Ok(()));
             // Quads: the same weights column by column, and the same tails.
             let quads = map.in_quads();
+            prop_assert_eq!(&Affine::new(columns, &quads).expect("as long").in_pairs(), &words);
             for (group, (quads, pairs)) in
                 quads.chunks(2 * columns + TAIL).zip(words.chunks(2 * columns + TAIL)).enumerate()
             {

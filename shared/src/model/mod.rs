@@ -87,7 +87,7 @@ impl<'a> Model<'a> {
     /// As [`Self::open`].
     #[inline(never)]
     pub(crate) fn read_region(&mut self, region: &'a [u8]) -> Result<(), OpenError> {
-        let mut reader = self.read_content(region);
+        let mut reader = self.read_content(region, SectionReader::new(&[], Subject::Manifest));
         reader.rename(Subject::Header);
         reader.fits(format::memory_bytes(self.file) as usize, self.requirements().memory_bytes());
         reader.so_far()
@@ -100,14 +100,25 @@ impl<'a> Model<'a> {
     #[cfg(feature = "std")]
     pub(crate) fn requirements_of(region: &'a [u8]) -> Result<Requirements, OpenError> {
         let mut model = Self::empty();
-        model.read_content(region).so_far()?;
+        model.read_content(region, SectionReader::new(&[], Subject::Manifest)).so_far()?;
         Ok(model.requirements())
+    }
+
+    /// A model laid out for any core: where its maps are, but not what they say.
+    ///
+    /// # Errors
+    /// As [`Self::open`], what is proven of maps excepted.
+    #[cfg(feature = "std")]
+    pub(crate) fn of_any_layout(file: &'a [u8]) -> Result<Self, OpenError> {
+        format::whole(file)?;
+        let mut model = Self::empty();
+        model.read_content(file, SectionReader::new(&[], Subject::Manifest).of_any_layout()).so_far()?;
+        Ok(model)
     }
 
     /// Reads and checks all sections; errors are the reader's.
     #[inline(always)]
-    fn read_content(&mut self, region: &'a [u8]) -> SectionReader<'a> {
-        let mut reader = SectionReader::new(&[], Subject::Manifest);
+    fn read_content(&mut self, region: &'a [u8], mut reader: SectionReader<'a>) -> SectionReader<'a> {
         self.file = format::enter(region, &mut reader);
         self.manifest.take(&mut reader);
         let mut table = self.manifest.table();
