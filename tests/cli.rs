@@ -332,7 +332,7 @@ fn the_parts_of_a_model_are_measured_apart() {
         "{network}"
     );
     let refused = |flags: &[&str]| fail(&[&["eval", "--model", text(&plain)], flags].concat());
-    assert!(refused(&["--by", "kind"]).contains("only a .csv or .tsv"));
+    assert!(refused(&["--by", "kind"]).contains("only a .csv, .tsv or .jsonl"));
     assert!(refused(&["--data", order, "--by", "sort"]).contains("there is no `sort`"));
     for flag in ["--by", "--pairs"] {
         assert!(refused(&["--data", order, flag, "kind", "--split", "test"]).contains("leave --split out"));

@@ -32,7 +32,7 @@ impl AlignedBytes {
     /// If the file cannot be read; the error names it.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes =
-            std::fs::read(path).with_context(|| format!("cannot read the model {}", path.display()))?;
+            crate::files::read(path).with_context(|| format!("cannot read the model {}", path.display()))?;
         Ok(Self::new(&bytes))
     }
 }

@@ -1,10 +1,122 @@
-//! Files that are either whole or absent.
+//! Files that are either whole or absent, and never one that is read.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+
+/// What standard input and output are called on the command line.
+const STANDARD: &str = "-";
+
+/// The most bytes that are read of what is no ordinary file: a pipe, a device.
+const MOST_OF_A_PIPE: u64 = 64 << 20;
+
+/// The most bytes that are read of a file.
+const MOST: u64 = 8 << 30;
+
+/// The contents of a file; a device without end does not fill the memory.
+///
+/// # Errors
+/// If it cannot be read or is too large; the error does not name it.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let most = if is_special(path) { MOST_OF_A_PIPE } else { MOST };
+    let mut bytes = Vec::new();
+    (&mut file).take(most).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 == most && file.read(&mut [0])? > 0 {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("more than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The contents of a file in UTF-8.
+///
+/// # Errors
+/// As [`read`], and if it is no UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+}
+
+/// What a verb reads and writes, each with the flag that names it: told apart before any work is done.
+#[derive(Clone, Debug, Default)]
+pub struct Paths {
+    inputs: Vec<(&'static str, PathBuf)>,
+    outputs: Vec<(&'static str, PathBuf)>,
+}
+
+impl Paths {
+    /// Adds files or folders that are read.
+    #[must_use]
+    pub fn read<P: AsRef<Path>>(mut self, flag: &'static str, paths: impl IntoIterator<Item = P>) -> Self {
+        self.inputs.extend(paths.into_iter().map(|path| (flag, path.as_ref().to_owned())));
+        self
+    }
+
+    /// Adds a file that is written; `-` is standard output.
+    #[must_use]
+    pub fn write<P: AsRef<Path>>(mut self, flag: &'static str, paths: impl IntoIterator<Item = P>) -> Self {
+        let paths = paths.into_iter().filter(|path| path.as_ref() != Path::new(STANDARD));
+        self.outputs.extend(paths.map(|path| (flag, path.as_ref().to_owned())));
+        self
+    }
+
+    /// Finds out before the work is done that every output can be written, is no input, and no other output.
+    ///
+    /// # Errors
+    /// Names the flags and the path.
+    pub fn check(&self) -> Result<()> {
+        for (at, (flag, path)) in self.outputs.iter().enumerate() {
+            if !is_special(path) {
+                for (input, read) in &self.inputs {
+                    ensure!(
+                        !is_part(path, read),
+                        "{flag} {}: that file is read as {input}, and no input is ever overwritten: name another one",
+                        path.display()
+                    );
+                }
+                for (other, written) in &self.outputs[..at] {
+                    ensure!(
+                        identity(path) != identity(written),
+                        "{flag} {}: {other} goes to the same file: name another one",
+                        path.display()
+                    );
+                }
+            }
+            check(path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether `path` is the file `read`, or one in a folder of the folder `read`.
+fn is_part(path: &Path, read: &Path) -> bool {
+    if read.is_dir() {
+        let (Ok(path), Ok(read)) = (path.canonicalize(), read.canonicalize()) else { return false };
+        // A folder of classes holds its texts one level down; what lies beside them is not read.
+        return path.strip_prefix(read).is_ok_and(|rest| rest.components().count() > 1);
+    }
+    identity(path) == identity(read)
+}
+
+/// What two paths have in common if they lead to the same file, which need not exist.
+#[derive(Debug, PartialEq, Eq)]
+enum Identity {
+    #[cfg(unix)]
+    Node(u64, u64),
+    Name(PathBuf),
+}
+
+fn identity(path: &Path) -> Identity {
+    #[cfg(unix)]
+    if let Ok(metadata) = path.metadata() {
+        use std::os::unix::fs::MetadataExt;
+        return Identity::Node(metadata.dev(), metadata.ino());
+    }
+    let folder = folder_of(path).canonicalize();
+    let whole = path.canonicalize().ok().or_else(|| Some(folder.ok()?.join(path.file_name()?)));
+    Identity::Name(whole.unwrap_or_else(|| path.to_owned()))
+}
 
 /// Writes a file under a temporary name in the same folder, then renames it. What is there and is no
 /// ordinary file (a pipe, `/dev/null`) is written to as it is.
@@ -54,7 +166,12 @@ pub fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
         // As an ordinary new file has; the process' umask still applies.
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     }
-    builder.tempfile_in(folder_of(&target(path)))
+    builder.tempfile_in(folder_of(&target(path))).map_err(|error| {
+        // Without the name of the temporary file, for which nobody has asked.
+        let text = error.to_string();
+        let reason = text.split_once(" at path ").map_or(&text[..], |(reason, _)| reason);
+        io::Error::new(error.kind(), reason)
+    })
 }
 
 /// Flushes a temporary file to the disk and gives it its name.
@@ -86,5 +203,60 @@ fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_output_is_an_input_or_another_output() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir_all(path("corpus/pos")).expect("made");
+        for name in ["a.csv", "corpus/pos/1.txt", "corpus/notes"] {
+            fs::write(path(name), "x").expect("written");
+        }
+        let refused = |read: &Path, write: &[&Path]| {
+            Paths::default()
+                .read("--data", [read])
+                .write("--export", write)
+                .check()
+                .err()
+                .map(|error| error.to_string())
+        };
+        let named = refused(&path("a.csv"), &[&path("corpus/../a.csv")]).expect("is refused");
+        assert!(named.contains("--export") && named.contains("read as --data"), "{named}");
+        #[cfg(unix)]
+        {
+            fs::hard_link(path("a.csv"), path("hard")).expect("linked");
+            std::os::unix::fs::symlink(path("a.csv"), path("soft")).expect("linked");
+            assert!(refused(&path("a.csv"), &[&path("hard")]).is_some());
+            assert!(refused(&path("a.csv"), &[&path("soft")]).is_some());
+        }
+        assert!(refused(&path("corpus"), &[&path("corpus/pos/1.txt")]).is_some());
+        assert_eq!(refused(&path("corpus"), &[&path("corpus/notes")]), None);
+        assert_eq!(refused(&path("a.csv"), &[&path("b.bin"), Path::new("-")]), None);
+        let twice = refused(&path("a.csv"), &[&path("b"), &path("corpus/../b")]).expect("is refused");
+        assert!(twice.contains("goes to the same file"), "{twice}");
+        assert!(
+            refused(&path("a.csv"), &[&path("no/b")]).expect("is refused").contains("no/b: No such file")
+        );
+        assert!(fs::read_dir(folder.path()).expect("listed").count() <= 4, "nothing is left");
+    }
+
+    #[test]
+    fn errors_name_the_path_that_was_asked_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = format!("{:#}", write(&folder.path().join("no/x"), b"x").expect_err("is refused"));
+        assert!(error.ends_with("no/x: No such file or directory (os error 2)"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_without_end_is_refused() {
+        let error = read(Path::new("/dev/zero")).expect_err("is refused").to_string();
+        assert!(error.contains("more than 67108864 bytes"), "{error}");
     }
 }

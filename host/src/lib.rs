@@ -12,7 +12,7 @@ pub mod aligned;
 pub mod board;
 pub mod bytes;
 pub mod command;
-mod console;
+pub mod console;
 pub mod corpus;
 pub mod cost;
 pub mod early_exit;
@@ -49,6 +49,7 @@ enum Verb {
     Eval(command::eval::Args),
     Run(command::run::Args),
     EarlyExit(command::early_exit::Args),
+    Label(command::label::Args),
     Inspect(command::inspect::Args),
     Image(command::image::Args),
     Qemu(command::qemu::Args),
@@ -67,7 +68,7 @@ impl Cli {
     /// Reads the process' arguments; ends the process where they are wrong or ask for help.
     #[must_use]
     pub fn read() -> Self {
-        let matches = Self::command().get_matches();
+        let matches = taking_negative_numbers(Self::command()).get_matches();
         let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
         match (&mut cli.verb, matches.subcommand()) {
             (Verb::Train(args), Some((_, own))) => args.note_given(own),
@@ -91,6 +92,7 @@ impl Cli {
             Verb::Eval(args) => command::eval::run(args),
             Verb::Run(args) => command::run::run(args),
             Verb::EarlyExit(args) => command::early_exit::run(args),
+            Verb::Label(args) => command::label::run(args),
             Verb::Inspect(args) => command::inspect::run(args),
             Verb::Image(args) => command::image::run(args),
             Verb::Qemu(args) => command::qemu::run(args),
@@ -98,4 +100,13 @@ impl Cli {
             Verb::Bench(args) => command::bench::run(args),
         }
     }
+}
+
+/// So that `--lr -1` is as wrong as `--lr=-1`, and not an unknown flag `-1`.
+fn taking_negative_numbers(command: clap::Command) -> clap::Command {
+    let takes_one = |arg: clap::Arg| {
+        let takes = arg.get_action().takes_values();
+        arg.allow_negative_numbers(takes)
+    };
+    command.mut_args(takes_one).mut_subcommands(taking_negative_numbers)
 }

@@ -16,15 +16,23 @@ use host::exit_reason::ExitReason;
 fn main() -> ExitCode {
     host::threads::keep_candle_on_ours();
     host::large_files_are_errors();
-    match host::Cli::read().run() {
-        Ok(()) => ExitCode::SUCCESS,
+    let result = host::Cli::read().run();
+    let written = host::console::finish();
+    match result {
+        Ok(()) => match written {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: cannot write to standard output: {error}");
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => match error.downcast_ref::<ExitReason>() {
             Some(reason) => {
-                eprintln!("{reason}");
+                eprintln!("{}", host::console::printable(&reason.to_string()));
                 reason.status().into()
             }
             None => {
-                eprintln!("error: {error:#}");
+                eprintln!("error: {}", host::console::printable(&format!("{error:#}")));
                 ExitCode::FAILURE
             }
         },

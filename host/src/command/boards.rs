@@ -33,6 +33,7 @@ struct Row {
 /// # Errors
 /// If the JSON cannot be written.
 pub fn run(args: &Args) -> Result<()> {
+    crate::files::Paths::default().write("--json", &args.json).check()?;
     let boards = board::all()?;
     if let Some(path) = &args.json {
         let rows = boards.into_iter().map(|board| Row {

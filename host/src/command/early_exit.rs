@@ -61,11 +61,21 @@ pub fn run(args: &Args) -> Result<()> {
         "--agreement {}: a share from 0.5 to 1 is expected",
         args.agreement
     );
+    crate::files::Paths::default()
+        .read("--model", [&args.model])
+        .read("the corpus", args.corpus.inputs())
+        .write("--export", &args.export)
+        .write("--json", &args.json)
+        .check()?;
+    if args.json.as_deref() == Some(Path::new("-")) {
+        crate::console::divert();
+    }
     let bytes = AlignedBytes::read(&args.model)?;
     let model = Model::open(&bytes).with_context(|| {
         format!("{} is not a usable model (write one with `train --export`)", args.model.display())
     })?;
     let corpus = corpus::load(&args.corpus, args.seed)?;
+    corpus.notes.print();
     ensure!(!corpus.valid.is_empty(), "{}: the validation split is empty (--valid)", corpus.name);
     let read = |examples: &[Example]| answers(&model, &texts(&model, &corpus, examples)?);
     let valid = read(&corpus.valid)?;
@@ -79,9 +89,7 @@ pub fn run(args: &Args) -> Result<()> {
         valid: on_valid,
         test: test.map(|answers| effect(&answers, rule)),
     };
-    if args.json.as_deref() != Some(Path::new("-")) {
-        print(&report);
-    }
+    print(&report);
     if let Some(path) = &args.export {
         install(&with_section(&bytes, Kind::EarlyExit, &rule.section())?, path)?;
     }
@@ -92,7 +100,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn texts<'c>(model: &Model<'_>, corpus: &Corpus, examples: &'c [Example]) -> Result<Vec<(&'c str, usize)>> {
     let labels: Vec<&str> = model.labels().collect();
     let classes: Vec<Option<usize>> =
-        corpus.labels.iter().map(|label| labels.iter().position(|own| own == label)).collect();
+        corpus.labels.iter().map(|label| corpus::label_position(&labels, label)).collect();
     let class = |example: &Example| {
         classes[example.label as usize].with_context(|| {
             format!(

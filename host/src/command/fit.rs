@@ -146,6 +146,10 @@ pub fn run(args: &Args) -> Result<()> {
         "`fit` picks the preset itself: leave --preset out, and go on with a run by `host train --resume DIR`"
     );
     let board = board::find(&args.board)?;
+    if args.candidates.as_deref() == Some(std::path::Path::new("-")) {
+        crate::console::divert();
+    }
+    args.train.paths().write("--candidates", &args.candidates).check()?;
     let room = Room::of(args, &board)?;
     let mut drafts = Drafts::new(&args.train)?;
     let mut candidates = Vec::new();
@@ -160,9 +164,7 @@ pub fn run(args: &Args) -> Result<()> {
         candidates[at].1.chosen = true;
     }
     let list: Vec<&Candidate> = candidates.iter().map(|(_, candidate)| candidate).collect();
-    if args.candidates.as_deref() != Some(std::path::Path::new("-")) {
-        show(&room, &list);
-    }
+    show(&room, &list);
     if let Some(path) = &args.candidates {
         super::write_json(path, &list)?;
     }

@@ -37,6 +37,7 @@ pub struct Args {
 /// # Errors
 /// If the model is unsound or the image cannot be written.
 pub fn run(args: &Args) -> Result<()> {
+    files::Paths::default().read("--model", [&args.model]).write("--export", [&args.export]).check()?;
     let layout = match (&args.board, &args.target) {
         (Some(name), _) => {
             let board = board::find(name)?;

@@ -221,8 +221,17 @@ impl Source {
 /// # Errors
 /// Names the tensor, word or value that does not fit, and what was expected.
 pub fn run(args: &Args) -> Result<()> {
-    for path in args.export.iter().chain(&args.json).filter(|path| *path != Path::new("-")) {
-        crate::files::check(path)?;
+    crate::files::Paths::default()
+        .read("--weights", [&args.weights])
+        .read("--vocab", [&args.vocab])
+        .read("--config", [&args.config])
+        .read("--check", &args.check)
+        .read("--data", args.data.iter().flat_map(|data| CorpusArgs::of(data).inputs()))
+        .write("--export", &args.export)
+        .write("--json", &args.json)
+        .check()?;
+    if args.json.as_deref() == Some(Path::new("-")) {
+        crate::console::divert();
     }
     let source = Source::read(args)?;
     let Source { description, weights, vocabulary, words, .. } = &source;
@@ -299,9 +308,7 @@ pub fn run(args: &Args) -> Result<()> {
         pytorch,
         blob_bytes: blob.len(),
     };
-    if args.json.as_deref() != Some(Path::new("-")) {
-        print(&report, description, args);
-    }
+    print(&report, description, args);
     match &args.json {
         Some(path) => super::write_json(path, &report),
         None => Ok(()),
@@ -407,20 +414,17 @@ type Labelled = (Vec<(String, u32)>, [u8; 32]);
 
 fn read_corpus(args: &Args, data: &str, description: &Description) -> Result<Labelled> {
     let corpus = CorpusArgs {
-        data: data.to_owned(),
-        test_data: None,
         text_column: args.text_column.clone(),
         label_column: args.label_column.clone(),
-        valid: 0.1,
-        test: 0.1,
+        ..CorpusArgs::of(data)
     };
-    let all = corpus::load_all(&corpus)?;
-    let digest = corpus::load(&corpus, 0)?.digest;
+    let corpus::Labelled { examples: all, digest, notes } = corpus::load_all(&corpus)?;
+    notes.print();
     let count = if args.texts == 0 { all.len() } else { args.texts.min(all.len()) };
     let mut texts = Vec::with_capacity(count);
     for n in 0..count {
         let (text, label) = &all[n * all.len() / count];
-        let index = description.labels.iter().position(|own| own == label).with_context(|| {
+        let index = corpus::label_position(&description.labels, label).with_context(|| {
             format!(
                 "{data}: the label `{label}` is not one of the configuration's: {}",
                 description.labels.join(", ")

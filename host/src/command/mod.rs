@@ -9,6 +9,7 @@ pub mod frontier;
 pub mod image;
 pub mod import;
 pub mod inspect;
+pub mod label;
 pub mod qemu;
 pub mod run;
 pub mod train;
@@ -19,19 +20,29 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// Writes a value as JSON to a file, or to standard output for `-`.
+/// Writes a value as JSON to a file, or to standard output for `-`; a reader that has gone is no error.
+///
+/// Characters that a terminal obeys are escaped, as JSON allows.
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn write_json(to: &Path, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value).context("cannot encode the JSON")?;
+    if text.contains(crate::console::is_obeyed) {
+        let shown = |c: char| {
+            if crate::console::is_obeyed(c) { format!("\\u{:04x}", u32::from(c)) } else { c.into() }
+        };
+        text = text.chars().map(shown).collect();
+    }
     text.push('\n');
     if to == Path::new("-") {
         let mut out = std::io::stdout().lock();
-        return out
-            .write_all(text.as_bytes())
-            .and_then(|()| out.flush())
-            .context("cannot write the JSON to standard output");
+        return match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(error).context("cannot write to standard output")
+            }
+            _ => Ok(()),
+        };
     }
     crate::files::write(to, text.as_bytes())
 }

@@ -6,20 +6,27 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Found, LONGEST_TEXT, utf8};
+use super::input::Decoder;
+use super::{Found, LONGEST_TEXT, Split};
+
+/// Whether a file is an archive by its name.
+pub fn is_archive(path: &Path) -> bool {
+    let name = path.to_string_lossy().to_lowercase();
+    [".tar.gz", ".tgz", ".tar"].iter().any(|ending| name.ends_with(ending))
+}
 
 /// Reads a `.tar.gz` (or plain `.tar`) with members `…/{train,test}/{neg,pos}/<id>_<rating>.txt`.
 ///
 /// # Errors
 /// Names the archive and the member; a cut archive is told from a finished one.
-pub fn read_archive(path: &Path) -> Result<Vec<Found>> {
-    let members = members(path, classify)?;
+pub fn read_archive(path: &Path, decoder: &mut Decoder) -> Result<Vec<Found>> {
+    let members = members(path, decoder, classify)?;
     ensure!(
         !members.is_empty(),
         "{}: no member looks like train/pos/<id>_<rating>.txt: this is no aclImdb archive",
         path.display()
     );
-    let found = |(text, (test, label, rating))| Found { text, label, rating, test };
+    let found = |(text, (split, label, rating))| Found { text, label, rating, split };
     Ok(members.into_iter().map(found).collect())
 }
 
@@ -27,15 +34,20 @@ pub fn read_archive(path: &Path) -> Result<Vec<Found>> {
 ///
 /// # Errors
 /// As [`read_archive`].
-pub fn read_unlabelled(path: &Path) -> Result<Vec<String>> {
-    let members =
-        members(path, |member| member.rsplit('/').nth(1).filter(|folder| *folder == "unsup").map(drop))?;
+pub fn read_unlabelled(path: &Path, decoder: &mut Decoder) -> Result<Vec<String>> {
+    let members = members(path, decoder, |member| {
+        member.rsplit('/').nth(1).filter(|folder| *folder == "unsup").map(drop)
+    })?;
     ensure!(!members.is_empty(), "{}: no member looks like unsup/<id>.txt", path.display());
     Ok(members.into_iter().map(|(text, ())| text).collect())
 }
 
 /// The texts of all files that `choose` wants, with what it says of them, by name.
-fn members<T>(path: &Path, choose: impl Fn(&str) -> Option<T>) -> Result<Vec<(String, T)>> {
+fn members<T>(
+    path: &Path,
+    decoder: &mut Decoder,
+    choose: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<(String, T)>> {
     let name = path.display();
     let file = File::open(path).with_context(|| format!("{name}: cannot be opened"))?;
     let file = BufReader::with_capacity(1 << 16, file);
@@ -61,7 +73,7 @@ fn members<T>(path: &Path, choose: impl Fn(&str) -> Option<T>) -> Result<Vec<(St
             let mut bytes = Vec::with_capacity(entry.size() as usize);
             entry.read_to_end(&mut bytes).with_context(|| broken(&last))?;
             ensure!(bytes.len() as u64 == entry.size(), "{}", broken(&last));
-            found.push((member.clone(), utf8(bytes, &origin)?, chosen));
+            found.push((member.clone(), decoder.decode(bytes, &origin)?, chosen));
         }
         last = member;
     }
@@ -72,15 +84,15 @@ fn members<T>(path: &Path, choose: impl Fn(&str) -> Option<T>) -> Result<Vec<(St
 }
 
 /// Split, label and rating of a member.
-pub fn classify(member: &str) -> Option<(bool, String, Option<u8>)> {
+pub fn classify(member: &str) -> Option<(Split, String, Option<u8>)> {
     let mut parts = member.rsplit('/');
     let file = parts.next()?.strip_suffix(".txt")?;
     let label = parts.next().filter(|label| matches!(*label, "neg" | "pos"))?.to_owned();
-    let test = match parts.next()? {
-        "train" => false,
-        "test" => true,
+    let split = match parts.next()? {
+        "train" => Split::Train,
+        "test" => Split::Test,
         _ => return None,
     };
     let rating = file.rsplit_once('_').and_then(|(_, rating)| rating.parse().ok());
-    Some((test, label, rating))
+    Some((split, label, rating))
 }

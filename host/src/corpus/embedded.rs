@@ -2,8 +2,9 @@
 
 use anyhow::Result;
 
-use super::Found;
-use super::delimited::{Columns, Label, from_reader};
+use super::notes::Notes;
+use super::table::{Columns, Label, from_delimited};
+use super::{Found, Split};
 
 /// What it is called on the command line.
 pub const NAME: &str = "reviews";
@@ -16,8 +17,12 @@ const TEST: &str = include_str!("../../../data/test.tsv");
 /// # Errors
 /// If the files in `data/` are malformed.
 pub fn read() -> Result<Vec<Found>> {
-    let columns = Columns { text: Some("text"), label: Label::Named("label") };
-    let mut found = from_reader(TRAIN.as_bytes(), "data/train.tsv", true, &columns, false)?;
-    found.extend(from_reader(TEST.as_bytes(), "data/test.tsv", true, &columns, true)?);
+    let columns = Columns { text: Some("text"), label: Label::Named("label"), ..Columns::default() };
+    let mut found = Vec::new();
+    for (text, name, split) in [(TRAIN, "data/train.tsv", Split::Train), (TEST, "data/test.tsv", Split::Test)]
+    {
+        let table = from_delimited(text, name, &columns, &mut Notes::default())?;
+        found.extend(table.rows.into_iter().map(|row| Found::new(row, split)));
+    }
     Ok(found)
 }

@@ -1,59 +1,118 @@
-//! A folder per class, with or without `train/` and `test/` above; aclImdb unpacked is one of these.
+//! A folder per class, with or without `train/`, `valid/` and `test/` above; aclImdb unpacked is one of these.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Found, utf8};
+use super::input::{Decoder, check_length};
+use super::notes::{Notes, count, few};
+use super::splits::{children, split_of};
+use super::{Found, Split};
 
-/// Reads a folder whose sub-folders are classes, or `train` and `test` with classes in them.
+/// What is not read.
+#[derive(Default)]
+struct Skipped {
+    /// Of operating systems.
+    junk: usize,
+    /// Beside the class folders.
+    beside: Vec<String>,
+    /// Within class folders.
+    folders: usize,
+    /// Files that are no text.
+    binary: usize,
+    /// Class folders without a text.
+    empty: Vec<String>,
+}
+
+/// Reads a folder whose sub-folders are classes, or `train`, `valid` and `test` with classes in them.
 ///
 /// # Errors
 /// Names the folder or file.
-pub fn read(root: &Path) -> Result<Vec<Found>> {
-    let folders = children(root)?.into_iter().filter(|path| path.is_dir()).collect::<Vec<_>>();
-    let split = |name: &str| folders.iter().find(|path| path.file_name().is_some_and(|own| own == name));
+pub fn read(root: &Path, decoder: &mut Decoder, notes: &mut Notes) -> Result<Vec<Found>> {
+    let mut skipped = Skipped::default();
+    let all = children(root, &mut skipped.junk)?;
+    let split = |path: &Path| path.file_name().and_then(|name| split_of(&name.to_string_lossy()));
+    let splits: Vec<_> =
+        all.iter().filter(|path| path.is_dir()).filter_map(|path| Some((split(path)?, path))).collect();
     let mut found = Vec::new();
-    if let Some(train) = split("train") {
-        read_classes(train, false, &mut found)?;
-        if let Some(test) = split("test") {
-            read_classes(test, true, &mut found)?;
+    if splits.iter().any(|(split, _)| *split == Split::Train) {
+        for (split, folder) in &splits {
+            read_classes(folder, *split, decoder, &mut found, &mut skipped)?;
         }
+        skipped.beside.extend(all.iter().filter(|path| split(path).is_none()).map(|path| last(path)));
     } else {
-        read_classes(root, false, &mut found)?;
+        read_classes(root, Split::Train, decoder, &mut found, &mut skipped)?;
     }
     ensure!(
         !found.is_empty(),
-        "{}: no texts in class folders: a folder per class, or train/ and test/ with such folders, is expected",
+        "{}: no texts in class folders: a folder per class, or train/ and test/ with such folders, or a train.csv (.tsv, \
+         .jsonl, .txt) is expected",
         root.display()
     );
+    skipped.tell(root, notes);
     Ok(found)
 }
 
-fn read_classes(folder: &Path, test: bool, found: &mut Vec<Found>) -> Result<()> {
-    for class in children(folder)?.into_iter().filter(|path| path.is_dir()) {
-        let label = class.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if label == "unsup" || label.starts_with('.') {
+impl Skipped {
+    fn tell(&self, root: &Path, notes: &mut Notes) {
+        let mut parts = Vec::new();
+        if self.junk > 0 {
+            parts.push(format!("{} of the operating system", count(self.junk, "file")));
+        }
+        if !self.beside.is_empty() {
+            parts.push(few(&self.beside));
+        }
+        if self.folders > 0 {
+            parts.push(format!("{} within class folders", count(self.folders, "folder")));
+        }
+        if self.binary > 0 {
+            parts.push(format!("{} without text", count(self.binary, "file")));
+        }
+        if !parts.is_empty() {
+            notes.say(format!("{}: not read: {}", root.display(), parts.join(", ")));
+        }
+        if !self.empty.is_empty() {
+            notes.warn(format!("{}: class folders without a text: {}", root.display(), few(&self.empty)));
+        }
+    }
+}
+
+fn last(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn read_classes(
+    folder: &Path,
+    split: Split,
+    decoder: &mut Decoder,
+    found: &mut Vec<Found>,
+    skipped: &mut Skipped,
+) -> Result<()> {
+    for class in children(folder, &mut skipped.junk)? {
+        let label = last(&class);
+        if !class.is_dir() || label == "unsup" {
+            skipped.beside.push(label);
             continue;
         }
-        for file in children(&class)?.into_iter().filter(|path| path.is_file()) {
+        let before = found.len();
+        for file in children(&class, &mut skipped.junk)? {
+            if !file.is_file() {
+                skipped.folders += 1;
+                continue;
+            }
             let name = file.display().to_string();
             let bytes = std::fs::read(&file).with_context(|| format!("{name}: cannot be read"))?;
+            check_length(bytes.len(), &name)?;
             let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             let rating = stem.rsplit_once('_').and_then(|(_, rating)| rating.parse().ok());
-            found.push(Found { text: utf8(bytes, &name)?, label: label.clone(), rating, test });
+            match decoder.decode(bytes, &name) {
+                Ok(text) => found.push(Found { text, label: label.clone(), rating, split }),
+                Err(_) => skipped.binary += 1,
+            }
+        }
+        if found.len() == before {
+            skipped.empty.push(label);
         }
     }
     Ok(())
-}
-
-/// What is in a folder, by name.
-fn children(folder: &Path) -> Result<Vec<PathBuf>> {
-    let context = || format!("{}: cannot be listed", folder.display());
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(context)? {
-        paths.push(entry.with_context(context)?.path());
-    }
-    paths.sort();
-    Ok(paths)
 }

@@ -3,51 +3,161 @@
 //! | CORPUS | what it is |
 //! |---|---|
 //! | `reviews` | the corpus embedded in the program, see `data/README.md` |
+//! | `-` | standard input, told by its content |
+//! | a `.csv` or `.tsv` | separated by comma, tab, semicolon or pipe; columns are named, usual, or told by their content |
+//! | a `.jsonl`, `.ndjson` or `.json` | an object a line, or an array of objects |
+//! | fastText's lines | `__label__x text` |
+//! | a folder with `train`, `valid` (`validation`, `dev`, `val`) and `test` files of these kinds | the splits |
+//! | a folder with a folder per class | each file is a text; `train/`, `valid/` and `test/` above them are splits |
 //! | an aclImdb folder or `.tar.gz` | `train/{neg,pos}/<id>_<rating>.txt`, `test/…` if it is there; `unsup` is ignored |
-//! | a `.csv` or `.tsv` | with a header; the columns are named or guessed |
-//! | a folder with `train.csv` and `test.csv` (or `.tsv`) | both splits |
-//! | a folder with a folder per class | each file is a text; `train/` and `test/` above them are splits |
+//!
+//! Files may be packed with gzip. Text is UTF-8, UTF-16, or what [`input::Decoder`] takes it for. [`Notes`] tell what was
+//! guessed, merged and left out.
 
 mod acl_imdb;
 mod delimited;
 mod embedded;
+mod fasttext;
 mod folders;
 mod generate;
+mod input;
+mod json_lines;
+mod labels;
+mod notes;
+mod source;
 mod split;
+mod splits;
+mod table;
 pub mod unlabelled;
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use input::Decoder;
+pub use labels::position as label_position;
+pub use notes::{Note, Notes, count};
+use table::{Columns, Label, Row};
+
 /// The longest text or line that is read, in bytes.
 pub const LONGEST_TEXT: usize = 16 << 20;
+
+/// The share of texts that is set aside for validation, and for the test, unless a flag says otherwise.
+const SHARE: f64 = 0.1;
+
+/// Fewer texts than these are not split unless a flag says so.
+const FEW: usize = 40;
 
 /// Which corpus, and how it is split.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct CorpusArgs {
-    /// Labelled texts: `reviews` (embedded), an aclImdb folder or .tar.gz, a .csv/.tsv with a header, a
-    /// folder with train.csv and test.csv, or a folder per class
-    #[arg(long, value_name = "CORPUS", default_value = "reviews")]
+    /// Labelled texts: `reviews` (embedded), a .csv, .tsv or .jsonl, fastText's lines, a folder with train, valid and
+    /// test files of these kinds, a folder per class, an aclImdb folder or .tar.gz; packed with gzip or not; `-` is
+    /// standard input
+    #[arg(long, value_name = "CORPUS", default_value = embedded::NAME)]
     pub data: String,
     /// A second corpus that serves as test split
     #[arg(long, value_name = "CORPUS")]
     pub test_data: Option<String>,
-    /// The column that holds the text (.csv and .tsv)
+    /// The column that holds the text, by name or by number from 1
     #[arg(long, value_name = "NAME")]
     pub text_column: Option<String>,
-    /// The column that holds the label (.csv and .tsv)
+    /// The column that holds the label, by name or by number from 1
     #[arg(long, value_name = "NAME")]
     pub label_column: Option<String>,
-    /// Share of the training texts that is set aside for validation
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.1)]
-    pub valid: f64,
-    /// Share that is set aside for the test where the corpus has no test split of its own
-    #[arg(long, value_name = "FRACTION", default_value_t = 0.1)]
-    pub test: f64,
+    /// The first row is a text and no header: columns go by number
+    #[arg(long)]
+    #[serde(default)]
+    pub no_header: bool,
+    /// The encoding of files that have no byte order mark: utf-8, windows-1252, shift_jis … [default: UTF-8 if the
+    /// bytes are, otherwise guessed]
+    #[arg(long, value_name = "NAME")]
+    #[serde(default)]
+    pub encoding: Option<String>,
+    /// New names of labels, a line each: old name, comma or tab, new name; labels with the same new name become one
+    #[arg(long, value_name = "FILE")]
+    #[serde(default)]
+    pub rename_labels: Option<PathBuf>,
+    /// Share of the training texts that is set aside for validation; 0 for none: then the last epoch is taken
+    /// [default: 0.1 where the corpus has no validation split]
+    #[arg(long, value_name = "FRACTION")]
+    pub valid: Option<f64>,
+    /// Share that is set aside for the test where the corpus has no test split of its own [default: 0.1]
+    #[arg(long, value_name = "FRACTION")]
+    pub test: Option<f64>,
+}
+
+impl CorpusArgs {
+    /// A corpus of which everything is guessed.
+    #[must_use]
+    pub fn of(data: impl Into<String>) -> Self {
+        Self {
+            data: data.into(),
+            test_data: None,
+            text_column: None,
+            label_column: None,
+            no_header: false,
+            encoding: None,
+            rename_labels: None,
+            valid: None,
+            test: None,
+        }
+    }
+
+    /// The files and folders that are read.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        let mut all: Vec<PathBuf> = self.rename_labels.iter().cloned().collect();
+        for data in std::iter::once(&self.data).chain(&self.test_data) {
+            if data == embedded::NAME || data == input::STDIN {
+                continue;
+            }
+            let path = PathBuf::from(data);
+            let files = splits::files(&path).unwrap_or_default();
+            if files.is_empty() {
+                all.push(path)
+            } else {
+                all.extend(files.into_iter().map(|(_, file)| file))
+            }
+        }
+        all
+    }
+
+    /// With paths that hold from any folder.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        let of = |data: &String| match &data[..] {
+            embedded::NAME | input::STDIN => data.clone(),
+            path => {
+                std::path::absolute(path).map_or_else(|_| data.clone(), |path| path.display().to_string())
+            }
+        };
+        let rename_labels = self.rename_labels.as_ref();
+        Self {
+            data: of(&self.data),
+            test_data: self.test_data.as_ref().map(of),
+            rename_labels: rename_labels
+                .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+            ..self.clone()
+        }
+    }
+
+    fn columns(&self) -> Columns<'_> {
+        Columns {
+            text: self.text_column.as_deref(),
+            label: self.label_column.as_deref().map_or(Label::Guessed, Label::Named),
+            no_header: self.no_header,
+            ..Columns::default()
+        }
+    }
+
+    fn decoder(&self) -> Result<Decoder> {
+        Ok(Decoder::new(input::encoding(self.encoding.as_deref())?))
+    }
 }
 
 /// A labelled text.
@@ -70,12 +180,37 @@ pub struct Corpus {
     pub labels: Vec<String>,
     /// To learn from.
     pub train: Vec<Example>,
-    /// To choose by.
+    /// To choose by; empty if nothing was set aside.
     pub valid: Vec<Example>,
-    /// To measure on.
+    /// To measure on; empty if there is nothing.
     pub test: Vec<Example>,
+    /// Whether `valid` are the training texts themselves, for want of others.
+    pub validates_on_train: bool,
     /// SHA-256 over all labels and texts as read.
     pub digest: [u8; 32],
+    /// Rows that the files have, whether they are used or not.
+    pub rows: usize,
+    /// What was guessed, merged and left out.
+    pub notes: Notes,
+}
+
+/// Every labelled text of a corpus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labelled {
+    /// Texts and labels in order.
+    pub examples: Vec<(String, String)>,
+    /// SHA-256 over all labels and texts.
+    pub digest: [u8; 32],
+    /// What was guessed, merged and left out.
+    pub notes: Notes,
+}
+
+/// A part of a corpus by its own files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Split {
+    Train,
+    Valid,
+    Test,
 }
 
 /// A text as a reader found it.
@@ -84,7 +219,13 @@ struct Found {
     text: String,
     label: String,
     rating: Option<u8>,
-    test: bool,
+    split: Split,
+}
+
+impl Found {
+    fn new(row: Row, split: Split) -> Self {
+        Self { text: row.text, label: row.label, rating: None, split }
+    }
 }
 
 /// Reads a corpus and splits it.
@@ -92,117 +233,310 @@ struct Found {
 /// # Errors
 /// One line that names the file and the line or member that is wrong.
 pub fn load(args: &CorpusArgs, seed: u64) -> Result<Corpus> {
-    for (flag, share) in [("--valid", args.valid), ("--test", args.test)] {
+    let (valid, test) = (args.valid.unwrap_or(SHARE), args.test.unwrap_or(SHARE));
+    for (flag, share) in [("--valid", valid), ("--test", test)] {
         ensure!((0.0..=0.8).contains(&share), "{flag} {share}: a fraction from 0 to 0.8 is expected");
     }
-    ensure!(args.valid + args.test <= 0.9, "--valid and --test together leave too little to train on");
-    let mut found = read(&args.data, args)?;
+    ensure!(valid + test <= 0.9, "--valid and --test together leave too little to train on");
+    let mut notes = Notes::default();
+    let mut found = read(args, &mut notes)?;
     if let Some(test) = &args.test_data {
-        found.retain(|example| !example.test);
-        found.extend(read(test, args)?.into_iter().map(|example| Found { test: true, ..example }));
+        found.retain(|example| example.split != Split::Test);
+        let own = CorpusArgs { data: test.clone(), ..args.clone() };
+        found.extend(
+            read(&own, &mut notes)?.into_iter().map(|example| Found { split: Split::Test, ..example }),
+        );
     }
-    let (labels, digest) = label_list(&args.data, &found)?;
-    let own_test = found.iter().any(|example| example.test);
-    let (test, rest): (Vec<_>, Vec<_>) = found.into_iter().partition(|example| example.test);
-    let mut test = number(test, &labels);
-    // A text that is also in the test split would be known to the judge.
-    let known: std::collections::HashSet<String> = test.iter().map(|example| example.text.clone()).collect();
-    let mut rest = number(rest, &labels);
-    rest.retain(|example| !known.contains(&example.text));
-    let share = if own_test { 0.0 } else { args.test };
-    let [mut train, valid, split_test] = split::split(rest, labels.len(), args.valid, share, seed);
+    prepare_labels(args, &mut found, &mut notes)?;
+    let rows = found.len() + notes.count_left_out();
+    let learnt = found.iter().filter(|example| example.split == Split::Train).map(|example| &example.label);
+    let labels = labels::list(&args.data, learnt, &mut notes)?;
+    let digest = digest_of(&found);
+    let name = name_of(&args.data);
+    let parts = sift(found, &labels, args, &mut notes)?;
+    let (own_valid, own_test) = (!parts.valid.is_empty(), !parts.test.is_empty());
+    let few = parts.train.len() < FEW;
+    let share = |own: bool, asked: Option<f64>| match asked {
+        _ if own => 0.0,
+        None if few => 0.0,
+        asked => asked.unwrap_or(SHARE),
+    };
+    let shares = (share(own_valid, args.valid), share(own_test, args.test));
+    let [mut train, split_valid, split_test] =
+        split::split(parts.train, labels.len(), shares.0, shares.1, seed);
+    let (mut valid, mut test) = (parts.valid, parts.test);
+    valid.extend(split_valid);
     test.extend(split_test);
-    ensure!(!train.is_empty(), "{}: nothing is left to train on", args.data);
+    let validates_on_train = valid.is_empty() && args.valid != Some(0.0);
+    if validates_on_train {
+        valid.clone_from(&train);
+        notes.warn(format!(
+            "{name}: {} to learn from are too few to set any aside: the validation is on the training texts, and says \
+             nothing about others (--valid and --test set texts aside, --test-data brings others)",
+            count(train.len(), "text")
+        ));
+    }
+    tell_of_classes(&labels, &train, if validates_on_train { &[] } else { &valid }, &mut notes);
     if args.data == embedded::NAME {
         train.extend(generate::reviews(seed)?);
     }
-    Ok(Corpus { name: name_of(&args.data), labels, train, valid, test, digest })
+    Ok(Corpus { name, labels, train, valid, test, validates_on_train, digest, rows, notes })
 }
 
 /// Reads every labelled text of a corpus, in order, with the labels' own names.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_all(args: &CorpusArgs) -> Result<Vec<(String, String)>> {
-    let found = read(&args.data, args)?;
-    ensure!(!found.is_empty(), "{}: the corpus is empty", args.data);
-    Ok(found.into_iter().map(|example| (example.text, example.label)).collect())
+pub fn load_all(args: &CorpusArgs) -> Result<Labelled> {
+    let mut notes = Notes::default();
+    let mut found = read(args, &mut notes)?;
+    prepare_labels(args, &mut found, &mut notes)?;
+    ensure!(
+        !found.is_empty(),
+        "{}: no text has a label (`host label` answers texts without labels)",
+        args.data
+    );
+    let digest = digest_of(&found);
+    let examples = found.into_iter().map(|example| (example.text, example.label)).collect();
+    Ok(Labelled { examples, digest, notes })
 }
 
 /// What another column says of every text that [`load_all`] reads, in its order.
 ///
 /// # Errors
-/// If the corpus is not a .csv or .tsv, or has no such column.
+/// If the corpus is not one file with columns, or has no such column.
 pub fn load_column(args: &CorpusArgs, column: &str) -> Result<Vec<String>> {
-    let lower = args.data.to_lowercase();
+    let path = Path::new(&args.data);
     ensure!(
-        lower.ends_with(".csv") || lower.ends_with(".tsv"),
-        "{}: only a .csv or .tsv has a column `{column}`",
+        args.data != embedded::NAME && path.is_file() && !acl_imdb::is_archive(path),
+        "{}: only a .csv, .tsv or .jsonl has a column `{column}`",
         args.data
     );
-    let args = CorpusArgs { label_column: Some(column.to_owned()), ..args.clone() };
-    Ok(load_all(&args)?.into_iter().map(|(_, value)| value).collect())
+    let columns = Columns { other: Some(column), ..args.columns() };
+    let table = source::read(path, &columns, &mut args.decoder()?, &mut Notes::default())?;
+    Ok(table.rows.into_iter().filter(|row| !row.label.is_empty()).map(|row| row.other).collect())
 }
 
 /// The last part of a path, for people.
 fn name_of(data: &str) -> String {
-    Path::new(data).file_name().map_or_else(|| data.to_owned(), |name| name.to_string_lossy().into_owned())
+    match Path::new(data).file_name() {
+        _ if data == input::STDIN => "standard input".to_owned(),
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => data.to_owned(),
+    }
 }
 
-fn read(data: &str, args: &CorpusArgs) -> Result<Vec<Found>> {
+/// Every row of a corpus that has a label.
+fn read(args: &CorpusArgs, notes: &mut Notes) -> Result<Vec<Found>> {
+    let data = &args.data;
     if data == embedded::NAME {
         return embedded::read();
     }
-    let path = PathBuf::from(data);
-    let lower = data.to_lowercase();
+    let path = Path::new(data);
     ensure!(
-        path.exists(),
-        "{data}: no such file or folder (a path or `{}`, the embedded corpus, is expected)",
+        data == input::STDIN || path.exists(),
+        "{data}: no such file or folder (a path, `-` or `{}`, the embedded corpus, is expected)",
         embedded::NAME
     );
-    let label = args.label_column.as_deref().map_or(delimited::Label::Guessed, delimited::Label::Named);
-    let columns = delimited::Columns { text: args.text_column.as_deref(), label };
-    if path.is_dir() {
-        if let Some(found) = delimited::read_pair(&path, &columns)? {
-            return Ok(found);
+    let mut decoder = args.decoder()?;
+    let mut found = if path.is_dir() {
+        match splits::read(path, &args.columns(), &mut decoder, notes)? {
+            Some(found) => found,
+            None => folders::read(path, &mut decoder, notes)?,
         }
-        return folders::read(&path);
-    }
-    if lower.ends_with(".tar.gz") || lower.ends_with(".tgz") || lower.ends_with(".tar") {
-        return acl_imdb::read_archive(&path);
-    }
-    if lower.ends_with(".csv") || lower.ends_with(".tsv") {
-        return delimited::read(&path, &columns, false);
-    }
-    bail!("{data}: unknown kind of corpus: a .tar.gz, .csv, .tsv or a folder is expected")
+    } else if acl_imdb::is_archive(path) {
+        acl_imdb::read_archive(path, &mut decoder)?
+    } else {
+        let table = source::read(path, &args.columns(), &mut decoder, notes)?;
+        ensure!(
+            table.rows.iter().any(|row| !row.label.is_empty()),
+            "{data}: no text has a label (`host label` answers texts without labels)"
+        );
+        table.rows.into_iter().map(|row| Found::new(row, Split::Train)).collect()
+    };
+    decoder.tell(notes);
+    let rows = found.len();
+    found.retain(|example| !example.label.is_empty());
+    notes.leave_out(rows - found.len(), "without a label", "");
+    Ok(found)
 }
 
-/// The labels in order (numbers by value), and the digest of everything.
-fn label_list(data: &str, found: &[Found]) -> Result<(Vec<String>, [u8; 32])> {
-    ensure!(!found.is_empty(), "{data}: the corpus is empty");
-    let mut labels: Vec<&String> = found.iter().map(|example| &example.label).collect();
-    labels.sort_unstable();
-    labels.dedup();
-    let numbers: Option<Vec<i64>> = labels.iter().map(|label| label.parse().ok()).collect();
-    if numbers.is_some() {
-        labels.sort_by_key(|label| label.parse::<i64>().unwrap_or(0));
+/// Renames labels and unites those that are equal numbers.
+fn prepare_labels(args: &CorpusArgs, found: &mut [Found], notes: &mut Notes) -> Result<()> {
+    if let Some(path) = &args.rename_labels {
+        labels::Names::read(path)?.apply(found.iter_mut().map(|example| &mut example.label), notes);
+    }
+    labels::unite_numbers(found.iter_mut().map(|example| &mut example.label), notes);
+    Ok(())
+}
+
+/// Texts by the files that they come from.
+struct Parts {
+    train: Vec<Example>,
+    valid: Vec<Example>,
+    test: Vec<Example>,
+}
+
+/// Leaves out what cannot be learnt from or measured on, and counts it.
+fn sift(found: Vec<Found>, labels: &[String], args: &CorpusArgs, notes: &mut Notes) -> Result<Parts> {
+    tell_of_splits(&found, labels, args, notes);
+    let index: HashMap<&str, u32> = labels.iter().map(String::as_str).zip(0..).collect();
+    let mut parts = Parts { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
+    let (mut empty, mut strange) = (0, 0);
+    for Found { text, label, rating, split } in found {
+        let Some(&label) = index.get(&label[..]) else {
+            strange += 1;
+            continue;
+        };
+        if text.trim().is_empty() {
+            empty += 1;
+            continue;
+        }
+        let part = match split {
+            Split::Train => &mut parts.train,
+            Split::Valid => &mut parts.valid,
+            Split::Test => &mut parts.test,
+        };
+        part.push(Example { text, label, rating });
+    }
+    notes.leave_out(strange, "with labels that the training texts never have", "");
+    notes.leave_out(empty, "without a text", "");
+    // A text that the judge knows must not be learnt.
+    let before = parts.train.len();
+    for (split, learnt) in
+        [(&parts.test, "that also stand in the test"), (&parts.valid, "that also stand in the validation")]
+    {
+        let known: HashSet<&str> = split.iter().map(|example| &example.text[..]).collect();
+        let rows = parts.train.len();
+        parts.train.retain(|example| !known.contains(&example.text[..]));
+        notes.leave_out(rows - parts.train.len(), learnt, "");
     }
     ensure!(
-        labels.len() > 1,
-        "{data}: only one class (`{}`): at least two are needed to tell apart",
-        labels[0]
+        !parts.train.is_empty(),
+        "{}: nothing is left to train on: {}",
+        args.data,
+        if before > 0 {
+            format!(
+                "all {} also stand in the test or validation split (is it the same file?)",
+                count(before, "training text")
+            )
+        } else {
+            "no training row has a text (are the columns swapped?)".to_owned()
+        }
     );
-    ensure!(
-        labels.len() <= 1024,
-        "{data}: {} classes, 1024 is the most (is that the label column?)",
-        labels.len()
-    );
-    for label in &labels {
-        ensure!(
-            !label.is_empty() && label.len() <= 64 && !label.contains(['\t', '\n', '\r']),
-            "{data}: the label {label:?} is empty, longer than 64 bytes, or has a tab or line break"
-        );
+    tell_of_repetitions(&parts.train, notes);
+    Ok(parts)
+}
+
+/// Labels that only some of the splits have.
+fn tell_of_splits(found: &[Found], labels: &[String], args: &CorpusArgs, notes: &mut Notes) {
+    let own: HashSet<&String> = labels.iter().collect();
+    let files = splits::files(Path::new(&args.data)).unwrap_or_default();
+    let file = |split: Split, otherwise: &str| match (&args.test_data, split) {
+        (Some(data), Split::Test) => name_of(data),
+        _ => files
+            .iter()
+            .find(|(own, _)| *own == split)
+            .map_or_else(|| otherwise.to_owned(), |(_, path)| name_of(&path.to_string_lossy())),
+    };
+    let learnt = match &args.test_data {
+        Some(_) if files.is_empty() => name_of(&args.data),
+        _ => file(Split::Train, "the training split"),
+    };
+    for (split, what) in [(Split::Valid, "the validation split"), (Split::Test, "the test split")] {
+        let theirs = || found.iter().filter(|example| example.split == split);
+        let mut strange: Vec<&String> =
+            theirs().map(|example| &example.label).filter(|label| !own.contains(label)).collect();
+        if theirs().next().is_none() {
+            continue;
+        }
+        let rows = strange.len();
+        strange.sort_unstable();
+        strange.dedup();
+        let file = file(split, what);
+        if rows > 0 {
+            let all =
+                if rows == theirs().count() { ", all of its rows: its labels look withheld" } else { "" };
+            notes.warn(format!(
+                "{file} has labels that {learnt} never has: {} ({}{all})",
+                notes::few(&strange),
+                count(rows, "row")
+            ));
+        }
+        let seen: HashSet<&String> = theirs().map(|example| &example.label).collect();
+        let missing: Vec<&String> = labels.iter().filter(|label| !seen.contains(label)).collect();
+        if !missing.is_empty() && missing.len() < labels.len() {
+            notes.warn(format!(
+                "{file} has no text of {}: {}",
+                count(missing.len(), "class"),
+                notes::few(&missing)
+            ));
+        }
     }
+}
+
+/// Texts that stand there more than once, and those that do so under several labels.
+fn tell_of_repetitions(train: &[Example], notes: &mut Notes) {
+    let mut seen: HashMap<&str, (u32, bool)> = HashMap::new();
+    for example in train {
+        let (label, contradicted) = seen.entry(&example.text).or_insert((example.label, false));
+        *contradicted |= *label != example.label;
+    }
+    let repeated = train.len() - seen.len();
+    if repeated > 0 {
+        notes.say(format!("{} repeat a text that is there already", count(repeated, "row")));
+    }
+    let mut contradicted: Vec<&str> = seen.iter().filter(|(_, own)| own.1).map(|(text, _)| *text).collect();
+    contradicted.sort_unstable();
+    if let Some(first) = contradicted.first() {
+        let start: String = first.chars().take(40).collect();
+        notes.warn(format!(
+            "{} with contradictory labels: the same text stands under several (one begins `{start}`)",
+            count(contradicted.len(), "text")
+        ));
+    }
+}
+
+/// Classes of which there is too little.
+fn tell_of_classes(labels: &[String], train: &[Example], valid: &[Example], notes: &mut Notes) {
+    let count_of = |examples: &[Example]| {
+        let mut counts = vec![0usize; labels.len()];
+        examples.iter().for_each(|example| counts[example.label as usize] += 1);
+        counts
+    };
+    let of = |counts: &[usize], wanted: usize| -> Vec<&String> {
+        labels.iter().zip(counts).filter(|(_, own)| **own == wanted).map(|(label, _)| label).collect()
+    };
+    let trained = count_of(train);
+    for (wanted, what) in [(0, "no training text"), (1, "one training text only")] {
+        let which = of(&trained, wanted);
+        if !which.is_empty() {
+            notes.warn(format!("{} with {what}: {}", count(which.len(), "class"), notes::few(&which)));
+        }
+    }
+    if !valid.is_empty() {
+        let which = of(&count_of(valid), 0);
+        if !which.is_empty() {
+            notes.warn(format!(
+                "{} without a validation text: {}",
+                count(which.len(), "class"),
+                notes::few(&which)
+            ));
+        }
+    }
+    let (most, least) = (trained.iter().max(), trained.iter().filter(|&&own| own > 0).min());
+    if let (Some(&most), Some(&least)) = (most, least)
+        && most >= 20 * least
+    {
+        let large = labels.iter().zip(&trained).find(|(_, own)| **own == most).map_or("", |(label, _)| label);
+        notes.warn(format!(
+            "classes of unequal size: {most} training texts of `{large}`, {least} of the smallest class: accuracy alone \
+             tells little"
+        ));
+    }
+}
+
+fn digest_of(found: &[Found]) -> [u8; 32] {
     let mut digest = Sha256::new();
     for example in found {
         for part in [&example.label, &example.text] {
@@ -210,33 +544,7 @@ fn label_list(data: &str, found: &[Found]) -> Result<(Vec<String>, [u8; 32])> {
             digest.update(part.as_bytes());
         }
     }
-    Ok((labels.into_iter().cloned().collect(), digest.finalize().into()))
-}
-
-fn number(found: Vec<Found>, labels: &[String]) -> Vec<Example> {
-    let index: std::collections::HashMap<&str, u32> = labels.iter().map(String::as_str).zip(0..).collect();
-    found
-        .into_iter()
-        .map(|example| Example {
-            label: index[&example.label[..]],
-            text: example.text,
-            rating: example.rating,
-        })
-        .collect()
-}
-
-/// UTF-8 of a file or member, or an error that names it and the line.
-fn utf8(bytes: Vec<u8>, origin: &str) -> Result<String> {
-    ensure!(
-        bytes.len() <= LONGEST_TEXT,
-        "{origin}: a text of {} bytes, {LONGEST_TEXT} is the most",
-        bytes.len()
-    );
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid].iter().filter(|&&byte| byte == b'\n').count() + 1;
-        anyhow::anyhow!("{origin}: line {line}: invalid UTF-8 at byte {valid}")
-    })
+    digest.finalize().into()
 }
 
 #[cfg(test)]

@@ -1,48 +1,67 @@
-//! Texts without labels, for a teacher to have opinions on.
+//! Texts without labels, for a teacher to have opinions on, or to be answered.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
-use super::{CorpusArgs, LONGEST_TEXT, acl_imdb, delimited, utf8};
+use super::input::{self, Decoder, check_length};
+use super::notes::Notes;
+use super::table::{Columns, Label};
+use super::{CorpusArgs, acl_imdb, source};
 
-/// Reads every text of `path`: an aclImdb archive (its `unsup` members), a `.txt` with a text a line, a
-/// `.csv` or `.tsv` (its text column), or a folder of `.txt` files, at any depth.
+/// Reads every text of `path` that is not empty: an aclImdb archive (its `unsup` members), a file that
+/// [`source::read`] knows, or a folder of `.txt` files, at any depth.
 ///
 /// # Errors
 /// Names the file and the line or member that is wrong.
-pub fn read(path: &Path, args: &CorpusArgs) -> Result<Vec<String>> {
-    let name = path.display();
-    ensure!(path.exists(), "{name}: no such file or folder (unlabelled texts are expected)");
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let texts = match &ending[..] {
-        _ if path.is_dir() => folder(path)?,
-        "gz" | "tgz" | "tar" => acl_imdb::read_unlabelled(path)?,
-        "csv" | "tsv" => delimited::read_texts(path, args.text_column.as_deref())?,
-        "txt" => lines(path)?,
-        _ => bail!("{name}: unknown kind of file: a .tar.gz, .txt, .csv, .tsv or a folder is expected"),
+pub fn read(path: &Path, args: &CorpusArgs) -> Result<(Vec<String>, Notes)> {
+    let name = input::name(path);
+    let mut notes = Notes::default();
+    let mut decoder = args.decoder()?;
+    let mut texts = if path.is_dir() {
+        folder(path, &mut decoder)?
+    } else if acl_imdb::is_archive(path) {
+        acl_imdb::read_unlabelled(path, &mut decoder)?
+    } else {
+        file(path, args, false, &mut decoder, &mut notes)?
     };
+    let rows = texts.len();
+    texts.retain(|text| !text.trim().is_empty());
+    decoder.tell(&mut notes);
+    notes.leave_out(rows - texts.len(), "without a text", &format!(" ({name})"));
     ensure!(!texts.is_empty(), "{name}: no text in it");
-    Ok(texts)
+    Ok((texts, notes))
 }
 
-fn lines(path: &Path) -> Result<Vec<String>> {
-    let name = path.display();
-    let file = File::open(path).with_context(|| format!("{name}: cannot be opened"))?;
-    let mut texts = Vec::new();
-    for (at, line) in BufReader::new(file).split(b'\n').enumerate() {
-        let line = line.with_context(|| format!("{name}: line {}: cannot be read", at + 1))?;
-        ensure!(line.len() <= LONGEST_TEXT, "{name}: line {}: longer than {LONGEST_TEXT} bytes", at + 1);
-        let line =
-            String::from_utf8(line).map_err(|_| anyhow::anyhow!("{name}: line {}: invalid UTF-8", at + 1))?;
-        texts.extend(Some(line).filter(|line| !line.trim().is_empty()));
-    }
-    Ok(texts)
+/// Reads every row of a file, in order, empty ones included.
+///
+/// # Errors
+/// As [`read`], and if a row is of another width.
+pub fn read_rows(path: &Path, args: &CorpusArgs) -> Result<(Vec<String>, Notes)> {
+    let mut notes = Notes::default();
+    let mut decoder = args.decoder()?;
+    let texts = file(path, args, true, &mut decoder, &mut notes)?;
+    decoder.tell(&mut notes);
+    Ok((texts, notes))
 }
 
-fn folder(root: &Path) -> Result<Vec<String>> {
+fn file(
+    path: &Path,
+    args: &CorpusArgs,
+    every_row: bool,
+    decoder: &mut Decoder,
+    notes: &mut Notes,
+) -> Result<Vec<String>> {
+    let name = input::name(path);
+    ensure!(
+        path == Path::new(input::STDIN) || path.exists(),
+        "{name}: no such file (texts without labels are expected)"
+    );
+    let columns = Columns { label: Label::None, every_row, ..args.columns() };
+    Ok(source::read(path, &columns, decoder, notes)?.rows.into_iter().map(|row| row.text).collect())
+}
+
+fn folder(root: &Path, decoder: &mut Decoder) -> Result<Vec<String>> {
     let mut open = vec![root.to_owned()];
     let mut files: Vec<PathBuf> = Vec::new();
     while let Some(folder) = open.pop() {
@@ -61,7 +80,9 @@ fn folder(root: &Path) -> Result<Vec<String>> {
         .iter()
         .map(|path| {
             let name = path.display().to_string();
-            utf8(std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?, &name)
+            let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
+            check_length(bytes.len(), &name)?;
+            decoder.decode(bytes, &name)
         })
         .collect()
 }
@@ -73,30 +94,32 @@ mod tests {
     #[test]
     fn every_form_is_read() {
         let folder = tempfile::tempdir().expect("a folder");
-        let args = <Wrapper as clap::Parser>::parse_from(["test"]).corpus;
+        let args = CorpusArgs::of("reviews");
+        let texts = |path: &Path| read(path, &args).expect("is read").0;
         let file = |name: &str, content: &[u8]| {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
             std::fs::write(&path, content).expect("written");
             path
         };
-        assert_eq!(read(&file("a.txt", b"one\n\ntwo"), &args).expect("lines"), ["one", "two"]);
+        assert_eq!(texts(&file("a.txt", b"one\n\ntwo")), ["one", "two"]);
         let table = file("b.csv", b"text,n\n\"x, y\",1\nz,2\n");
-        assert_eq!(read(&table, &args).expect("columns"), ["x, y", "z"]);
+        assert_eq!(texts(&table), ["x, y", "z"]);
         file("sub/deep/1.txt", b"deep");
         file("sub/2.txt", b"flat");
-        let mut both = read(&folder.path().join("sub"), &args).expect("a folder");
+        let mut both = texts(&folder.path().join("sub"));
         both.sort();
         assert_eq!(both, ["deep", "flat"]);
-        let error = read(&file("c.txt", b"one\n\xFF"), &args).expect_err("no UTF-8").to_string();
-        assert!(error.contains("c.txt: line 2: invalid UTF-8"), "{error}");
+        let (latin, notes) = read(&file("c.txt", b"one\nna\xEFve caf\xE9"), &args).expect("read");
+        assert_eq!(latin, ["one", "naïve café"]);
+        assert!(notes.mention("c.txt: not UTF-8, read as windows-1252"), "{notes:?}");
         assert!(read(&file("d.txt", b"\n"), &args).is_err());
-        assert!(read(&file("e.doc", b"x"), &args).is_err());
-    }
-
-    #[derive(clap::Parser)]
-    struct Wrapper {
-        #[command(flatten)]
-        corpus: CorpusArgs,
+        let rows = read_rows(&file("f.txt", b"one\r\n\r\ntwo\rthree"), &args).expect("rows").0;
+        assert_eq!(rows, ["one", "", "two", "three"], "a row for every line");
+        let odd = format!(
+            "{:#}",
+            read_rows(&file("g.csv", b"text,n\na,1\nb\nc,2\n"), &args).expect_err("is refused")
+        );
+        assert!(odd.contains("g.csv: line 3: 1 fields"), "{odd}");
     }
 }

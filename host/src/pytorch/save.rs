@@ -1,14 +1,39 @@
 //! Writes a model so that PyTorch can load it.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
 use super::config::Description;
 use super::{CONFIG, VOCABULARY, WEIGHTS};
 use crate::model::Weights;
+
+/// The files that [`save`] writes into a folder.
+#[must_use]
+pub fn files(folder: &Path) -> [PathBuf; 3] {
+    [WEIGHTS, VOCABULARY, CONFIG].map(|name| folder.join(name))
+}
+
+/// Makes the folder if need be, and refuses one with files of these names that [`save`] has not written.
+///
+/// # Errors
+/// If it cannot be made, or holds someone else's model.
+pub fn check(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let is_own = Description::read(&folder.join(CONFIG)).is_ok_and(|own| own.telltale.is_some());
+    for path in files(folder) {
+        ensure!(
+            is_own || !path.exists(),
+            "--save {}: {} is there and not written by `train --save`: name another folder",
+            folder.display(),
+            path.file_name().unwrap_or_default().display()
+        );
+    }
+    Ok(())
+}
 
 /// Writes the three files into `folder`, which is made if need be. `words` are those of the
 /// vocabulary in the order of the embedding's rows; the last row is that of unknown words.

@@ -42,12 +42,26 @@ pub fn shuffled(lengths: &[usize], size: usize, random: &mut Pcg64) -> Vec<Vec<u
     batches
 }
 
-/// The indices of each batch for evaluation: by length.
+/// The indices of each batch for evaluation: by length, at most `size` texts and, of more than one text, `words` words.
 #[must_use]
-pub fn by_length(lengths: &[usize], size: usize) -> Vec<Vec<usize>> {
+pub fn by_length(lengths: &[usize], size: usize, words: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&text| lengths[text]);
-    order.chunks(size).map(<[usize]>::to_vec).collect()
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut sum = 0;
+    for text in order {
+        match batches.last_mut() {
+            Some(batch) if batch.len() < size && sum + lengths[text] <= words => {
+                batch.push(text);
+                sum += lengths[text];
+            }
+            _ => {
+                batches.push(vec![text]);
+                sum = lengths[text];
+            }
+        }
+    }
+    batches
 }
 
 /// Replaces a share `p` of the words by `unknown`.
@@ -67,7 +81,11 @@ mod tests {
         let mut all: Vec<usize> = shuffled(&lengths, 10, &mut Pcg64::seed_from_u64(1)).concat();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..1003));
-        assert_eq!(by_length(&lengths, 64).concat().len(), 1003);
+        let batches = by_length(&lengths, 64, 1000);
+        assert_eq!(batches.concat().len(), 1003);
+        let words = |batch: &Vec<usize>| batch.iter().map(|&text| lengths[text]).sum::<usize>();
+        assert!(batches.iter().all(|batch| batch.len() <= 64 && words(batch) <= 1000));
+        assert_eq!(by_length(&[7, 2, 3], 9, 5), [vec![1, 2], vec![0]], "a long text is alone");
     }
 
     #[test]

@@ -91,12 +91,12 @@ impl Store {
         Ok(store)
     }
 
-    /// A folder that a run has used, and its newest checkpoint that is whole; `None` if the run was
-    /// stopped before it wrote one. What is wrong with a newer one goes to `warn`.
+    /// A folder that a run has used, and its newest checkpoint that is whole. What is wrong with a newer one goes to
+    /// `warn`.
     ///
     /// # Errors
-    /// If there is no such folder, another run uses it, or what it holds are no whole checkpoints.
-    pub fn open(folder: &Path, warn: &mut dyn FnMut(String)) -> Result<(Self, Option<Contents>)> {
+    /// If there is no such folder, another run uses it, or it holds no whole checkpoint.
+    pub fn open(folder: &Path, warn: &mut dyn FnMut(String)) -> Result<(Self, Contents)> {
         ensure!(
             folder.is_dir(),
             "--resume {}: there is no such folder (start a run with --checkpoint {})",
@@ -114,7 +114,7 @@ impl Store {
                             warn(format!("{reason}; going on from {}", path.display()));
                         }
                         store.set_damaged_aside(name)?;
-                        return Ok((store, Some(contents)));
+                        return Ok((store, contents));
                     }
                     Err(error) => reasons.push(format!("{} {error:#}", path.display())),
                 },
@@ -128,14 +128,12 @@ impl Store {
             .filter_map(Result::ok)
             .map(|entry| entry.file_name())
             .find(|name| name != LOCK && name != WRITING);
-        if let Some(name) = foreign {
-            bail!(
-                "{} holds no checkpoint ({LATEST} is missing, {} is there)",
-                folder.display(),
-                name.display()
-            );
-        }
-        Ok((store, None))
+        let there = foreign.map_or_else(String::new, |name| format!(", {} is there", name.display()));
+        bail!(
+            "--resume {}: no checkpoint is in it ({LATEST} is missing{there}); start a run with --checkpoint {}",
+            folder.display(),
+            folder.display()
+        );
     }
 
     /// Writes a checkpoint; the one before is kept, older ones go.

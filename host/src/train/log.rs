@@ -52,13 +52,16 @@ impl Log {
         if let Some(bar) = &self.bar {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
+        let valid = if epoch.valid_loss.is_nan() {
+            "no validation".to_owned()
+        } else {
+            format!("valid loss {:.4} accuracy {:.2}%", epoch.valid_loss, epoch.valid_accuracy * 100.0)
+        };
         say!(
-            "epoch {}/{epochs}: train loss {:.4} accuracy {:.2}%, valid loss {:.4} accuracy {:.2}%, {:.1} s, {:.0} words/s{}",
+            "epoch {}/{epochs}: train loss {:.4} accuracy {:.2}%, {valid}, {:.1} s, {:.0} words/s{}",
             epoch.epoch,
             epoch.train_loss,
             epoch.train_accuracy * 100.0,
-            epoch.valid_loss,
-            epoch.valid_accuracy * 100.0,
             epoch.seconds,
             words_per_second,
             if best { " *" } else { "" },

@@ -21,6 +21,7 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::model::weights::Ranges;
 use crate::model::{Batch, ForwardOptions, Gradients, Network};
 use batches::{Keep, cut, drop_words};
 use loss::{Target, cross_entropy, weighted_targets};
@@ -35,6 +36,10 @@ pub(crate) const SHARDS: usize = 2;
 
 /// Texts per batch in evaluation: few, so that they stay in the cache.
 const EVALUATION_BATCH: usize = 32;
+
+/// Words per batch in evaluation, so that memory follows the corpus and not its longest text: a text of more is read
+/// word by word.
+const EVALUATION_WORDS: usize = 1 << 16;
 
 /// The same on a GPU, where a step takes as long for few texts as for many.
 const EVALUATION_BATCH_ON_DEVICE: usize = 512;
@@ -362,15 +367,25 @@ pub fn final_logits(
     let classes = network.config.classes;
     type Part = Vec<(usize, Vec<f32>)>;
     let size = if network.device().is_cpu() { EVALUATION_BATCH } else { EVALUATION_BATCH_ON_DEVICE };
-    let parts: Vec<Result<Part>> = batches::by_length(&lengths, size)
+    let is_long = lengths.iter().any(|&length| length > EVALUATION_WORDS);
+    let weights = is_long.then(|| network.weights()).transpose()?;
+    let parts: Vec<Result<Part>> = batches::by_length(&lengths, size, EVALUATION_WORDS)
         .into_par_iter()
         .map(|indices| {
             let read: Vec<&[u32]> =
                 indices.iter().map(|&text| cut(&texts[text].ids, options.max_len, options.keep)).collect();
             let batch = Batch::new(&read);
             let random = &mut Pcg64::seed_from_u64(0);
-            let pass = network.forward(&batch, &ForwardOptions::default(), random)?;
-            let logits: Vec<f32> = pass.logits.flatten_all()?.to_vec1()?;
+            let logits: Vec<f32> = if let (Some(weights), [long]) = (&weights, &read[..])
+                && long.len() > EVALUATION_WORDS
+            {
+                let (mut state, mut ranges) = (weights.start(), Ranges::default());
+                long.iter().for_each(|&id| weights.step(id, &mut state, &mut ranges));
+                weights.logits(&state, &mut ranges)
+            } else {
+                let pass = network.forward(&batch, &ForwardOptions::default(), random)?;
+                pass.logits.flatten_all()?.to_vec1()?
+            };
             let own = |(&at, logits): (&usize, &[f32])| {
                 let mut logits = logits.to_vec();
                 if let Some(last) = read[at].len().checked_sub(1) {
@@ -388,7 +403,7 @@ pub fn final_logits(
     Ok(all)
 }
 
-/// Evaluates the final predictions; texts are cut as in training.
+/// Evaluates the final predictions; texts are cut as in training. Of no texts, accuracy and loss are no numbers.
 ///
 /// # Errors
 /// If the device fails.
@@ -407,7 +422,7 @@ pub fn evaluate(
     };
     let predictions: Vec<u32> = all.iter().map(|logits| top(logits) as u32).collect();
     let right = predictions.iter().zip(texts).filter(|(prediction, text)| **prediction == text.label).count();
-    let count = texts.len().max(1) as f64;
+    let count = texts.len() as f64;
     Ok(Evaluation {
         examples: texts.len(),
         accuracy: right as f64 / count,

@@ -122,7 +122,8 @@ pub struct Trainer<'t> {
     state: TrainerState,
 }
 
-/// Trains to the end; the weights of the epoch with the best validation accuracy are left in the network.
+/// Trains to the end; the weights of the epoch with the best validation accuracy, of the last one without validation
+/// texts, are left in the network.
 ///
 /// # Errors
 /// If there is nothing to train on, or the loss stops being a number.
@@ -313,7 +314,8 @@ impl<'t> Trainer<'t> {
         let evaluation = evaluate(network, self.valid, options)?;
         let weights = network.weights();
         self.average.swap_back(network, candidate)?;
-        let (true, Ok(weights)) = (evaluation.loss.is_finite(), weights) else {
+        let measured = self.valid.is_empty() || evaluation.loss.is_finite();
+        let (true, Ok(weights)) = (measured, weights) else {
             self.diverge(None, evaluation.loss, 0.0)?;
             return Ok(ControlFlow::Continue(()));
         };
@@ -328,7 +330,9 @@ impl<'t> Trainer<'t> {
         };
         let state = &mut self.state;
         let (accuracy, loss) = (evaluation.accuracy, evaluation.loss);
-        let better = state.best.as_ref().is_none_or(|best| (accuracy, -loss) > (best.accuracy, -best.loss));
+        // Without validation texts the last epoch is the one to take.
+        let better = self.valid.is_empty()
+            || state.best.as_ref().is_none_or(|best| (accuracy, -loss) > (best.accuracy, -best.loss));
         if better {
             state.best = Some(Best { accuracy, loss, weights: weights.into_tensors() });
             state.since_best = 0;

@@ -40,6 +40,7 @@ struct Report {
 /// # Errors
 /// If the network is impossible or threads cannot be started.
 pub fn run(args: &Args) -> Result<()> {
+    crate::files::Paths::default().write("--json", &args.json).check()?;
     let bytes = blob(&args.shape, Pooling::Mean, Extras::NONE)?;
     let model = Model::open(&bytes)?;
     let text: Vec<Vec<u32>> = (0..TEXTS)

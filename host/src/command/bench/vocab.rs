@@ -67,6 +67,10 @@ struct Report {
 /// # Errors
 /// If the corpus cannot be read or the vocabulary is impossible.
 pub fn run(args: &Args) -> Result<()> {
+    crate::files::Paths::default()
+        .read("the corpus", args.corpus.inputs())
+        .write("--json", &args.json)
+        .check()?;
     let corpus = corpus::load(&args.corpus, args.seed)?;
     let options = Options { punctuation: true };
     let counts = Counts::of(

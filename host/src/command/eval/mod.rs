@@ -118,11 +118,17 @@ struct Group {
 /// # Errors
 /// If the model or the corpus cannot be read, or their labels differ.
 pub fn run(args: &Args) -> Result<()> {
+    crate::files::Paths::default()
+        .read("--model", [&args.model])
+        .read("the corpus", args.corpus.inputs())
+        .write("--json", &args.json)
+        .check()?;
+    if args.json.as_deref() == Some(std::path::Path::new("-")) {
+        crate::console::divert();
+    }
     with_model(&args.model, |model| {
         let report = evaluate(model, args)?;
-        if args.json.as_deref() != Some(std::path::Path::new("-")) {
-            print::print(&report);
-        }
+        print::print(&report);
         match &args.json {
             Some(path) => super::write_json(path, &report),
             None => Ok(()),
@@ -132,9 +138,12 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn examples(args: &Args) -> Result<Vec<(String, String)>> {
     if args.split == Split::All {
-        return corpus::load_all(&args.corpus);
+        let all = corpus::load_all(&args.corpus)?;
+        all.notes.print();
+        return Ok(all.examples);
     }
     let corpus = corpus::load(&args.corpus, args.seed)?;
+    corpus.notes.print();
     let part = match args.split {
         Split::Train | Split::All => corpus.train,
         Split::Valid => corpus.valid,
@@ -157,7 +166,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let mut shuffle = args.shuffle.map(Shuffle::new);
     let mut texts = Vec::new();
     for (text, label) in &examples {
-        let Some(label) = labels.iter().position(|own| own == label) else {
+        let Some(label) = corpus::label_position(&labels, label) else {
             anyhow::bail!(
                 "{}: the label `{label}` is unknown to the model, which knows {}",
                 args.corpus.data,

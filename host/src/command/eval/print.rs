@@ -1,7 +1,7 @@
 //! The report of `eval` for people.
 
 use super::{By, Parts, Report, Solved};
-use crate::console::{put, say};
+use crate::console::{columns, put, right, say};
 
 /// Writes the report to standard output.
 pub fn print(report: &Report) {
@@ -37,12 +37,12 @@ pub fn print(report: &Report) {
         print_pairs(&pairs.column, &pairs.all, report.by.as_ref());
     }
     if report.labels.len() <= 12 {
-        let width = report.labels.iter().map(String::len).max().unwrap_or(0).max(7);
+        let width = report.labels.iter().map(|label| columns(label)).max().unwrap_or(0).max(7);
         put!("\n{:>width$}", "");
-        report.labels.iter().for_each(|label| put!(" {label:>width$}"));
+        report.labels.iter().for_each(|label| put!(" {}", right(label, width)));
         say!("  ← the engine's");
         for (label, row) in report.labels.iter().zip(&report.confusion) {
-            put!("{label:>width$}");
+            put!("{}", right(label, width));
             row.iter().for_each(|count| put!(" {count:>width$}"));
             say!();
         }

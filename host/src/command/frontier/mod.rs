@@ -73,7 +73,8 @@ impl Args {
             if given && !OWN.contains(&id) && !id.starts_with(char::is_uppercase) {
                 for value in values {
                     self.passed.push(format!("--{}", id.replace('_', "-")).into());
-                    self.passed.push(value.to_owned());
+                    // A switch takes no value.
+                    self.passed.extend(Some(value.to_owned()).filter(|_| id != "no_header"));
                 }
             }
         }
@@ -89,9 +90,12 @@ pub fn run(args: &Args) -> Result<()> {
     ensure!(!args.presets.is_empty() && !args.seeds.is_empty(), "--presets and --seeds: at least one each");
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("--out: cannot make the folder {}", args.out.display()))?;
-    for path in args.json.iter().filter(|path| *path != std::path::Path::new("-")) {
-        crate::files::check(path)?;
-    }
+    let own = ["frontier.md", "frontier.svg", "frontier.png"].map(|name| args.out.join(name));
+    crate::files::Paths::default()
+        .read("the corpus", args.corpus.inputs())
+        .write("--out", own)
+        .write("--json", &args.json)
+        .check()?;
     let to_stdout = args.json.as_deref().is_some_and(|path| path == std::path::Path::new("-"));
     let runs = Runs::new(&args.out, args.passed.clone(), args.unlabelled.is_some(), to_stdout)?;
     let mut frontier = Frontier::new(&args.corpus.data);

@@ -21,6 +21,9 @@ use crate::train::{Event, Trainer, TrainingExample};
 /// Flags that say where things go, and in what form, and not what is trained: they may differ when a run goes on.
 const FREE: [&str; 7] = ["export", "fold", "json", "save", "checkpoint", "checkpoint_minutes", "resume"];
 
+/// Flags that say where the texts lie: they may have moved, and that they are the same the [facts](facts) tell.
+const MOVABLE: [&str; 5] = ["data", "test_data", "unlabelled", "rename_labels", "teacher_cache"];
+
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Checkpoints")]
 pub struct CheckpointArgs {
@@ -64,15 +67,11 @@ impl Checkpointer {
         );
         let (mut args, mut store, mut run) = (args.clone(), None, None);
         if let Some(folder) = &args.keeping.resume {
-            let (opened, contents) = Store::open(folder, &mut |warning| eprintln!("warning: {warning}"))?;
+            let (opened, contents) = Store::open(folder, &mut |warning| crate::console::warn(&warning))?;
             store = Some(opened);
-            match contents {
-                Some(contents) => {
-                    args = merge(&contents.flags, &args)?;
-                    run = contents.run;
-                }
-                None => eprintln!("warning: the run was stopped before its first checkpoint"),
-            }
+            args = merge(&contents.flags, &args)?;
+            run = contents.run;
+            args.find_corpus()?;
         }
         if let Some(folder) = &args.keeping.checkpoint {
             let same = store.as_ref().is_some_and(|store: &Store| is_same(store.folder(), folder));
@@ -80,7 +79,8 @@ impl Checkpointer {
                 store = Some(Store::create(folder)?);
             }
         }
-        let flags = serde_json::to_string(&args).context("cannot encode the flags")?;
+        // From whichever folder the run goes on.
+        let flags = serde_json::to_string(&args.absolute()).context("cannot encode the flags")?;
         if let (Some(store), None) = (&store, &run) {
             // A run that is stopped before its first batch can be gone on with, too.
             store.write(&Contents { flags: flags.clone(), run: None })?;
@@ -172,6 +172,26 @@ impl Checkpointer {
     }
 }
 
+impl Args {
+    /// Refuses to go on without the texts of the checkpoint's run.
+    fn find_corpus(&self) -> Result<()> {
+        let is_given = |name: &str| self.given.contains(name);
+        ensure!(
+            self.corpus.data != "-" || is_given("data"),
+            "the corpus of the checkpoint's run was standard input: give the same bytes by --data"
+        );
+        let all = self.corpus.inputs().into_iter().chain(self.unlabelled.clone());
+        for path in all.filter(|path| !path.exists()) {
+            bail!(
+                "{}: the checkpoint's run read it, and it is there no more: say where the same texts are (--data, \
+                 --test-data, --unlabelled, --rename-labels)",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+}
+
 /// The checkpoint's flags, and those given where they are free.
 fn merge(flags: &str, given: &Args) -> Result<Args> {
     let damaged = "the checkpoint's flags were written by another version of this program";
@@ -181,7 +201,7 @@ fn merge(flags: &str, given: &Args) -> Result<Args> {
     };
     let mut different = Vec::new();
     for (name, value) in now {
-        if FREE.contains(&&name[..]) {
+        if FREE.contains(&&name[..]) || MOVABLE.contains(&&name[..]) {
             // Where a run is resumed from and to is said anew each time.
             if given.given.contains(&name) || ["checkpoint", "resume"].contains(&&name[..]) {
                 then.insert(name, value);

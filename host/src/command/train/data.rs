@@ -10,7 +10,7 @@ use telltale::engine::vocab::Vocabulary;
 use super::Args;
 use super::plan::{Plan, Preset};
 use super::teach;
-use crate::console::say;
+use crate::console::{self, say};
 use crate::corpus::{self, Corpus, Example};
 use crate::model::Config;
 use crate::ngrams::{Lesson, Selection, Wide};
@@ -55,15 +55,15 @@ impl Source {
     /// Says what was wrong with them.
     pub fn read(args: &Args) -> Result<Self> {
         let corpus = corpus::load(&args.corpus, args.seed)?;
-        ensure!(
-            !corpus.valid.is_empty(),
-            "the validation split is empty: raise --valid or give more than {} texts",
-            corpus.train.len()
-        );
+        corpus.notes.print();
         let tutorial = args.preset.is_some_and(Preset::is_tutorial);
         let text = TextOptions { punctuation: args.shape.punctuation.unwrap_or(!tutorial) };
         let unlabelled = match &args.unlabelled {
-            Some(path) => corpus::unlabelled::read(path, &args.corpus)?,
+            Some(path) => {
+                let (texts, notes) = corpus::unlabelled::read(path, &args.corpus)?;
+                notes.print();
+                texts
+            }
             None => Vec::new(),
         };
         let labelled = corpus.train.iter().map(|example| (example.text.as_bytes(), Some(example.label)));
@@ -83,7 +83,7 @@ impl Data {
         let Source { corpus, unlabelled, text, counts } = Source::read(args)?;
         let words = counts.total();
         let plan = Plan::new(args, words, corpus.train.len() + unlabelled.len(), corpus.labels.len())?;
-        let frequent = counts.most_frequent(plan.vocab, plan.min_freq);
+        let frequent = frequent(args, &corpus, &counts, &plan)?;
         let vocabulary = Built::new(&frequent)?;
         let reader = vocabulary.open()?;
         let mut texts = tokenise(&corpus, text, &reader);
@@ -130,6 +130,38 @@ impl Data {
             classes: self.corpus.labels.len(),
         }
     }
+}
+
+/// Fewer training texts than these make a word that occurs once worth its row.
+const FEW: usize = 40;
+
+/// The words of the vocabulary, the most frequent first. Where a flag does not say how often they must occur, and too
+/// few words would be left, all of them are taken.
+///
+/// # Errors
+/// If no word is left; the advice is one that helps.
+pub fn frequent(args: &Args, corpus: &Corpus, counts: &Counts, plan: &Plan) -> Result<Vec<(u32, String)>> {
+    let usual = counts.most_frequent(plan.vocab, plan.min_freq);
+    let is_free = args.shape.min_freq.is_none() && plan.min_freq > 1;
+    if is_free && (usual.is_empty() || corpus.train.len() < FEW) {
+        let all = counts.most_frequent(plan.vocab, 1);
+        if !all.is_empty() {
+            let name = &corpus.name;
+            console::warn(&format!(
+                "{name}: few words occur twice, so that all {} are in the vocabulary",
+                all.len()
+            ));
+            return Ok(all);
+        }
+    }
+    ensure!(
+        !usual.is_empty(),
+        "--min-freq {}: no word of {} occurs so often{}",
+        plan.min_freq,
+        corpus.name,
+        if counts.most_frequent(1, 1).is_empty() { ", or at all" } else { ": lower it" }
+    );
+    Ok(usual)
 }
 
 /// The words of all labelled texts, as hashes.

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use telltale::engine::format::Metrics;
 
 use super::Args;
-use super::data::Source;
+use super::data::{Source, frequent};
 use super::plan::{Plan, Preset};
 use crate::aligned::AlignedBytes;
 use crate::model::{Config, Network};
@@ -64,7 +64,7 @@ impl Drafts {
     pub fn draft(&mut self, args: &Args) -> Result<AlignedBytes> {
         let classes = self.source.corpus.labels.len();
         let plan = Plan::new(args, self.source.counts.total(), self.texts.len(), classes)?;
-        let frequent = self.source.counts.most_frequent(plan.vocab, plan.min_freq);
+        let frequent = frequent(args, &self.source.corpus, &self.source.counts, &plan)?;
         let vocabulary = Built::new(&frequent)?;
         let config = Config {
             cell: plan.cell,

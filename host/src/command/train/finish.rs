@@ -23,6 +23,9 @@ use crate::vocabulary::sample;
 /// Training texts that calibrate the ranges of activations.
 const CALIBRATION_TEXTS: usize = 500;
 
+/// The most words of each.
+const CALIBRATION_WORDS: usize = 20_000;
+
 /// A finished model and what it achieves.
 pub struct Finished {
     pub blob: AlignedBytes,
@@ -31,6 +34,7 @@ pub struct Finished {
     /// For PyTorch.
     pub description: pytorch::config::Description,
     valid: Evaluation,
+    validates_on_train: bool,
     test: Option<Evaluation>,
     quantised: QuantisedReport,
     vocabulary: usize,
@@ -52,6 +56,7 @@ impl Finished {
             },
             epochs,
             valid: &self.valid,
+            validates_on_train: self.validates_on_train,
             test: self.test.as_ref(),
             quantised: self.quantised,
             blob: self.sizes,
@@ -75,8 +80,10 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     let test =
         if texts.test.is_empty() { None } else { Some(train::evaluate(network, &texts.test, &whole)?) };
     let weights = network.weights()?;
-    let calibration =
-        texts.train.iter().take(CALIBRATION_TEXTS).map(|text| cut(&text.ids, whole.max_len, whole.keep));
+    let calibration = texts.train.iter().take(CALIBRATION_TEXTS).map(|text| {
+        let read = cut(&text.ids, whole.max_len, whole.keep);
+        cut(read, CALIBRATION_WORDS, whole.keep)
+    });
     let ranges = quantise::calibrate(&weights, calibration);
     let mut sections = quantise::quantise(&weights, &ranges, plan.bits)?;
     sections.wide = data.wide.as_ref().map(Wide::section).transpose()?;
@@ -93,8 +100,8 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     };
     let draft = quantise::write_blob(&description, vocabulary.section(), &sections)?;
     let model = Model::open(&draft)?;
-    let quantised = compare(&model, texts, &valid, &whole)?;
-    description.metrics = metrics(&valid, test.as_ref(), quantised);
+    let quantised = compare(&model, network, texts, &valid, &whole)?;
+    description.metrics = metrics((!corpus.validates_on_train).then_some(&valid), test.as_ref(), quantised);
     let blob = quantise::write_blob(&description, vocabulary.section(), &sections)?;
     let sizes = BlobReport {
         bytes: blob.len(),
@@ -106,7 +113,19 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     };
     let (vocabulary, parameters) = (vocabulary.words.len(), weights.count());
     let description = for_pytorch(&description, &weights, ranges, plan, &whole);
-    Ok(Finished { blob, weights, description, valid, test, quantised, vocabulary, parameters, sizes })
+    let validates_on_train = corpus.validates_on_train;
+    Ok(Finished {
+        blob,
+        weights,
+        description,
+        valid,
+        validates_on_train,
+        test,
+        quantised,
+        vocabulary,
+        parameters,
+        sizes,
+    })
 }
 
 /// What `train --save` writes beside the parameters.
@@ -145,9 +164,11 @@ fn for_pytorch(
     }
 }
 
-/// The integer engine on validation and test, beside the float model's labels.
+/// The integer engine on validation and test, beside the float model's labels of the validation texts, or of the
+/// training texts if there are none.
 fn compare(
     model: &Model<'_>,
+    network: &Network,
     texts: &Texts,
     valid: &Evaluation,
     options: &TrainingOptions,
@@ -163,17 +184,23 @@ fn compare(
             .collect();
         Ok(classify_all(model, &cut)?.into_iter().map(|verdict| verdict.class).collect())
     };
-    let accuracy = |classes: &[usize], texts: &[TrainingExample]| {
-        let right = classes.iter().zip(texts).filter(|(class, text)| **class == text.label as usize).count();
-        right as f64 / texts.len() as f64
+    let share = |own: &[usize], other: &mut dyn Iterator<Item = u32>| {
+        own.iter().zip(other).filter(|(class, other)| **class == *other as usize).count() as f64
+            / own.len() as f64
     };
+    let labels = |texts: &[TrainingExample]| texts.iter().map(|text| text.label).collect::<Vec<_>>().into_iter();
     let own = verdicts(&texts.valid)?;
-    let same = own.iter().zip(&valid.predictions).filter(|(own, float)| **own == **float as usize).count();
-    let test_accuracy =
-        if texts.test.is_empty() { None } else { Some(accuracy(&verdicts(&texts.test)?, &texts.test)) };
+    let agreement = if own.is_empty() {
+        let learnt = &texts.train[..texts.train.len().min(CALIBRATION_TEXTS)];
+        let float = train::evaluate(network, learnt, options)?;
+        share(&verdicts(learnt)?, &mut float.predictions.into_iter())
+    } else {
+        share(&own, &mut valid.predictions.iter().copied())
+    };
+    let test = (!texts.test.is_empty()).then(|| verdicts(&texts.test)).transpose()?;
     Ok(QuantisedReport {
-        valid_accuracy: accuracy(&own, &texts.valid),
-        test_accuracy,
-        agreement: same as f64 / own.len() as f64,
+        valid_accuracy: share(&own, &mut labels(&texts.valid)),
+        test_accuracy: test.map(|own| share(&own, &mut labels(&texts.test))),
+        agreement,
     })
 }

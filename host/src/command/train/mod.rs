@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::corpus::CorpusArgs;
 use crate::exit_reason::ExitReason;
+use crate::files::Paths;
 use crate::model::Network;
 use crate::pytorch;
 use crate::quantise;
@@ -110,6 +111,52 @@ impl Args {
         args
     }
 
+    /// Finds out before the training that all that it gives can be written, and is nothing that it reads.
+    fn check_paths(&self) -> Result<()> {
+        if self.json.as_deref() == Some(Path::new("-")) {
+            crate::console::divert();
+        }
+        if let Some(folder) = &self.save {
+            pytorch::save::check(folder)?;
+        }
+        if let Some(folder) = &self.teacher_cache {
+            std::fs::create_dir_all(folder)
+                .and_then(|()| crate::files::temporary(&folder.join("opinions")))
+                .with_context(|| format!("--teacher-cache {}: cannot be written", folder.display()))?;
+        }
+        self.paths().check()
+    }
+
+    /// What is read and what is written.
+    #[must_use]
+    pub fn paths(&self) -> Paths {
+        let saved = self.save.iter().flat_map(|folder| pytorch::save::files(folder));
+        Paths::default()
+            .read("the corpus", self.corpus.inputs())
+            .read("--unlabelled", &self.unlabelled)
+            .write("--export", &self.export)
+            .write("--json", &self.json)
+            .write("--save", saved)
+    }
+
+    /// With paths that hold from any folder.
+    fn absolute(&self) -> Self {
+        let of = |path: &Option<PathBuf>| {
+            let path = path.as_ref()?;
+            let is_stream = path == Path::new("-");
+            Some(std::path::absolute(path).ok().filter(|_| !is_stream).unwrap_or_else(|| path.clone()))
+        };
+        Self {
+            corpus: self.corpus.absolute(),
+            unlabelled: of(&self.unlabelled),
+            teacher_cache: of(&self.teacher_cache),
+            export: of(&self.export),
+            save: of(&self.save),
+            json: of(&self.json),
+            ..self.clone()
+        }
+    }
+
     /// Notes which flags stand on the command line.
     pub fn note_given(&mut self, matches: &ArgMatches) {
         let given = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
@@ -125,10 +172,7 @@ pub fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     let (args, mut checkpointer) = Checkpointer::begin(args)?;
     let device = device(args.device)?;
-    for path in args.export.iter().chain(&args.json).filter(|path| *path != Path::new("-")) {
-        // Better now than after the training.
-        crate::files::check(path)?;
-    }
+    args.check_paths()?;
     let data = Data::load(&args)?;
     ensure!(args.save.is_none() || data.wide.is_none(), "--save: PyTorch has no wide part: leave --wide out");
     let network = Network::new(&data.config(), &device, args.seed)?;

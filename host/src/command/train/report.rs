@@ -6,10 +6,11 @@ use candle_core::Device;
 use serde::Serialize;
 use telltale::engine::format::Metrics;
 
-use crate::console::say;
+use crate::console::{say, warn};
+use crate::corpus::{Corpus, count};
 use crate::model::{Cell, Config};
 use crate::train::log::human;
-use crate::train::{Epoch, Evaluation};
+use crate::train::{Epoch, Evaluation, TrainingExample};
 
 use super::{Args, Data};
 
@@ -17,7 +18,10 @@ use super::{Args, Data};
 pub struct Report<'a> {
     pub model: ModelReport,
     pub epochs: &'a [Epoch],
+    /// Of no texts if none were set aside; then its shares are null.
     pub valid: &'a Evaluation,
+    /// Whether `valid` is of the training texts, for want of others.
+    pub validates_on_train: bool,
     pub test: Option<&'a Evaluation>,
     pub quantised: QuantisedReport,
     pub blob: BlobReport,
@@ -48,18 +52,22 @@ pub struct BlobReport {
     pub weight_bytes: usize,
 }
 
-/// What is about to be trained, in two lines.
+/// What is about to be trained: rows, classes, words, model.
 pub fn describe(data: &Data, config: &Config, device: &Device) {
     let corpus = &data.corpus;
+    let left_out = corpus.notes.left_out().map_or_else(String::new, |why| format!("; left out: {why}"));
+    say!("{}: {} rows read{left_out}", corpus.name, corpus.rows);
+    say!("classes: {}", classes(corpus));
     say!(
         "{}: {} classes, {} training, {} validation and {} test texts, {} words",
         corpus.name,
         corpus.labels.len(),
         corpus.train.len(),
-        corpus.valid.len(),
+        if corpus.validates_on_train { 0 } else { corpus.valid.len() },
         corpus.test.len(),
         data.words,
     );
+    words(data);
     say!(
         "{} ×{}, embedding {} → {} units, {} words, head {}, {} epochs at most, on {}",
         config.cell,
@@ -73,12 +81,60 @@ pub fn describe(data: &Data, config: &Config, device: &Device) {
     );
 }
 
-/// What the blob says of itself.
-pub fn metrics(valid: &Evaluation, test: Option<&Evaluation>, quantised: QuantisedReport) -> Metrics {
+/// The classes with their numbers of texts, the largest first.
+fn classes(corpus: &Corpus) -> String {
+    const SHOWN: usize = 20;
+    let mut counts: Vec<(usize, &str)> = corpus.labels.iter().map(|label| (0, &label[..])).collect();
+    let valid = if corpus.validates_on_train { &[][..] } else { &corpus.valid };
+    for example in corpus.train.iter().chain(valid).chain(&corpus.test) {
+        counts[example.label as usize].0 += 1;
+    }
+    counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    let shown: Vec<String> =
+        counts.iter().take(SHOWN).map(|(count, label)| format!("{label} {count}")).collect();
+    let mut text = shown.join(", ");
+    if let (Some((largest, _)), Some((smallest, _))) = (counts.get(SHOWN), counts.last()) {
+        text += &format!(" and {} more of {largest} to {smallest} texts", counts.len() - SHOWN);
+    }
+    text
+}
+
+/// How long texts are, and how much of them the vocabulary does not know.
+fn words(data: &Data) {
+    let unknown = data.vocabulary.words.len() as u32;
+    let mut lengths: Vec<usize> = data.texts.train.iter().map(|text| text.ids.len()).collect();
+    lengths.sort_unstable();
+    let all: usize = lengths.iter().sum();
+    let share = |texts: &[TrainingExample]| {
+        let ids = || texts.iter().flat_map(|text| &text.ids);
+        let strange = ids().filter(|&&id| id == unknown).count();
+        format!("{:.1} %", 100.0 * strange as f64 / ids().count().max(1) as f64)
+    };
+    let judges = [("validation", &data.texts.valid), ("test", &data.texts.test)];
+    let others = judges
+        .iter()
+        .filter(|(_, texts)| !texts.is_empty())
+        .map(|(name, texts)| format!(", {} of the {name}'s", share(texts)));
+    say!(
+        "words a text: {:.1} in the mean, {} at most; not in the vocabulary: {} of the training words{}",
+        all as f64 / lengths.len().max(1) as f64,
+        lengths.last().copied().unwrap_or(0),
+        share(&data.texts.train),
+        others.collect::<String>()
+    );
+    let silent = lengths.iter().take_while(|&&length| length == 0).count();
+    if silent > 0 {
+        warn(&format!("{} in which the tokeniser finds no word", count(silent, "training text")));
+    }
+}
+
+/// What the blob says of itself; validation on training texts is none.
+pub fn metrics(valid: Option<&Evaluation>, test: Option<&Evaluation>, quantised: QuantisedReport) -> Metrics {
     let share = |share: f64| (share * 10_000.0).round() as u16;
+    let valid = valid.filter(|valid| valid.examples > 0);
     Metrics {
-        float_valid: Some(share(valid.accuracy)),
-        quantised_valid: Some(share(quantised.valid_accuracy)),
+        float_valid: valid.map(|valid| share(valid.accuracy)),
+        quantised_valid: valid.map(|_| share(quantised.valid_accuracy)),
         float_test: test.map(|test| share(test.accuracy)),
         quantised_test: quantised.test_accuracy.map(share),
         agreement: Some(share(quantised.agreement)),
@@ -87,19 +143,27 @@ pub fn metrics(valid: &Evaluation, test: Option<&Evaluation>, quantised: Quantis
 
 /// The last lines of a run.
 pub fn conclude(report: &Report<'_>, trained: Duration, args: &Args) {
-    let percent = |share: f64| format!("{:.2} %", share * 100.0);
+    let percent = |share: f64| match share {
+        share if share.is_nan() => "–".to_owned(),
+        share => format!("{:.2} %", share * 100.0),
+    };
     let or_none = |share: Option<f64>| share.map_or_else(|| "–".to_owned(), percent);
     say!();
     say!("{:<12} {:>10} {:>10}", "accuracy", "float", "quantised");
     say!(
         "{:<12} {:>10} {:>10}",
-        "validation",
+        if report.validates_on_train { "training" } else { "validation" },
         percent(report.valid.accuracy),
         percent(report.quantised.valid_accuracy)
     );
     let test = report.test.map(|test| test.accuracy);
     say!("{:<12} {:>10} {:>10}", "test", or_none(test), or_none(report.quantised.test_accuracy));
-    say!("both agree on {} of the validation texts", percent(report.quantised.agreement));
+    let judges =
+        if report.validates_on_train || report.valid.examples == 0 { "training" } else { "validation" };
+    say!("both agree on {} of the {judges} texts", percent(report.quantised.agreement));
+    if report.valid.examples == 0 {
+        say!("without validation texts, the last epoch was taken");
+    }
     say!(
         "{} parameters, blob of {} bytes ({} vocabulary, {} weights)",
         report.model.parameters,

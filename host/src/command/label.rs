@@ -1,0 +1,186 @@
+//! `label`: answers for texts without labels.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args as ClapArgs;
+use rayon::prelude::*;
+use serde::Serialize;
+use telltale::{Classifier, Model};
+
+use crate::console::{self, say};
+use crate::corpus::{CorpusArgs, unlabelled};
+use crate::engine::{HostMemory, with_model};
+use crate::files::Paths;
+
+/// Answers every text of a file: a row each, in their order, with label, probability and the share of known words
+///
+/// The integer engine reads the texts exactly as a chip would. Columns or members of what is written: `label`;
+/// `probability`, 0 to 1; `known`, the share of the text's words that the vocabulary has, 0 to 1 (0 of a text without
+/// words, whose label is the one that the model gives before it has read anything).
+#[derive(ClapArgs, Clone, Debug)]
+pub struct Args {
+    /// The model, as `train --export` wrote it
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// The texts: a .csv, .tsv, .jsonl, or .txt with a text a line; packed with gzip or not; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Where the answers go: a .csv, .tsv, .jsonl or .ndjson; `-` is standard output, as CSV
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The column that holds the text, by name or by number from 1
+    #[arg(long, value_name = "NAME")]
+    text_column: Option<String>,
+    /// The first row is a text and no header
+    #[arg(long)]
+    no_header: bool,
+    /// The encoding of the texts [default: UTF-8 if the bytes are, otherwise guessed]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+}
+
+/// What the engine says of a text.
+#[derive(Debug, PartialEq, Serialize)]
+struct Answer<'m> {
+    label: &'m str,
+    probability: f64,
+    known: f64,
+}
+
+/// The form of the answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Delimited(u8),
+    JsonLines,
+}
+
+impl Form {
+    fn of(out: &Path) -> Result<Self> {
+        let name = out.to_string_lossy().to_lowercase();
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        match ending {
+            "tsv" => Ok(Self::Delimited(b'\t')),
+            "csv" => Ok(Self::Delimited(b',')),
+            "jsonl" | "ndjson" => Ok(Self::JsonLines),
+            _ if out == Path::new("-") || crate::files::is_special(out) => Ok(Self::Delimited(b',')),
+            _ => bail!(
+                "--out {}: a name that ends in .csv, .tsv, .jsonl or .ndjson is expected",
+                out.display()
+            ),
+        }
+    }
+
+    fn write(self, answers: &[Answer<'_>]) -> Result<Vec<u8>> {
+        match self {
+            Self::Delimited(delimiter) => {
+                let mut to = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+                answers.iter().try_for_each(|answer| to.serialize(answer))?;
+                Ok(to.into_inner()?)
+            }
+            Self::JsonLines => {
+                let mut to = Vec::new();
+                for answer in answers {
+                    serde_json::to_writer(&mut to, answer)?;
+                    to.push(b'\n');
+                }
+                Ok(to)
+            }
+        }
+    }
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If the model or the texts cannot be read, or the answers not be written.
+pub fn run(args: &Args) -> Result<()> {
+    let form = Form::of(&args.out)?;
+    Paths::default()
+        .read("--model", [&args.model])
+        .read("--data", [&args.data])
+        .write("--out", [&args.out])
+        .check()?;
+    let to_stdout = args.out == Path::new("-");
+    if to_stdout {
+        console::divert();
+    }
+    with_model(&args.model, |model| {
+        let corpus = CorpusArgs {
+            text_column: args.text_column.clone(),
+            no_header: args.no_header,
+            encoding: args.encoding.clone(),
+            ..CorpusArgs::of(args.data.to_string_lossy())
+        };
+        let (texts, notes) = unlabelled::read_rows(&args.data, &corpus)?;
+        notes.print();
+        let answers = answers(model, &texts)?;
+        let bytes = form.write(&answers).context("the answers cannot be encoded")?;
+        if to_stdout {
+            console::raw(&bytes);
+        } else {
+            crate::files::write(&args.out, &bytes)?;
+        }
+        conclude(&answers);
+        Ok(())
+    })
+}
+
+/// The engine's answers, in order, on all cores.
+fn answers<'m>(model: &'m Model<'_>, texts: &[String]) -> Result<Vec<Answer<'m>>> {
+    let labels = model.label_texts();
+    let unknown = model.vocabulary().len();
+    // The model must fit before the threads start.
+    Classifier::new(model, &mut Box::new(HostMemory::new()))?;
+    let read = |memory: &mut Box<HostMemory>, text: &String| -> Result<Answer<'m>> {
+        let mut classifier = Classifier::new(model, memory)?;
+        let (mut words, mut known, mut last) = (0usize, 0usize, classifier.verdict());
+        let mut tell = |_: &_, opinion: telltale::classifier::Opinion| {
+            words += 1;
+            known += usize::from(opinion.id != unknown);
+            last = (opinion.class, opinion.probability);
+        };
+        classifier.feed(text.as_bytes(), &mut tell);
+        classifier.finish(&mut tell);
+        Ok(Answer {
+            label: labels.get(last.0).copied().unwrap_or_default(),
+            probability: f64::from(last.1) / 10_000.0,
+            known: if words == 0 { 0.0 } else { (known as f64 / words as f64 * 10_000.0).round() / 10_000.0 },
+        })
+    };
+    texts.par_iter().with_min_len(16).map_init(|| Box::new(HostMemory::new()), read).collect()
+}
+
+/// How many texts got which label, and how many the model does not know.
+fn conclude(answers: &[Answer<'_>]) {
+    let mut counts = std::collections::BTreeMap::<&str, usize>::new();
+    answers.iter().for_each(|answer| *counts.entry(answer.label).or_default() += 1);
+    let counts: Vec<String> = counts.iter().map(|(label, count)| format!("{label} {count}")).collect();
+    say!("{} texts: {}", answers.len(), counts.join(", "));
+    let strange = answers.iter().filter(|answer| answer.known < 0.5).count();
+    if strange > 0 {
+        console::warn(&format!(
+            "{strange} of {} texts: the model knows less than half of their words",
+            answers.len()
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_written_by_the_ending() {
+        let answers = [Answer { label: "a, \"b\"", probability: 0.75, known: 0.5 }];
+        let written = |name: &str| {
+            let form = Form::of(Path::new(name)).expect("is known");
+            String::from_utf8(form.write(&answers).expect("encodes")).expect("UTF-8")
+        };
+        assert_eq!(written("x.csv"), "label,probability,known\n\"a, \"\"b\"\"\",0.75,0.5\n");
+        assert_eq!(written("x.TSV"), "label\tprobability\tknown\n\"a, \"\"b\"\"\"\t0.75\t0.5\n");
+        assert_eq!(written("-"), written("x.csv"));
+        assert_eq!(written("x.jsonl"), "{\"label\":\"a, \\\"b\\\"\",\"probability\":0.75,\"known\":0.5}\n");
+        assert!(Form::of(Path::new("answers.bin")).is_err());
+    }
+}

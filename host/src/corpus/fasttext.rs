@@ -1,0 +1,33 @@
+//! Lines of fastText: `__label__x text`.
+
+use super::input::numbered;
+use super::notes::{Notes, count};
+use super::table::{Row, Table};
+
+const PREFIX: &str = "__label__";
+
+/// Whether a text starts with a label of fastText.
+pub fn is_one(text: &str) -> bool {
+    text.trim_start().starts_with(PREFIX)
+}
+
+/// A text a line; labels may stand anywhere in it. Of several the first one counts.
+pub fn read(text: &str, name: &str, notes: &mut Notes) -> Table {
+    let (mut rows, mut several) = (Vec::new(), Vec::new());
+    for (line, text) in numbered(text).filter(|(_, text)| !text.trim().is_empty()) {
+        let (labels, words): (Vec<&str>, Vec<&str>) =
+            text.split_whitespace().partition(|word| word.starts_with(PREFIX));
+        if labels.len() > 1 {
+            several.push(line);
+        }
+        let label = labels.first().map_or("", |label| &label[PREFIX.len()..]);
+        rows.push(Row { line, text: words.join(" "), label: label.to_owned(), ..Row::default() });
+    }
+    if let Some(first) = several.first() {
+        notes.warn(format!(
+            "{name}: {} with several labels, of which the first was taken (the first is line {first})",
+            count(several.len(), "line")
+        ));
+    }
+    Table { rows, text: "text".to_owned(), label: Some(PREFIX.to_owned()) }
+}

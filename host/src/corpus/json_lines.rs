@@ -1,0 +1,59 @@
+//! JSON Lines, and arrays of JSON objects.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Map, Value};
+
+use super::delimited::Record;
+use super::input::numbered;
+
+/// The names of all members, and the objects as records with these columns; what an object lacks is empty.
+///
+/// # Errors
+/// Names the line that is no object.
+pub fn read(text: &str, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
+    let objects = objects(text, name)?;
+    ensure!(!objects.is_empty(), "{name}: the corpus is empty");
+    let mut header: Vec<String> = Vec::new();
+    for (_, object) in &objects {
+        for key in object.keys() {
+            if !header.contains(key) {
+                header.push(key.clone());
+            }
+        }
+        ensure!(header.len() <= 1000, "{name}: the objects have more than 1000 different members");
+    }
+    let record = |(line, mut object): (usize, Map<String, Value>)| Record {
+        line,
+        fields: header.iter().map(|key| object.remove(key).map_or_else(String::new, plain)).collect(),
+    };
+    let records = objects.into_iter().map(record).collect();
+    Ok((header, records))
+}
+
+/// The objects, each with its line.
+fn objects(text: &str, name: &str) -> Result<Vec<(usize, Map<String, Value>)>> {
+    if text.trim_start().starts_with('[') {
+        let list: Vec<Map<String, Value>> =
+            serde_json::from_str(text).with_context(|| format!("{name}: no array of JSON objects"))?;
+        return Ok((1..).zip(list).collect());
+    }
+    let mut all = Vec::new();
+    for (line, text) in numbered(text).filter(|(_, text)| !text.trim().is_empty()) {
+        match serde_json::from_str(text) {
+            Ok(Value::Object(object)) => all.push((line, object)),
+            Ok(_) => bail!("{name}: line {line}: no JSON object (one a line is expected)"),
+            Err(error) => bail!("{name}: line {line}: not JSON ({error}); one object a line is expected"),
+        }
+    }
+    Ok(all)
+}
+
+/// A value as text: nothing for null, the only element of a list of one.
+fn plain(value: Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text,
+        Value::Array(mut list) if list.len() == 1 => list.pop().map_or_else(String::new, plain),
+        other => other.to_string(),
+    }
+}

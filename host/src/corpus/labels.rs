@@ -1,0 +1,170 @@
+//! Labels: which of them are one, what they are called, and their order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+
+use super::delimited;
+use super::input::{self, Decoder};
+use super::notes::{Notes, few};
+
+/// The longest label, in bytes of UTF-8.
+pub const LONGEST_LABEL: usize = 255;
+
+/// The most classes.
+const MOST_CLASSES: usize = 1024;
+
+/// New names of labels, by the old ones.
+#[derive(Debug, Default)]
+pub struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// Reads a file with an old and a new name a line, separated by a comma or a tab.
+    ///
+    /// # Errors
+    /// Names the file and the line.
+    pub fn read(path: &Path) -> Result<Self> {
+        let name = input::name(path);
+        let text = Decoder::default().decode(input::read(path)?, &name)?;
+        let mut names = BTreeMap::new();
+        for record in delimited::read(&text, &name, &|_| 0, &mut Notes::default())? {
+            let line = record.line;
+            let [old, new] = &record.fields[..] else {
+                anyhow::bail!(
+                    "{name}: line {line}: an old and a new label, separated by a comma or a tab, are expected"
+                );
+            };
+            let (old, new) = (old.trim(), new.trim());
+            check(new).map_err(|error| anyhow::anyhow!("{name}: line {line}: {error}"))?;
+            let before = names.insert(old.to_owned(), new.to_owned());
+            ensure!(before.is_none(), "{name}: line {line}: `{old}` is renamed twice");
+        }
+        Ok(Self(names))
+    }
+
+    /// Renames labels; says which old names no label has.
+    pub fn apply<'l>(&self, labels: impl Iterator<Item = &'l mut String>, notes: &mut Notes) {
+        let mut used: HashMap<&str, usize> = HashMap::new();
+        for label in labels {
+            if let Some((old, new)) = self.0.get_key_value(&label[..]) {
+                *used.entry(old).or_default() += 1;
+                label.clone_from(new);
+            }
+        }
+        let unused: Vec<&String> = self.0.keys().filter(|old| !used.contains_key(&old[..])).collect();
+        if !unused.is_empty() {
+            notes.warn(format!("--rename-labels: no text has the label {}", few(&unused)));
+        }
+    }
+}
+
+/// Gives labels that are equal numbers (1 and 1.0) one spelling, and says which.
+pub fn unite_numbers<'l>(labels: impl Iterator<Item = &'l mut String>, notes: &mut Notes) {
+    let all: Vec<&mut String> = labels.collect();
+    let mut spellings: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for label in &all {
+        if let Some(value) = value(label) {
+            let own = spellings.entry(value.to_bits()).or_default();
+            if !own.contains(label) {
+                own.push((*label).clone());
+            }
+        }
+    }
+    let mut renamed: HashMap<String, String> = HashMap::new();
+    for own in spellings.values_mut().filter(|own| own.len() > 1) {
+        own.sort_by_key(|label| (label.parse::<i64>().is_err(), label.len()));
+        notes.say(format!(
+            "the labels {} are equal numbers: they are one label, `{}`",
+            own.join(" and "),
+            own[0]
+        ));
+        renamed.extend(own[1..].iter().map(|label| (label.clone(), own[0].clone())));
+    }
+    for label in all {
+        if let Some(new) = renamed.get(&label[..]) {
+            label.clone_from(new);
+        }
+    }
+}
+
+/// The number that a label is.
+fn value(label: &str) -> Option<f64> {
+    let is_number =
+        label.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E'));
+    // A zero has no sign.
+    label.parse::<f64>().ok().filter(|value| is_number && value.is_finite()).map(|value| value + 0.0)
+}
+
+/// Where a label stands among a model's: the one of the same spelling, or the one that is the same number.
+pub fn position<L: AsRef<str>>(labels: &[L], wanted: &str) -> Option<usize> {
+    let same = |label: &L| value(wanted).is_some_and(|wanted| value(label.as_ref()) == Some(wanted));
+    let exact = labels.iter().position(|label| label.as_ref() == wanted);
+    exact.or_else(|| labels.iter().position(same))
+}
+
+/// Refuses labels that no model can have.
+fn check(label: &str) -> Result<()> {
+    ensure!(!label.is_empty(), "an empty label");
+    ensure!(
+        label.len() <= LONGEST_LABEL,
+        "the label `{label}` has {} bytes, {LONGEST_LABEL} is the most",
+        label.len()
+    );
+    ensure!(
+        !label.contains(char::is_control),
+        "the label {label:?} has a line break or another control character"
+    );
+    Ok(())
+}
+
+/// The different labels in order: numbers by value, others by their characters.
+///
+/// # Errors
+/// If there are too few or too many, or one that no model can have.
+pub fn list<'l>(
+    data: &str,
+    labels: impl Iterator<Item = &'l String>,
+    notes: &mut Notes,
+) -> Result<Vec<String>> {
+    let mut labels: Vec<&String> = labels.collect();
+    labels.sort_unstable();
+    labels.dedup();
+    if labels.iter().all(|label| value(label).is_some()) {
+        labels.sort_by(|a, b| value(a).partial_cmp(&value(b)).unwrap_or(std::cmp::Ordering::Equal));
+    }
+    for label in &labels {
+        check(label).map_err(|error| {
+            anyhow::anyhow!("{data}: {error}; is that the label column? (--label-column, --rename-labels)")
+        })?;
+    }
+    ensure!(!labels.is_empty(), "{data}: no text has a label (`host label` answers texts without labels)");
+    ensure!(
+        labels.len() > 1,
+        "{data}: only one class (`{}`): at least two are needed to tell apart",
+        labels[0]
+    );
+    ensure!(
+        labels.len() <= MOST_CLASSES,
+        "{data}: {} classes, {MOST_CLASSES} is the most (is that the label column?)",
+        labels.len()
+    );
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for label in &labels {
+        let key =
+            label.chars().filter(|c| !c.is_whitespace() && !is_invisible(*c)).flat_map(char::to_lowercase);
+        alike.entry(key.collect()).or_default().push(label);
+    }
+    for own in alike.values().filter(|own| own.len() > 1) {
+        notes.warn(format!(
+            "the labels {} differ by case or space alone and are different classes (--rename-labels FILE makes them one)",
+            own.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(" and ")
+        ));
+    }
+    Ok(labels.into_iter().cloned().collect())
+}
+
+/// Characters that take no room: zero-width spaces and joiners, marks of direction, byte order marks.
+const fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{2064}' | '\u{202A}'..='\u{202E}' | '\u{FEFF}' | '\u{AD}')
+}

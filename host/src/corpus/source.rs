@@ -1,0 +1,43 @@
+//! One file of texts, of whatever kind.
+
+use std::path::Path;
+
+use anyhow::{Result, bail, ensure};
+
+use super::delimited::lower_ending;
+use super::fasttext;
+use super::input::{self, Decoder, numbered};
+use super::notes::Notes;
+use super::table::{self, Columns, Label, Row, Table};
+
+/// Reads a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.json`, a file of fastText's lines, or, where no labels are wanted,
+/// a `.txt` with a text a line; each may be packed with gzip. A file of another ending is told by its content.
+///
+/// # Errors
+/// Names the file and the line.
+pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &mut Notes) -> Result<Table> {
+    let name = input::name(path);
+    let text = decoder.decode(input::read(path)?, &name)?;
+    ensure!(!text.trim().is_empty(), "{name}: the corpus is empty");
+    let ending = lower_ending(&name);
+    let start = text.trim_start();
+    let is_json = matches!(&ending[..], "jsonl" | "ndjson" | "json")
+        || (!matches!(&ending[..], "csv" | "tsv" | "txt") && start.starts_with(['{', '[']));
+    if fasttext::is_one(&text) && !matches!(&ending[..], "csv" | "tsv") {
+        return Ok(fasttext::read(&text, &name, notes));
+    }
+    match &ending[..] {
+        _ if is_json => table::from_json(&text, &name, columns, notes),
+        "txt" if columns.label == Label::None => {
+            let rows =
+                numbered(&text).map(|(line, text)| Row { line, text: text.to_owned(), ..Row::default() });
+            Ok(Table { rows: rows.collect(), text: "a text a line".to_owned(), label: None })
+        }
+        "txt" if !text.contains(['\t', ',', ';', '|']) => {
+            bail!(
+                "{name}: lines without labels: `__label__x text` or a delimiter between text and label is expected"
+            )
+        }
+        _ => table::from_delimited(&text, &name, columns, notes),
+    }
+}

@@ -1,0 +1,144 @@
+//! Folders with a file for each split, and what operating systems leave in folders.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::input::Decoder;
+use super::notes::{Notes, count, few};
+use super::table::{Columns, Label, Table};
+use super::{Found, Split, source};
+
+/// Files that operating systems leave behind: `._x` and `__MACOSX`, `.DS_Store`, `Thumbs.db`, `desktop.ini`, and others
+/// with a dot before their name.
+pub fn is_junk(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    lower.starts_with('.') || matches!(&lower[..], "__macosx" | "thumbs.db" | "desktop.ini" | "$recycle.bin")
+}
+
+/// What is in a folder, by name, junk aside, which is counted.
+///
+/// # Errors
+/// If the folder cannot be listed.
+pub fn children(folder: &Path, junk: &mut usize) -> Result<Vec<PathBuf>> {
+    let context = || format!("{}: cannot be listed", folder.display());
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(context)? {
+        let entry = entry.with_context(context)?;
+        if is_junk(&entry.file_name().to_string_lossy()) {
+            *junk += 1;
+        } else {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// The split that a file or folder is by its name, endings aside.
+pub fn split_of(stem: &str) -> Option<Split> {
+    match &stem.to_lowercase()[..] {
+        "train" | "training" => Some(Split::Train),
+        "valid" | "validation" | "dev" | "val" => Some(Split::Valid),
+        "test" | "testing" => Some(Split::Test),
+        _ => None,
+    }
+}
+
+/// Endings of files with texts, the preferred one first.
+const ENDINGS: [&str; 6] = ["csv", "tsv", "jsonl", "ndjson", "json", "txt"];
+
+/// A file of a folder that is a split by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    split: Split,
+    /// Place in [`ENDINGS`].
+    ending: usize,
+    path: PathBuf,
+}
+
+fn part_of(path: &Path) -> Option<Part> {
+    let name = path.file_name()?.to_string_lossy().to_lowercase();
+    let (stem, ending) = name.strip_suffix(".gz").unwrap_or(&name).rsplit_once('.')?;
+    let ending = ENDINGS.iter().position(|own| *own == ending)?;
+    Some(Part { split: split_of(stem)?, ending, path: path.to_owned() })
+}
+
+/// The files of a folder that are its splits; none if there is no file to train on.
+///
+/// # Errors
+/// If the folder cannot be listed.
+pub fn files(folder: &Path) -> Result<Vec<(Split, PathBuf)>> {
+    Ok(parts(folder, &mut 0)?.0.into_iter().map(|part| (part.split, part.path)).collect())
+}
+
+/// The chosen file of each split, and files with texts that are none of them.
+fn parts(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
+    let all: Vec<PathBuf> = children(folder, junk)?.into_iter().filter(|path| path.is_file()).collect();
+    let mut found: Vec<Part> = all.iter().filter_map(|path| part_of(path)).collect();
+    // Files of one kind belong together.
+    found.sort_by_key(|part| (part.split, part.ending));
+    let Some(kind) = found.iter().find(|part| part.split == Split::Train).map(|part| part.ending) else {
+        return Ok((Vec::new(), Vec::new()));
+    };
+    found.sort_by_key(|part| (part.split, part.ending != kind, part.ending));
+    found.dedup_by_key(|part| part.split);
+    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let is_chosen = |path: &PathBuf| found.iter().any(|part| part.path == *path);
+    let others = all.iter().filter(|path| !is_chosen(path)).filter_map(name).collect();
+    Ok((found, others))
+}
+
+/// Reads the files of a folder that are called `train`, `valid`, `validation`, `dev` or `val`, and `test`; `None` if
+/// there is no `train`.
+///
+/// # Errors
+/// As [`source::read`].
+pub fn read(
+    folder: &Path,
+    columns: &Columns<'_>,
+    decoder: &mut Decoder,
+    notes: &mut Notes,
+) -> Result<Option<Vec<Found>>> {
+    let mut junk = 0;
+    let (parts, others) = parts(folder, &mut junk)?;
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    if !others.is_empty() || junk > 0 {
+        let system = if junk > 0 {
+            format!(", {} of the operating system", count(junk, "file"))
+        } else {
+            String::new()
+        };
+        let others = if others.is_empty() { "nothing else".to_owned() } else { few(&others) };
+        notes.say(format!("{}: not read: {others}{system}", folder.display()));
+    }
+    let mut found = Vec::new();
+    let mut trained: Option<Table> = None;
+    for Part { split, path, .. } in parts {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let same = trained.as_ref().map(|table| Columns {
+            text: Some(&table.text).filter(|_| columns.text.is_none()).map(|text| &text[..]).or(columns.text),
+            label: table.label.as_deref().map_or(columns.label, Label::Perhaps),
+            ..*columns
+        });
+        let mut table = source::read(&path, same.as_ref().unwrap_or(columns), decoder, notes)?;
+        let rows = std::mem::take(&mut table.rows);
+        if split == Split::Train {
+            trained = Some(table);
+        } else if table.label.is_none() || rows.iter().all(|row| row.label.is_empty()) {
+            notes.warn(format!(
+                "{name} has no labels: nothing is measured on its {} (`host label --data {}` answers them)",
+                count(rows.len(), "text"),
+                path.display()
+            ));
+            continue;
+        } else if split == Split::Valid {
+            notes.say(format!("{name} is the validation split"));
+        }
+        found.extend(rows.into_iter().map(|row| Found::new(row, split)));
+    }
+    ensure!(!found.is_empty(), "{}: the corpus is empty", folder.display());
+    Ok(Some(found))
+}

@@ -1,0 +1,430 @@
+//! Rows with a text and a label, from records with columns: which column is which, and what is left out.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use anyhow::{Result, bail, ensure};
+
+use super::LONGEST_TEXT;
+use super::delimited::{self, Record};
+use super::json_lines;
+use super::notes::{Notes, count};
+
+/// The columns asked for; guessed where not given.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Columns<'a> {
+    /// `--text-column`
+    pub text: Option<&'a str>,
+    /// Where labels come from.
+    pub label: Label<'a>,
+    /// A column that is read beside them.
+    pub other: Option<&'a str>,
+    /// `--no-header`
+    pub no_header: bool,
+    /// Whether a row that cannot be read is an error.
+    pub every_row: bool,
+}
+
+/// Where labels come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Label<'a> {
+    /// There are none.
+    None,
+    /// From a column with a usual name, or with the values of labels.
+    #[default]
+    Guessed,
+    /// From this column.
+    Named(&'a str),
+    /// From this column if it is there.
+    Perhaps(&'a str),
+}
+
+/// A text of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// The line it starts on, from 1.
+    pub line: usize,
+    pub text: String,
+    /// Trimmed; empty if there is none.
+    pub label: String,
+    /// What the other column says of it.
+    pub other: String,
+}
+
+/// The texts of a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    pub rows: Vec<Row>,
+    /// The column of the texts, by name or number.
+    pub text: String,
+    /// The column of the labels, unless the file has none.
+    pub label: Option<String>,
+}
+
+const TEXT_NAMES: [&str; 17] = [
+    "text",
+    "review",
+    "sentence",
+    "content",
+    "utterance",
+    "message",
+    "comment",
+    "tweet",
+    "document",
+    "question",
+    "query",
+    "description",
+    "body",
+    "headline",
+    "comment_text",
+    "review_text",
+    "title",
+];
+const LABEL_NAMES: [&str; 13] = [
+    "label",
+    "category",
+    "sentiment",
+    "class",
+    "intent",
+    "target",
+    "labels",
+    "topic",
+    "tag",
+    "emotion",
+    "language",
+    "polarity",
+    "rating",
+];
+
+/// Rows from which a column is told by its content.
+const SAMPLE: usize = 2000;
+
+/// Reads delimited text.
+///
+/// # Errors
+/// Names the file and the line; lists the columns if the wanted one is not there.
+pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut Notes) -> Result<Table> {
+    let asked = |own: &str| {
+        columns.text == Some(own)
+            || columns.label == Label::Named(own)
+            || columns.label == Label::Perhaps(own)
+    };
+    let known = |header: &[String]| {
+        header
+            .iter()
+            .filter(|own| asked(own) || is_one_of(own, &TEXT_NAMES) || is_one_of(own, &LABEL_NAMES))
+            .count()
+    };
+    let mut records = delimited::read(text, name, &known, notes)?;
+    ensure!(
+        records.iter().any(|record| record.fields.iter().any(|field| !field.trim().is_empty())),
+        "{name}: the corpus is empty"
+    );
+    let first = records[0].fields.iter().map(|field| field.trim().to_owned()).collect::<Vec<_>>();
+    let choice = if columns.no_header {
+        Choice::by_number(&records, columns, name)?
+    } else if known(&first) > 0 {
+        Choice::by_name(&first, &records[1..], columns, name, notes)?
+    } else {
+        Choice::of_unknown(&first, &records, columns, name, notes)?
+    };
+    if choice.header.is_some() {
+        records.remove(0);
+        ensure!(!records.is_empty(), "{name}: the corpus is empty: there is no line after the header");
+    }
+    choice.rows(records, name, notes)
+}
+
+/// Reads JSON Lines, or one JSON array of objects.
+///
+/// # Errors
+/// As [`from_delimited`].
+pub fn from_json(text: &str, name: &str, columns: &Columns<'_>, notes: &mut Notes) -> Result<Table> {
+    let (header, records) = json_lines::read(text, name)?;
+    Choice::by_name(&header, &records, columns, name, notes)?.rows(records, name, notes)
+}
+
+fn is_one_of(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// Which column is which.
+struct Choice {
+    /// The names of the columns, if the file tells them.
+    header: Option<Vec<String>>,
+    width: usize,
+    text: usize,
+    label: Option<usize>,
+    other: Option<usize>,
+    every_row: bool,
+}
+
+impl Choice {
+    /// By the names in a header; what has no usual name, by its content.
+    fn by_name(
+        header: &[String],
+        rows: &[Record],
+        columns: &Columns<'_>,
+        name: &str,
+        notes: &mut Notes,
+    ) -> Result<Self> {
+        let at = |wanted: &str| -> Result<Option<usize>> {
+            let mut all = (0..header.len()).filter(|&at| header[at].eq_ignore_ascii_case(wanted));
+            let (first, second) = (all.next(), all.next());
+            if let (Some(first), Some(second)) = (first, second) {
+                bail!(
+                    "{name}: line 1: columns {} and {} are both called `{wanted}`: rename one, or choose by number \
+                     (--text-column {}, --label-column {})",
+                    first + 1,
+                    second + 1,
+                    first + 1,
+                    second + 1
+                );
+            }
+            Ok(first.or_else(|| number(wanted, header.len())))
+        };
+        let wanted = |own: &str| -> Result<usize> {
+            let Some(at) = at(own)? else {
+                bail!("{name}: line 1: the columns are {}; there is no `{own}`", header.join(", "));
+            };
+            Ok(at)
+        };
+        let usual = |names: &[&str]| -> Result<Option<usize>> {
+            for own in names {
+                if let Some(at) = at(own)? {
+                    return Ok(Some(at));
+                }
+            }
+            Ok(None)
+        };
+        let label = match columns.label {
+            Label::None => None,
+            Label::Guessed => usual(&LABEL_NAMES)?,
+            Label::Named(own) => Some(wanted(own)?),
+            Label::Perhaps(own) => at(own)?,
+        };
+        let text = match columns.text {
+            Some(own) => Some(wanted(own)?),
+            None => usual(&TEXT_NAMES)?.filter(|&at| Some(at) != label),
+        };
+        let content = Content::of(rows, header.len());
+        let text = match text.or_else(|| if header.len() == 1 { Some(0) } else { content.text(label) }) {
+            Some(text) => text,
+            None => bail!("{}", unknown(header, "text", name)),
+        };
+        let label = match (columns.label, label) {
+            (Label::Guessed, None) => match content.label(text) {
+                Some(label) => Some(label),
+                None => bail!("{}", unknown(header, "label", name)),
+            },
+            (_, label) => label,
+        };
+        ensure!(
+            label != Some(text),
+            "{name}: the text and the label cannot be the same column `{}`",
+            header[text]
+        );
+        if columns.text.is_none() && !is_one_of(&header[text], &TEXT_NAMES) && header.len() > 1 {
+            notes.say(format!(
+                "{name}: the texts are in column `{}` by its content (--text-column)",
+                header[text]
+            ));
+        }
+        if let (Label::Guessed, Some(label)) = (columns.label, label)
+            && !is_one_of(&header[label], &LABEL_NAMES)
+        {
+            notes.say(format!(
+                "{name}: the labels are in column `{}` by its content (--label-column)",
+                header[label]
+            ));
+        }
+        let other = columns.other.map(wanted).transpose()?;
+        let every_row = columns.every_row;
+        Ok(Self { header: Some(header.to_vec()), width: header.len(), text, label, other, every_row })
+    }
+
+    /// Of a file without a header.
+    fn by_number(records: &[Record], columns: &Columns<'_>, name: &str) -> Result<Self> {
+        let width = records[0].fields.len();
+        let first = || preview(&records[0].fields);
+        let wanted = |own: &str| match number(own, width) {
+            Some(at) => Ok(at),
+            None => bail!(
+                "{name}: there is no column `{own}`: without a header they are called 1 to {width}; the first row is {}",
+                first()
+            ),
+        };
+        let content = Content::of(records, width);
+        let named = match columns.label {
+            Label::Named(own) => Some(wanted(own)?),
+            Label::Perhaps(own) => number(own, width),
+            Label::None | Label::Guessed => None,
+        };
+        let text = match columns.text {
+            Some(own) => wanted(own)?,
+            None => match content.text(named).or((width == 1).then_some(0)) {
+                Some(at) => at,
+                None => bail!(
+                    "{name}: which column is the text? Name one by its number, --text-column 1 to {width}; the first row is {}",
+                    first()
+                ),
+            },
+        };
+        let label = match columns.label {
+            Label::Guessed => match content.label(text).or((width == 2).then_some(1 - text)) {
+                Some(at) => Some(at),
+                None => bail!(
+                    "{name}: which column is the label? Name one by its number, --label-column 1 to {width}; the first row is {}",
+                    first()
+                ),
+            },
+            _ => named,
+        };
+        ensure!(label != Some(text), "{name}: the text and the label cannot be the same column {}", text + 1);
+        let other = columns.other.map(wanted).transpose()?;
+        Ok(Self { header: None, width, text, label, other, every_row: columns.every_row })
+    }
+
+    /// Of a file whose first row has no name that is looked for: a header of other names, or none at all.
+    fn of_unknown(
+        first: &[String],
+        records: &[Record],
+        columns: &Columns<'_>,
+        name: &str,
+        notes: &mut Notes,
+    ) -> Result<Self> {
+        let content = Content::of(&records[1..], first.len());
+        let numbered = Columns { no_header: true, ..*columns };
+        let is_label = |label: usize| content.values(label).contains(&first[label][..]);
+        let headless = match (columns.label, first.len()) {
+            (Label::None, 1) => true,
+            (Label::Named(own) | Label::Perhaps(own), width) => number(own, width).is_some_and(is_label),
+            _ => content.text(None).and_then(|text| content.label(text)).is_some_and(is_label),
+        };
+        if !headless {
+            return Self::by_name(first, &records[1..], columns, name, notes);
+        }
+        let choice = Self::by_number(records, &numbered, name)?;
+        let label =
+            choice.label.map_or_else(String::new, |label| format!(", the label in column {}", label + 1));
+        notes.say(format!(
+            "{name}: no header, the first row is {}; the text is in column {}{label} (--no-header says so, \
+             --text-column and --label-column take numbers)",
+            preview(first),
+            choice.text + 1
+        ));
+        Ok(choice)
+    }
+
+    /// The rows, less those of another width and those without a label.
+    fn rows(self, records: Vec<Record>, name: &str, notes: &mut Notes) -> Result<Table> {
+        let all = records.len();
+        let (mut rows, mut other_width) = (Vec::with_capacity(all), Vec::new());
+        for mut record in records {
+            let extra = record.fields.iter().skip(self.width).all(String::is_empty);
+            if record.fields.len() < self.width || !extra {
+                other_width.push((record.line, record.fields.len()));
+                continue;
+            }
+            let mut take = |at: usize| std::mem::take(&mut record.fields[at]);
+            let label = self.label.map(&mut take).unwrap_or_default();
+            let other = match (self.other, self.label) {
+                (Some(at), own) if own == Some(at) => label.clone(),
+                (at, _) => at.map(&mut take).unwrap_or_default(),
+            };
+            let text = if self.other == Some(self.text) { other.clone() } else { take(self.text) };
+            ensure!(
+                text.len() <= LONGEST_TEXT,
+                "{name}: line {}: longer than {LONGEST_TEXT} bytes",
+                record.line
+            );
+            rows.push(Row { line: record.line, text, label: label.trim().to_owned(), other });
+        }
+        if let Some((line, fields)) = other_width.first() {
+            let what = format!("line {line}: {fields} fields, the header has {}", self.width);
+            let what = if self.header.is_some() { what } else { what.replace("the header", "the first row") };
+            ensure!(
+                other_width.len() * 2 <= all,
+                "{name}: {what}, and so it is with {} of {} (a text with the delimiter in it must stand in quotes)",
+                other_width.len(),
+                count(all, "row")
+            );
+            ensure!(!self.every_row, "{name}: {what}");
+            notes.leave_out(other_width.len(), "of another width", &format!(" ({name}: {what})"));
+        }
+        let column =
+            |at: usize| self.header.as_ref().map_or_else(|| (at + 1).to_string(), |names| names[at].clone());
+        Ok(Table { rows, text: column(self.text), label: self.label.map(column) })
+    }
+}
+
+/// A column by its number, from 1.
+fn number(name: &str, width: usize) -> Option<usize> {
+    name.parse::<usize>().ok().filter(|number| (1..=width).contains(number)).map(|number| number - 1)
+}
+
+fn unknown(header: &[String], what: &str, name: &str) -> String {
+    format!(
+        "{name}: line 1: the columns are {}; none of them looks like the {what}: name one with --{what}-column (if that \
+         is a row and no header: --no-header)",
+        preview(header)
+    )
+}
+
+/// A row for people, long fields cut.
+fn preview(fields: &[String]) -> String {
+    const SHOWN: usize = 48;
+    let cut = |field: &String| {
+        let mut short: String = field.chars().take(SHOWN).collect();
+        if short.len() < field.len() {
+            short.push('…');
+        }
+        short
+    };
+    fields.iter().take(12).map(cut).collect::<Vec<_>>().join(", ")
+}
+
+/// What columns hold.
+struct Content<'r> {
+    rows: Vec<&'r Record>,
+    width: usize,
+}
+
+impl<'r> Content<'r> {
+    fn of(rows: &'r [Record], width: usize) -> Self {
+        Self { rows: rows.iter().filter(|row| row.fields.len() == width).take(SAMPLE).collect(), width }
+    }
+
+    fn values(&self, column: usize) -> HashSet<&'r str> {
+        self.rows.iter().map(|row| row.fields[column].trim()).collect()
+    }
+
+    /// The column whose fields are by far the longest.
+    fn text(&self, label: Option<usize>) -> Option<usize> {
+        let length =
+            |column: usize| -> usize { self.rows.iter().map(|row| row.fields[column].chars().count()).sum() };
+        let mut columns: Vec<(usize, usize)> = self
+            .columns()
+            .filter(|&column| Some(column) != label)
+            .map(|column| (length(column), column))
+            .collect();
+        columns.sort_unstable();
+        let (longest, column) = columns.pop()?;
+        let second = columns.last().map_or(0, |&(length, _)| length);
+        (longest >= 8 * self.rows.len().max(1) && longest * 2 >= second * 3).then_some(column)
+    }
+
+    /// The one column beside the texts in which few values come back again and again.
+    fn label(&self, text: usize) -> Option<usize> {
+        let is_label = |&column: &usize| {
+            let values = self.values(column);
+            column != text && !values.contains("") && (2..=self.rows.len() / 2).contains(&values.len())
+        };
+        let mut all = self.columns().filter(is_label);
+        all.next().filter(|_| all.next().is_none())
+    }
+
+    const fn columns(&self) -> Range<usize> {
+        0..self.width
+    }
+}

@@ -1,0 +1,456 @@
+//! Corpora as the world has them: one small input a kind, and what must be read or said.
+
+use super::*;
+
+/// `count` rows of two classes, no text twice.
+fn rows(count: usize) -> Vec<(String, &'static str)> {
+    (0..count)
+        .map(|at| (format!("text number {at} is {}", ["bad", "good"][at % 2]), ["neg", "pos"][at % 2]))
+        .collect()
+}
+
+/// A file with these rows, `between` their fields and `end` after each line.
+fn lines(header: &str, between: &str, end: &str, rows: &[(String, &str)]) -> String {
+    let body = rows.iter().map(|(text, label)| format!("{text}{between}{label}{end}"));
+    std::iter::once(format!("{header}{end}")).chain(body).collect()
+}
+
+fn csv(rows: &[(String, &str)]) -> String {
+    lines("text,label", ",", "\n", rows)
+}
+
+fn read_file(name: &str, content: impl AsRef<[u8]>) -> Result<Labelled> {
+    let folder = folder();
+    load_all(&args(&file(&folder, name, content)))
+}
+
+/// What is said, warnings and others.
+fn said(notes: &Notes) -> String {
+    format!("{notes:?}")
+}
+
+/// The texts of `name` are those of [`rows`], and of what is said `parts`.
+fn reads(name: &str, content: impl AsRef<[u8]>, parts: &[&str]) {
+    let read = read_file(name, content).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+    let expected: Vec<(String, String)> =
+        rows(60).into_iter().map(|(text, label)| (text, label.to_owned())).collect();
+    assert_eq!(read.examples, expected, "{name}");
+    for part in parts {
+        assert!(read.notes.mention(part), "{name}: {part}: {}", said(&read.notes));
+    }
+    assert_eq!(said(&read.notes).matches("text: ").count(), parts.len(), "{name}: {}", said(&read.notes));
+}
+
+fn refused(name: &str, content: impl AsRef<[u8]>) -> String {
+    format!("{:#}", read_file(name, content).expect_err("is refused"))
+}
+
+fn packed(content: &str) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(content.as_bytes()).expect("in memory");
+    gzip.finish().expect("in memory")
+}
+
+fn utf16(content: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+    content.encode_utf16().flat_map(bytes).collect()
+}
+
+#[test]
+fn delimiters_line_ends_and_marks() {
+    let rows = rows(60);
+    reads("a.csv", csv(&rows), &[]);
+    reads("crlf.csv", lines("text,label", ",", "\r\n", &rows), &[]);
+    reads("cr.csv", lines("text,label", ",", "\r", &rows), &[]);
+    reads("bom.csv", format!("\u{FEFF}{}", csv(&rows)), &[]);
+    reads("semicolon.csv", lines("text;label", ";", "\n", &rows), &["separated by semicolon"]);
+    reads("pipe.csv", lines("text|label", "|", "\n", &rows), &["separated by pipe"]);
+    reads("tab.csv", lines("text\tlabel", "\t", "\n", &rows), &["separated by tab"]);
+    reads("comma.tsv", csv(&rows), &["separated by comma"]);
+    reads(
+        "sep.csv",
+        format!("sep=;\r\n{}", lines("text;label", ";", "\r\n", &rows)),
+        &["separated by semicolon"],
+    );
+    reads("SMSCollection", lines("text\tlabel", "\t", "\n", &rows), &["separated by tab"]);
+    reads("packed.csv.gz", packed(&csv(&rows)), &[]);
+    reads("packed.csv", packed(&csv(&rows)), &[]);
+}
+
+#[test]
+fn encodings() {
+    let rows = rows(60);
+    reads("le.csv", utf16(&format!("\u{FEFF}{}", csv(&rows)), u16::to_le_bytes), &["read as UTF-16LE"]);
+    reads("be.csv", utf16(&format!("\u{FEFF}{}", csv(&rows)), u16::to_be_bytes), &["read as UTF-16BE"]);
+    reads("bare.csv", utf16(&csv(&rows), u16::to_le_bytes), &["read as UTF-16LE"]);
+    let latin: Vec<u8> = "text,label\ncaf\u{E9} \u{A3}5,a\nna\u{EF}ve,b\n".chars().map(|c| c as u8).collect();
+    let read = read_file("latin.csv", &latin).expect("is read");
+    assert_eq!(read.examples[0].0, "café £5");
+    assert!(
+        read.notes.mention("latin.csv: not UTF-8, read as windows-1252 (--encoding NAME"),
+        "{}",
+        said(&read.notes)
+    );
+    let folder = folder();
+    let asked = |name: &str| CorpusArgs {
+        encoding: Some(name.to_owned()),
+        ..args(&file(&folder, "asked.csv", "text,label\n\u{44}\n".replace('\u{44}', "x,a").as_bytes()))
+    };
+    assert!(
+        load_all(&asked("utf-9"))
+            .expect_err("unknown")
+            .to_string()
+            .contains("--encoding utf-9: no such encoding")
+    );
+    let russian = file(&folder, "russian.csv", b"text,label\n\xF4\xE8\xEB\xFC\xEC,a\n\xEA\xE8\xED\xEE,b\n");
+    let read =
+        load_all(&CorpusArgs { encoding: Some("windows-1251".into()), ..args(&russian) }).expect("is read");
+    assert_eq!((&read.examples[0].0[..], &read.examples[1].0[..]), ("фильм", "кино"));
+    // UTF-8 with a broken byte stays UTF-8.
+    let broken = read_file("broken.csv", b"text,label\nna\xC3\xAFve \xC3\xA9t\xC3\xA9,a\ncut \xC3,b\n")
+        .expect("is read");
+    assert_eq!(broken.examples[0].0, "naïve été");
+    assert!(
+        broken.notes.mention("broken.csv: line 3: bytes that are no characters"),
+        "{}",
+        said(&broken.notes)
+    );
+    assert!(refused("noise.csv", [0u8, 1, 2, 0, 0, 3].repeat(50)).contains("noise.csv: a binary file"));
+}
+
+#[test]
+fn quotes_of_spreadsheets_and_of_writers() {
+    let read = |name: &str, content: &str| read_file(name, content).expect("is read").examples;
+    let pandas = read("pandas.tsv", "text\tlabel\n\"one\ntwo\"\ta\n\"say \"\"hi\"\"\"\tb\n");
+    assert_eq!(pandas, [("one\ntwo".into(), "a".into()), ("say \"hi\"".into(), "b".into())]);
+    let stray = read("stray.tsv", "text\tlabel\n\"never closed\ta\nplain\tb\n\"raw\" text\ta\n");
+    assert_eq!(stray[0].0, "\"never closed");
+    assert_eq!((stray.len(), &stray[2].0[..]), (3, "\"raw\" text"));
+    // Two quotes that would join whole rows.
+    let pair = read("pair.tsv", "text\tlabel\n\"one\ta\ntwo\tb\nthree\"\ta\n");
+    assert_eq!(pair.len(), 3);
+    let inner = read("inner.csv", "text,label\nmy 5\" disc,a\n\"a, \"\"b\"\"\nc\",b\n");
+    assert_eq!(inner, [("my 5\" disc".into(), "a".into()), ("a, \"b\"\nc".into(), "b".into())]);
+}
+
+#[test]
+fn unclosed_quotes_are_named_by_the_line_that_opens_them() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = |rows: &[&str]| rows.iter().map(|row| format!("{row}{end}")).collect::<String>();
+        let never = refused("never.csv", text(&["text,label", "a,x", "\"b,y", "c,x", "d,y"]));
+        assert!(
+            never.contains("never.csv: line 3: the quote that opens here never closes (1 row before"),
+            "{never}"
+        );
+        let last = refused("last.csv", text(&["text,label", "a,x", "b,y", "\"c,x"]));
+        assert!(last.contains("line 4: the quote that opens here never closes"), "{last}");
+        let meets = refused("meets.csv", text(&["text,label", "a,x", "\"b,y", "c,x", "\"d, e\",y"]));
+        assert!(meets.contains("line 3: the quote that opens here meets the next one in line 5"), "{meets}");
+        let swallowed =
+            refused("two.csv", text(&["text,label", "a,x", "\"b,y", "c,x", "d,y", "e\",x", "f,y"]));
+        assert!(swallowed.contains("line 3: the quote that opens here closes 3 lines later"), "{swallowed}");
+        // Multi-line fields count as the lines they are.
+        let width = refused(
+            "width.csv",
+            text(&["text,label", "\"a\nb\",x", "c", "d", "e"]).replace("a\nb", &format!("a{end}b")),
+        );
+        assert!(
+            width.contains("line 4: 1 fields, the header has 2, and so it is with 3 of 4 rows"),
+            "{width}"
+        );
+    }
+}
+
+#[test]
+fn rows_that_are_left_out_are_counted() {
+    let folder = folder();
+    let mut content = csv(&rows(60));
+    content += "too,many,pos\n,neg\n  ,pos\nno label,\nonly one\n";
+    let corpus = load(&args(&file(&folder, "some.csv", content)), 1).expect("is read");
+    assert_eq!(
+        corpus.notes.left_out().as_deref(),
+        Some("2 of another width, 1 without a label, 2 without a text")
+    );
+    assert_eq!((corpus.rows, corpus.train.len() + corpus.valid.len() + corpus.test.len()), (65, 60));
+    assert!(corpus.notes.mention("some.csv: line 62: 3 fields, the header has 2"), "{}", said(&corpus.notes));
+}
+
+#[test]
+fn columns() {
+    let rows = rows(60);
+    let plain: String = rows.iter().map(|(text, label)| format!("{text},{label}\n")).collect();
+    reads(
+        "bare.csv",
+        &plain,
+        &[
+            "no header, the first row is text number 0 is bad, neg; the text is in column 1, the label in column 2",
+        ],
+    );
+    let odd: String =
+        rows.iter().enumerate().map(|(at, (text, label))| format!("{label},{text},{at}\n")).collect();
+    reads(
+        "odd.csv",
+        format!("v1,v2,v3\n{odd}"),
+        &["texts are in column `v2` by its content", "labels are in column `v1` by its content"],
+    );
+    let folder = folder();
+    let numbered = CorpusArgs {
+        no_header: true,
+        text_column: Some("2".into()),
+        label_column: Some("1".into()),
+        ..args(&file(&folder, "numbered.csv", &odd))
+    };
+    assert_eq!(load_all(&numbered).expect("is read").examples.len(), 60);
+    let wrong = CorpusArgs { text_column: Some("text".into()), ..numbered };
+    let error = load_all(&wrong).expect_err("is refused").to_string();
+    assert!(
+        error.contains("there is no column `text`")
+            && error.contains("1 to 3")
+            && error.contains("neg, text number 0"),
+        "{error}"
+    );
+    let twice = refused("twice.csv", format!("text,label,Text\n{}", "a,x,b\n".repeat(3)));
+    assert!(twice.contains("columns 1 and 3 are both called `text`"), "{twice}");
+    let unknown = refused("unknown.csv", "a,b\n1,2\n");
+    assert!(unknown.contains("the columns are a, b") && unknown.contains("--no-header"), "{unknown}");
+}
+
+#[test]
+fn json_lines_and_fasttext() {
+    let rows = rows(60);
+    let object = |(text, label): &(String, &str)| {
+        format!("{{\"id\": 1, \"text\": \"{text}\", \"label\": \"{label}\"}}")
+    };
+    let objects: Vec<String> = rows.iter().map(object).collect();
+    reads("a.jsonl", objects.join("\n"), &[]);
+    reads("b.ndjson.gz", packed(&objects.join("\r\n")), &[]);
+    reads("c.json", format!("[{}]", objects.join(",\n")), &[]);
+    let fast: String = rows.iter().map(|(text, label)| format!("__label__{label} {text}\n")).collect();
+    reads("d.txt", &fast, &[]);
+    reads("cooking.train", &fast, &[]);
+    let numbers = read_file(
+        "e.jsonl",
+        "{\"text\":\"a\",\"label\":1}\n{\"text\":\"b\",\"label\":true}\n{\"text\":\"c\",\"label\":null}\n",
+    );
+    let numbers = numbers.expect("is read");
+    assert_eq!(numbers.examples, [("a".into(), "1".into()), ("b".into(), "true".into())]);
+    assert!(numbers.notes.mention("1 row without a label"), "{}", said(&numbers.notes));
+    let broken = refused("f.jsonl", "{\"text\":\"a\",\"label\":1}\r\r\n{\"text\":\r\n");
+    assert!(broken.contains("f.jsonl: line 3: not JSON"), "{broken}");
+    let several = read_file("g.txt", "__label__a __label__b one\n__label__b two\n").expect("is read");
+    assert!(several.notes.mention("1 line with several labels"), "{}", said(&several.notes));
+}
+
+#[test]
+fn files_of_another_kind_are_named() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+    assert!(refused("a.csv", pointer).contains("a Git LFS pointer in place of the file: run `git lfs pull`"));
+    assert!(refused("b.parquet", b"PAR1\x15\x04").contains("a Parquet file: write it as JSON Lines first"));
+    assert!(refused("c.csv", b"PK\x03\x04\x14\0").contains("an .xlsx workbook"));
+    assert!(refused("d.csv", "<!DOCTYPE html>\n<html>").contains("a web page"));
+    assert!(refused("e.txt", "lines\nwithout labels\n").contains("__label__x text"));
+}
+
+#[test]
+fn folders_with_a_file_for_each_split() {
+    let folder = folder();
+    let all = rows(100);
+    for (name, valid) in
+        [("one", "validation.csv"), ("two", "dev.csv"), ("three", "valid.csv"), ("four", "val.csv.gz")]
+    {
+        file(&folder, &format!("{name}/train.csv"), csv(&all[..60]));
+        let content = csv(&all[60..80]);
+        let content = if valid.ends_with("gz") { packed(&content) } else { content.into_bytes() };
+        file(&folder, &format!("{name}/{valid}"), content);
+        file(&folder, &format!("{name}/test.csv"), csv(&all[80..]));
+        file(&folder, &format!("{name}/._train.csv"), b"\0\x05\x16\x07");
+        file(&folder, &format!("{name}/.DS_Store"), b"\0\0");
+        file(&folder, &format!("{name}/README.md"), "notes");
+        let corpus = load(&args(&folder.path().join(name)), 1).expect("is read");
+        assert_eq!((corpus.train.len(), corpus.valid.len(), corpus.test.len()), (60, 20, 20), "{name}");
+        assert!(
+            corpus.notes.mention("not read: README.md, 2 files of the operating system"),
+            "{}",
+            said(&corpus.notes)
+        );
+    }
+    file(&folder, "json/train.jsonl", "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"b\",\"label\":\"y\"}\n");
+    assert_eq!(load(&args(&folder.path().join("json")), 1).expect("is read").train.len(), 2);
+}
+
+#[test]
+fn class_folders_say_what_they_skip() {
+    let folder = folder();
+    for (text, label) in rows(60) {
+        file(&folder, &format!("c/{label}/{}.txt", text.replace(' ', "_")), &text);
+    }
+    for junk in ["c/neg/._1.txt", "c/__MACOSX/._neg", "c/pos/Thumbs.db", "c/desktop.ini", "c/.git/config"] {
+        file(&folder, junk, b"\0\x05\x16\x07");
+    }
+    file(&folder, "c/README.md", "notes");
+    file(&folder, "c/pos/deep/x.txt", "deep");
+    file(&folder, "c/pos/image.png", b"\x89PNG\0\0\0\0\0\0\0\0");
+    fs::create_dir_all(folder.path().join("c/empty")).expect("made");
+    let corpus = load(&args(&folder.path().join("c")), 1).expect("is read");
+    assert_eq!(corpus.labels, ["neg", "pos"]);
+    assert_eq!(corpus.rows, 60);
+    let expected = "not read: 5 files of the operating system, README.md, 1 folder within class folders, 1 file without text";
+    assert!(corpus.notes.mention(expected), "{}", said(&corpus.notes));
+    assert!(corpus.notes.mention("class folders without a text: empty"), "{}", said(&corpus.notes));
+}
+
+#[test]
+fn labels_of_one_split_only() {
+    let folder = folder();
+    let all = rows(100);
+    let withheld: Vec<_> = all[60..].iter().map(|(text, _)| (text.clone(), "-1")).collect();
+    file(&folder, "glue/train.csv", csv(&all[..60]));
+    file(&folder, "glue/test.csv", csv(&withheld));
+    let glue = load(&args(&folder.path().join("glue")), 1).expect("is read");
+    assert_eq!((&glue.labels[..], glue.test.len()), (&["neg".to_owned(), "pos".to_owned()][..], 6));
+    assert!(
+        glue.notes.mention("test.csv has labels that train.csv never has: -1 (40 rows, all of its rows"),
+        "{}",
+        said(&glue.notes)
+    );
+
+    file(
+        &folder,
+        "kaggle/train.csv",
+        lines("id,text,target", "", "\n", &[])
+            + &all
+                .iter()
+                .enumerate()
+                .map(|(at, (text, label))| format!("{at},{text},{label}\n"))
+                .collect::<String>(),
+    );
+    file(&folder, "kaggle/test.csv", "id,text\n1,unseen\n2,too\n");
+    let kaggle = load(&args(&folder.path().join("kaggle")), 1).expect("is read");
+    assert_eq!((kaggle.rows, kaggle.test.len()), (100, 10));
+    assert!(
+        kaggle
+            .notes
+            .mention("test.csv has no labels: nothing is measured on its 2 texts (`host label --data"),
+        "{}",
+        said(&kaggle.notes)
+    );
+
+    file(&folder, "some/train.csv", csv(&all[..60]));
+    file(&folder, "some/test.csv", csv(&all[60..]) + "a new one,neutral\n");
+    let some = load(&args(&folder.path().join("some")), 1).expect("is read");
+    assert_eq!((some.labels.len(), some.test.len()), (2, 40));
+    assert!(
+        some.notes.mention("test.csv has labels that train.csv never has: neutral (1 row)"),
+        "{}",
+        said(&some.notes)
+    );
+    file(&folder, "less/train.csv", csv(&all[..60]));
+    file(&folder, "less/test.csv", csv(&[("unseen".into(), "pos")]));
+    let less = load(&args(&folder.path().join("less")), 1).expect("is read");
+    assert!(less.notes.mention("test.csv has no text of 1 class: neg"), "{}", said(&less.notes));
+}
+
+#[test]
+fn labels_that_are_one_or_look_like_one() {
+    let folder = folder();
+    let with = |names: [&'static str; 4]| -> String {
+        let rows: Vec<_> = (0..80).map(|at| (format!("text {at}"), names[at % 4])).collect();
+        csv(&rows)
+    };
+    let numbers = load(&args(&file(&folder, "a.csv", with(["1", "0", "1.0", "0.0"]))), 1).expect("is read");
+    assert_eq!(numbers.labels, ["0", "1"]);
+    assert!(
+        numbers.notes.mention("the labels 1 and 1.0 are equal numbers: they are one label, `1`"),
+        "{}",
+        said(&numbers.notes)
+    );
+    let floats = load(&args(&file(&folder, "b.csv", with(["10.5", "-2", "9", "1e1"]))), 1).expect("is read");
+    assert_eq!(floats.labels, ["-2", "9", "1e1", "10.5"], "by value");
+    let cases =
+        load(&args(&file(&folder, "c.csv", with(["Pos", "neg", "pos ", "neg"]))), 1).expect("is read");
+    assert_eq!(cases.labels, ["Pos", "neg", "pos"]);
+    assert!(
+        cases.notes.mention("the labels `Pos` and `pos` differ by case or space alone"),
+        "{}",
+        said(&cases.notes)
+    );
+
+    let names = file(&folder, "names.csv", "Pos,positive\npos,positive\nold,new\n");
+    let renamed = CorpusArgs { rename_labels: Some(names), ..args(&folder.path().join("c.csv")) };
+    let renamed = load(&renamed, 1).expect("is read");
+    assert_eq!(renamed.labels, ["neg", "positive"]);
+    assert!(renamed.notes.mention("--rename-labels: no text has the label old"), "{}", said(&renamed.notes));
+    let bad = file(&folder, "bad.csv", "a,b\na,b,c\n");
+    let error = load(&CorpusArgs { rename_labels: Some(bad), ..args(&folder.path().join("c.csv")) }, 1);
+    assert!(error.expect_err("is refused").to_string().contains("bad.csv: line 2"));
+
+    let long = "x".repeat(255);
+    let rows: Vec<_> =
+        (0..50).map(|at| (format!("text {at}"), if at % 2 == 0 { &long[..] } else { "y" })).collect();
+    assert_eq!(load(&args(&file(&folder, "long.csv", csv(&rows))), 1).expect("is read").labels[0].len(), 255);
+    let error = refusal(&file(&folder, "longer.csv", csv(&rows).replace(&long, &"x".repeat(256))));
+    assert!(error.contains("has 256 bytes, 255 is the most"), "{error}");
+    assert!(
+        refusal(&file(&folder, "escape.csv", with(["a\u{1b}[2J", "b", "c", "d"])))
+            .contains("control character")
+    );
+
+    let names = ["1", "pos", "0.50"];
+    assert_eq!(
+        ["1.0", "pos", "+.5", "2"].map(|label| label_position(&names, label)),
+        [Some(0), Some(1), Some(2), None]
+    );
+}
+
+#[test]
+fn repetitions_and_contradictions_are_counted() {
+    let folder = folder();
+    let mut content = csv(&rows(60));
+    content += "the same,pos\nthe same,neg\nthe same,pos\n";
+    let corpus = load(&args(&file(&folder, "a.csv", content)), 1).expect("is read");
+    assert!(corpus.notes.mention("2 rows repeat a text"), "{}", said(&corpus.notes));
+    assert!(corpus.notes.mention("1 text with contradictory labels"), "{}", said(&corpus.notes));
+
+    let all = rows(60);
+    file(&folder, "leak/train.csv", csv(&all));
+    file(&folder, "leak/test.csv", csv(&all[..10]));
+    let leak = load(&args(&folder.path().join("leak")), 1).expect("is read");
+    assert_eq!(leak.notes.left_out().as_deref(), Some("10 that also stand in the test"));
+    let same = file(&folder, "same.csv", csv(&all));
+    let both = CorpusArgs { test_data: Some(same.display().to_string()), ..args(&same) };
+    let error = load(&both, 1).expect_err("is refused").to_string();
+    assert!(
+        error.contains("nothing is left to train on: all 60 training texts also stand in the test"),
+        "{error}"
+    );
+}
+
+#[test]
+fn few_texts_are_not_split_and_rare_classes_are_said() {
+    let folder = folder();
+    let two = load(&args(&file(&folder, "two.csv", "text,label\ngood,pos\nbad,neg\n")), 1).expect("is read");
+    assert_eq!((two.train.len(), two.valid == two.train, two.test.len()), (2, true, 0));
+    assert!(
+        two.validates_on_train && two.notes.mention("the validation is on the training texts"),
+        "{}",
+        said(&two.notes)
+    );
+    let none = CorpusArgs { valid: Some(0.0), ..args(&folder.path().join("two.csv")) };
+    let none = load(&none, 1).expect("is read");
+    assert!(none.valid.is_empty() && !none.validates_on_train);
+    let asked = CorpusArgs { valid: Some(0.5), ..args(&file(&folder, "ten.csv", csv(&rows(10)))) };
+    assert_eq!(load(&asked, 1).expect("is read").valid.len(), 6, "of each class half, rounded");
+
+    // Four texts of each of a hundred classes: their tenth is no text, that of all of them is forty.
+    let names: Vec<String> = (0..400).map(|at| format!("class {:02}", at / 4)).collect();
+    let many: Vec<_> = names.iter().enumerate().map(|(at, name)| (format!("text {at}"), &name[..])).collect();
+    let many = load(&args(&file(&folder, "many.csv", csv(&many))), 1).expect("is read");
+    assert_eq!((many.train.len(), many.valid.len(), many.test.len()), (320, 40, 40));
+    let learnt: HashSet<u32> = many.train.iter().map(|example| example.label).collect();
+    assert_eq!(learnt.len(), 100);
+    assert!(many.notes.mention("60 classes without a validation text"), "{}", said(&many.notes));
+
+    let lone = csv(&rows(60)) + "a lone one,rare\n";
+    let lone = load(&args(&file(&folder, "lone.csv", lone)), 1).expect("is read");
+    assert!(lone.notes.mention("1 class with one training text only: rare"), "{}", said(&lone.notes));
+    assert!(lone.notes.mention("classes of unequal size"), "{}", said(&lone.notes));
+}
