@@ -51,10 +51,10 @@ pub struct Args {
     /// Labelled texts to calibrate and measure on (see `train --data`)
     #[arg(long, value_name = "CORPUS")]
     data: Option<String>,
-    /// The column that holds the text (.csv and .tsv)
+    /// The column that holds the text
     #[arg(long, value_name = "NAME")]
     text_column: Option<String>,
-    /// The column that holds the label (.csv and .tsv)
+    /// The column that holds the label
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
     /// The most texts of the corpus that are measured, evenly spread over it; 0 for all

@@ -43,11 +43,11 @@ pub struct Args {
     /// Also tells how right each part of the model is alone: the recurrent network, and the n-grams beside it
     #[arg(long)]
     parts: bool,
-    /// Also tells the accuracy for each value of a column (.csv and .tsv, with --split all)
+    /// Also tells the accuracy for each value of a column (of one file, with --split all)
     #[arg(long, value_name = "COLUMN")]
     by: Option<String>,
     /// Also tells the share of groups of which every text is right; the texts with the same value in this column
-    /// are a group (.csv and .tsv, with --split all). Who answers alike for both texts of a pair of opposite labels
+    /// are a group (of one file, with --split all). Who answers alike for both texts of a pair of opposite labels
     /// has none right
     #[arg(long, value_name = "COLUMN")]
     pairs: Option<String>,

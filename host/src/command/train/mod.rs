@@ -39,8 +39,8 @@ pub struct Args {
     #[serde(flatten)]
     corpus: CorpusArgs,
     /// Texts without labels: a teacher that has learnt the labelled ones tells what it thinks of them, and the
-    /// model learns from that, too. An aclImdb .tar.gz (its `unsup`), a .txt with a text a line, a .csv/.tsv, or
-    /// a folder of .txt files
+    /// model learns from that, too. An aclImdb .tar.gz (its `unsup`), a .txt with a text a line, a .csv, .tsv or
+    /// .jsonl, or a folder of .txt files
     #[arg(long, value_name = "TEXTS")]
     unlabelled: Option<PathBuf>,
     /// Where a teacher's opinions are kept for other runs on the same texts
