@@ -96,7 +96,7 @@ const LABEL_NAMES: [&str; 13] = [
     "rating",
 ];
 
-/// Rows from which a column is told by its content.
+/// Rows from which a column is told by its content, spread over the file.
 const SAMPLE: usize = 2000;
 
 /// Reads delimited text.
@@ -296,8 +296,15 @@ impl Choice {
         let content = Content::of(&records[1..], first.len());
         let numbered = Columns { no_header: true, ..*columns };
         let is_label = |label: usize| content.values(label).contains(&first[label][..]);
+        // A number above numbers is no name, and nor is a sentence.
+        let is_number = |field: &str| field.parse::<f64>().is_ok();
+        let numbers = |column: usize| {
+            is_number(&first[column]) && content.values(column).iter().all(|value| is_number(value))
+        };
         let headless = match (columns.label, first.len()) {
             (Label::None, 1) => true,
+            _ if records.len() > 2 && (0..first.len()).any(numbers) => true,
+            (Label::None, _) => first.iter().any(|field| field.split_whitespace().count() > 3),
             (Label::Named(own) | Label::Perhaps(own), width) => number(own, width).is_some_and(is_label),
             _ => content.text(None).and_then(|text| content.label(text)).is_some_and(is_label),
         };
@@ -392,7 +399,8 @@ struct Content<'r> {
 
 impl<'r> Content<'r> {
     fn of(rows: &'r [Record], width: usize) -> Self {
-        Self { rows: rows.iter().filter(|row| row.fields.len() == width).take(SAMPLE).collect(), width }
+        let step = rows.len() / SAMPLE + 1;
+        Self { rows: rows.iter().step_by(step).filter(|row| row.fields.len() == width).collect(), width }
     }
 
     fn values(&self, column: usize) -> HashSet<&'r str> {

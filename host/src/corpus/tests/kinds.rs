@@ -208,6 +208,14 @@ fn columns() {
             && error.contains("neg, text number 0"),
         "{error}"
     );
+    let texts = |content: &str| {
+        let path = file(&folder, "unlabelled.csv", content);
+        unlabelled::read_rows(&path, &args(&path)).expect("is read").0
+    };
+    assert_eq!(texts("7,a film that is good\n8,another one that is bad\n9,and a third one\n").len(), 3);
+    assert_eq!(texts("name,remark\n7,a film that is good\n8,another one that is bad\n").len(), 2);
+    assert_eq!(texts("one\ntwo\n"), ["one", "two"]);
+    assert_eq!(texts("text\ntwo\n"), ["two"]);
     let twice = refused("twice.csv", format!("text,label,Text\n{}", "a,x,b\n".repeat(3)));
     assert!(twice.contains("columns 1 and 3 are both called `text`"), "{twice}");
     let unknown = refused("unknown.csv", "a,b\n1,2\n");
