@@ -103,7 +103,12 @@ pub fn read(
     let mut junk = 0;
     let (parts, others) = parts(folder, &mut junk)?;
     if parts.is_empty() {
-        return Ok(None);
+        // As hubs of data sets publish them; reading it names what it is and the way out.
+        let is_parquet = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "parquet");
+        return match children(folder, &mut 0)?.iter().find(|path| is_parquet(path)) {
+            Some(path) => source::read(path, columns, decoder, notes).map(|_| None),
+            None => Ok(None),
+        };
     }
     if !others.is_empty() || junk > 0 {
         let system = if junk > 0 {

@@ -253,6 +253,10 @@ fn files_of_another_kind_are_named() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
     assert!(refused("a.csv", pointer).contains("a Git LFS pointer in place of the file: run `git lfs pull`"));
     assert!(refused("b.parquet", b"PAR1\x15\x04").contains("a Parquet file: write it as JSON Lines first"));
+    let folder = folder();
+    let path = file(&folder, "hub/train-00000-of-00001.parquet", b"PAR1\x15\x04");
+    let error = load(&args(path.parent().expect("a folder")), 1).expect_err("is refused").to_string();
+    assert!(error.contains("train-00000-of-00001.parquet: a Parquet file"), "{error}");
     assert!(refused("c.csv", b"PK\x03\x04\x14\0").contains("an .xlsx workbook"));
     assert!(refused("d.csv", "<!DOCTYPE html>\n<html>").contains("a web page"));
     assert!(refused("e.txt", "lines\nwithout labels\n").contains("__label__x text"));
