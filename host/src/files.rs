@@ -224,7 +224,7 @@ mod tests {
                 .write("--export", write)
                 .check()
                 .err()
-                .map(|error| error.to_string())
+                .map(|error| format!("{error:#}"))
         };
         let named = refused(&path("a.csv"), &[&path("corpus/../a.csv")]).expect("is refused");
         assert!(named.contains("--export") && named.contains("read as --data"), "{named}");

@@ -30,7 +30,7 @@ struct Skipped {
 /// Names the folder or file.
 pub fn read(root: &Path, decoder: &mut Decoder, notes: &mut Notes) -> Result<Vec<Found>> {
     let mut skipped = Skipped::default();
-    let all = children(root, &mut skipped.junk)?;
+    let all = children(root, &mut 0)?;
     let split = |path: &Path| path.file_name().and_then(|name| split_of(&name.to_string_lossy()));
     let splits: Vec<_> =
         all.iter().filter(|path| path.is_dir()).filter_map(|path| Some((split(path)?, path))).collect();
@@ -39,6 +39,8 @@ pub fn read(root: &Path, decoder: &mut Decoder, notes: &mut Notes) -> Result<Vec
         for (split, folder) in &splits {
             read_classes(folder, *split, decoder, &mut found, &mut skipped)?;
         }
+        // What lies beside the splits; within them, as within classes, the reading counts.
+        children(root, &mut skipped.junk)?;
         skipped.beside.extend(all.iter().filter(|path| split(path).is_none()).map(|path| last(path)));
     } else {
         read_classes(root, Split::Train, decoder, &mut found, &mut skipped)?;
