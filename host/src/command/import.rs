@@ -291,7 +291,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut warnings = words.warnings.clone();
     warnings.extend(doubts(&source, saturation, pytorch));
     for warning in &warnings {
-        eprintln!("warning: {warning}");
+        crate::console::warn(warning);
     }
     let report = Report {
         model: weights.config.clone(),

@@ -188,7 +188,8 @@ fn compare(
         own.iter().zip(other).filter(|(class, other)| **class == *other as usize).count() as f64
             / own.len() as f64
     };
-    let labels = |texts: &[TrainingExample]| texts.iter().map(|text| text.label).collect::<Vec<_>>().into_iter();
+    let labels =
+        |texts: &[TrainingExample]| texts.iter().map(|text| text.label).collect::<Vec<_>>().into_iter();
     let own = verdicts(&texts.valid)?;
     let agreement = if own.is_empty() {
         let learnt = &texts.train[..texts.train.len().min(CALIBRATION_TEXTS)];
