@@ -8,9 +8,10 @@ use rayon::prelude::*;
 use serde::Serialize;
 use telltale::{Classifier, Model};
 
+use crate::aligned::AlignedBytes;
 use crate::console::{self, say};
 use crate::corpus::{CorpusArgs, unlabelled};
-use crate::engine::{HostMemory, with_model};
+use crate::engine::{memory_for, with_model};
 use crate::files::Paths;
 
 /// Answers every text of a file: a row each, in their order, with label, probability and the share of known words
@@ -128,27 +129,17 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// The engine's answers, in order, on all cores.
 fn answers<'m>(model: &'m Model<'_>, texts: &[String]) -> Result<Vec<Answer<'m>>> {
-    let labels = model.label_texts();
-    let unknown = model.vocabulary().len();
-    // The model must fit before the threads start.
-    Classifier::new(model, &mut Box::new(HostMemory::new()))?;
-    let read = |memory: &mut Box<HostMemory>, text: &String| -> Result<Answer<'m>> {
-        let mut classifier = Classifier::new(model, memory)?;
-        let (mut words, mut known, mut last) = (0usize, 0usize, classifier.verdict());
-        let mut tell = |_: &_, opinion: telltale::classifier::Opinion| {
-            words += 1;
-            known += usize::from(opinion.id != unknown);
-            last = (opinion.class, opinion.probability);
-        };
-        classifier.feed(text.as_bytes(), &mut tell);
-        classifier.finish(&mut tell);
+    let labels: Vec<&str> = model.labels().collect();
+    let read = |memory: &mut AlignedBytes, text: &String| -> Result<Answer<'m>> {
+        let answer = Classifier::within(model, memory)?.classify(text);
+        let known = f64::from(answer.words - answer.unknown) / f64::from(answer.words.max(1));
         Ok(Answer {
-            label: labels.get(last.0).copied().unwrap_or_default(),
-            probability: f64::from(last.1) / 10_000.0,
-            known: if words == 0 { 0.0 } else { (known as f64 / words as f64 * 10_000.0).round() / 10_000.0 },
+            label: labels.get(answer.class.index()).copied().unwrap_or_default(),
+            probability: f64::from(answer.probability.ten_thousandths()) / 10_000.0,
+            known: (known * 10_000.0).round() / 10_000.0,
         })
     };
-    texts.par_iter().with_min_len(16).map_init(|| Box::new(HostMemory::new()), read).collect()
+    texts.par_iter().with_min_len(16).map_init(|| memory_for(model), read).collect()
 }
 
 /// How many texts got which label, and how many the model does not know.
