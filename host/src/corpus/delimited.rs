@@ -243,7 +243,8 @@ fn check_quotes(text: &str, dialect: Dialect, records: &[Raw], name: &str, shift
     for (number, record) in records.iter().enumerate() {
         let raw = &text[record.place.clone()];
         let whole = raw.trim_end_matches(['\r', '\n']);
-        if !whole.contains(['\r', '\n']) && !(number + 1 == records.len() && whole.contains('"')) {
+        let is_last = number + 1 == records.len() && whole.contains('"');
+        if !is_last && !whole.contains(['\r', '\n']) {
             continue;
         }
         let before = super::notes::count(number.saturating_sub(1), "row");

@@ -180,8 +180,8 @@ impl Args {
             self.corpus.data != "-" || is_given("data"),
             "the corpus of the checkpoint's run was standard input: give the same bytes by --data"
         );
-        let all = self.corpus.inputs().into_iter().chain(self.unlabelled.clone());
-        for path in all.filter(|path| !path.exists()) {
+        let mut all = self.corpus.inputs().into_iter().chain(self.unlabelled.clone());
+        if let Some(path) = all.find(|path| !path.exists()) {
             bail!(
                 "{}: the checkpoint's run read it, and it is there no more: say where the same texts are (--data, \
                  --test-data, --unlabelled, --rename-labels)",
