@@ -174,7 +174,7 @@ fn sift<'s>(state: &'s State, description: &Description) -> Result<(Vec<&'s Tens
         meaning,
     };
     for other in &state.others {
-        let fate = if ignored(&other.name) { Fate::ignored() } else { of_other(other, state) };
+        let fate = if ignored(&other.name) { Fate::ignored() } else { of_other(other) };
         match fate {
             Fate::LeftOut(why) => left_out.push(row(&other.name, &other.shape, why)),
             Fate::Refused(why) => bail!("{} {:?} does not fit: {why}", other.name, other.shape),

@@ -1,5 +1,5 @@
-//! What becomes of tensors that are no plain parameters of embedding, recurrent and linear layers: some are
-//! no part of the network, most are of modules that the engine does not have, and are named as such.
+//! Tensors that are not parameters of an embedding, a recurrent or a linear layer: some are no part of the
+//! network and are left out, others belong to modules that the engine does not have, and errors name these.
 
 use super::state::{Other, OtherKind, State, Tensor};
 
@@ -27,7 +27,7 @@ const QUANTISED: &str =
 
 /// What becomes of something that is no tensor of floats.
 #[must_use]
-pub fn of_other(other: &Other, state: &State) -> Fate {
+pub fn of_other(other: &Other) -> Fate {
     let own = own(&other.name);
     let packed = other.name.contains("_packed_params") || other.name.contains("_all_weight_values");
     match &other.kind {
@@ -38,20 +38,12 @@ pub fn of_other(other: &Other, state: &State) -> Fate {
         OtherKind::Whole(dtype) if own.contains("weight") || own.starts_with("bias") => {
             Fate::Refused(format!("its numbers are whole ({dtype}); {QUANTISED}"))
         }
-        OtherKind::Whole(dtype) if own == "num_batches_tracked" && of_batch_norm(&other.name, state) => {
-            Fate::LeftOut(format!("{dtype}: the counter of a BatchNorm"))
-        }
-        OtherKind::Whole(dtype) => Fate::LeftOut(format!("{dtype}: a counter or buffer, no weights")),
+        OtherKind::Whole(dtype) => Fate::LeftOut(format!("{dtype}: a counter or buffer")),
         OtherKind::Object => Fate::LeftOut("no tensor".to_owned()),
         OtherKind::Foreign(kind) => Fate::Refused(format!(
             "numbers of the type {kind} are not read (f16, bf16, f32 and f64 are); if the network does not use it, name it under \"ignore\" in the configuration"
         )),
     }
-}
-
-fn of_batch_norm(name: &str, state: &State) -> bool {
-    let mean = name.replace("num_batches_tracked", "running_mean");
-    state.tensors.iter().any(|tensor| tensor.name == mean)
 }
 
 /// What becomes of a tensor of floats.
