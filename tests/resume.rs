@@ -84,8 +84,12 @@ fn killed_runs_end_in_the_same_model() {
                 (kills, left) = (kills + 1, left - 1);
                 assert!(output.status.code() != Some(1), "{}", String::from_utf8_lossy(&output.stderr));
                 from = vec!["--resume", text(&checkpoints)];
-                if fs::read_dir(&checkpoints).expect("a folder").next().is_none() {
-                    // Killed before it knew its flags.
+                if !["latest", "previous"]
+                    .iter()
+                    .any(|name| checkpoints.join(format!("{name}.checkpoint")).exists())
+                {
+                    // Killed before it had written its flags.
+                    from = vec!["--checkpoint", text(&checkpoints)];
                     from.extend(FLAGS);
                     from.extend(["--export", text(&own), "--json", text(&json)]);
                 }
