@@ -15,8 +15,8 @@
 //! | E₈, E₄ | width of an embedding of 8 bits, of 4 bits; 0 for the other |
 //! | P | units pooled, 0 for pooling `last` |
 //! | C | classes |
-//! | G | n-grams that a word ends and the wide part looks up, its order; 0 without a wide part |
-//! | K | columns of the wide part, which are added to the scores: 1 for two classes, C for more; 0 without |
+//! | G | n-grams that are looked up: as many as a word has, and as a word of [`WORD_CHARACTERS`] has of its characters; 0 without n-grams |
+//! | K | columns of n-grams, which are added to the scores: C − 1, or what a map takes to them; 0 without |
 //!
 //! A known n-gram takes more than an unknown one, by what adding its K weights takes; G is fitted to texts in
 //! which every second word's n-grams are known.
@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 use telltale::Model;
+use telltale::engine::ngrams::Orders;
 
 use crate::board::Board;
 
@@ -57,14 +58,22 @@ pub struct Coefficients {
     pub per_pooled: f64,
     /// For each class.
     pub per_class: f64,
-    /// For each n-gram looked up in the wide part.
+    /// For each n-gram looked up among the n-grams.
     pub per_gram: f64,
-    /// For each of the wide part's columns.
+    /// For each of the n-grams' columns.
     pub per_vote: f64,
     /// For each word.
     pub constant: f64,
     /// For each hidden unit, by cell.
     pub per_unit: BTreeMap<String, f64>,
+}
+
+/// Characters of a word in the mean, the gap behind it included.
+const WORD_CHARACTERS: f64 = 5.7;
+
+/// N-grams that a word looks up.
+fn look_ups(orders: Orders) -> f64 {
+    f64::from(orders.words) + WORD_CHARACTERS * f64::from(orders.characters)
 }
 
 /// What a word asks for.
@@ -107,8 +116,8 @@ impl Work {
             embed_i4: if narrow { width } else { 0.0 },
             pooled: if last { 0.0 } else { model.head().inputs() as f64 },
             classes: model.head().classes() as f64,
-            grams: model.wide().map_or(0.0, |wide| wide.order() as f64),
-            votes: model.wide().map_or(0.0, |wide| wide.columns() as f64),
+            grams: model.ngrams().map_or(0.0, |ngrams| look_ups(ngrams.orders())),
+            votes: model.ngrams().map_or(0.0, |ngrams| ngrams.columns() as f64),
             cell: model.layers().first().map_or("none", |layer| layer.cell().name()),
             units: model.layers().iter().map(|layer| layer.hidden() as f64).sum(),
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use rayon::prelude::*;
 use telltale::Model;
 use telltale::engine::decide;
@@ -10,7 +10,7 @@ use telltale::engine::fixed::Score;
 use telltale::engine::image::{file_of, image as lay_out};
 use telltale::engine::kernel::Layout;
 use telltale::engine::model::{Context, State};
-use telltale::engine::wide::Chain;
+use telltale::engine::text::{Token, Tokeniser};
 
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
@@ -96,41 +96,85 @@ impl Verdict {
     }
 }
 
-/// A tokenised text to classify.
+/// What a text is made of, as the engine's tokeniser tells it, so that it can be read several times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A normalised character, by its code point.
+    Character(u32),
+    /// A word, by hash and id.
+    Word(u32, u32),
+    /// A word that n-grams do not see, by its id.
+    Known(u32),
+}
+
+/// The items of a text; its characters only if `model` looks at them.
+#[must_use]
+pub fn items(model: &Model<'_>, text: &str) -> Vec<Item> {
+    let characters = model.ngrams().is_some_and(|ngrams| ngrams.orders().characters > 0);
+    let mut items = Vec::new();
+    let mut each = |token: Token<'_>| match token {
+        Token::Character(_) if !characters => {}
+        Token::Character(code) => items.push(Item::Character(code)),
+        Token::Word(word) => items.extend(model.vocabulary().id_of(word).map(|id| match word.is_symbol() {
+            true => Item::Known(id),
+            false => Item::Word(word.hash(), id),
+        })),
+    };
+    let mut tokeniser = Tokeniser::new(model.manifest_view().text);
+    tokeniser.feed(text.as_bytes(), &mut each);
+    tokeniser.finish(&mut each);
+    items
+}
+
+/// A text to classify.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'t> {
-    /// The words' ids.
-    pub ids: &'t [u32],
-    /// The words' hashes; only a model with a wide part needs them.
-    pub hashes: &'t [u32],
+    /// What it is made of.
+    pub items: &'t [Item],
     /// The true label's index.
     pub truth: u32,
 }
 
-/// The label of a tokenised text, and the loss against the truth.
+/// Which parts of a model read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// All of it.
+    Whole,
+    /// The n-grams; to the network, every text is empty.
+    Ngrams,
+}
+
+/// The label of a text, and the loss against the truth.
 #[must_use]
-pub fn classify(model: &Model<'_>, state: &mut State<'_>, text: &Reading<'_>) -> Verdict {
+pub fn classify(model: &Model<'_>, state: &mut State<'_>, text: &Reading<'_>, parts: Parts) -> Verdict {
     state.reset();
-    // A model without n-grams does not look at hashes, and texts need not have them.
-    let hashes = text.hashes.iter().copied().chain(std::iter::repeat(0));
-    for (&id, hash) in text.ids.iter().zip(hashes) {
-        model.read_known(id, hash, state);
+    for item in text.items {
+        match (*item, parts) {
+            (Item::Character(code), _) => model.read_character(code, state),
+            (Item::Word(hash, id), Parts::Whole) => {
+                model.read_ngrams(hash, state);
+                model.read_known(id, state);
+            }
+            (Item::Word(hash, _), Parts::Ngrams) => model.read_ngrams(hash, state),
+            (Item::Known(id), Parts::Whole) => model.read_known(id, state),
+            (Item::Known(_), Parts::Ngrams) => {}
+        }
     }
+    model.read_end(state);
     Verdict::new(model.scores(state), text.truth)
 }
 
 /// Verdicts of many texts, in order, on all cores.
 ///
 /// # Errors
-/// If the words' hashes are missing.
-pub fn classify_all(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<Vec<Verdict>> {
-    check_hashes(model, texts)?;
+/// None of a model that has been opened.
+pub fn classify_all(model: &Model<'_>, texts: &[Reading<'_>], parts: Parts) -> Result<Vec<Verdict>> {
     texts
         .par_chunks(CHUNK)
         .map(|chunk| {
             let mut memory = memory_for(model);
             let mut state = state_in(model, &mut memory)?;
-            Ok(chunk.iter().map(|text| classify(model, &mut state, text)).collect::<Vec<_>>())
+            Ok(chunk.iter().map(|text| classify(model, &mut state, text, parts)).collect::<Vec<_>>())
         })
         .collect::<Result<Vec<_>>>()
         .map(|chunks| chunks.concat())
@@ -138,30 +182,3 @@ pub fn classify_all(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<Vec<Verd
 
 /// Texts that are read in one go, with one memory.
 const CHUNK: usize = 16;
-
-/// Verdicts of a model's n-grams alone, in order, on all cores: the scores are what the wide part adds to the
-/// network's. `None` of a model that has no wide part.
-///
-/// # Errors
-/// If the words' hashes are missing.
-pub fn classify_all_wide(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<Option<Vec<Verdict>>> {
-    let Some(wide) = model.wide() else { return Ok(None) };
-    check_hashes(model, texts)?;
-    let read = |text: &Reading<'_>| {
-        let (mut chain, mut words) = (Chain::default(), 0u16);
-        let (mut votes, mut scores) = (vec![0; wide.columns()], vec![0; model.head().classes()]);
-        for &hash in text.hashes {
-            wide.take(hash, words, &mut chain, &mut votes);
-            words = words.saturating_add(1);
-        }
-        wide.add(&votes, words, &mut scores);
-        Verdict::new(&scores, text.truth)
-    };
-    Ok(Some(texts.par_iter().with_min_len(CHUNK).map(read).collect()))
-}
-
-fn check_hashes(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<()> {
-    let complete = |text: &Reading<'_>| model.wide().is_none() || text.hashes.len() == text.ids.len();
-    ensure!(texts.iter().all(complete), "the model's wide part needs the words' hashes");
-    Ok(())
-}

@@ -1,14 +1,13 @@
 //! How right a model is, and each of its two parts alone: the recurrent network, which reads words in order,
-//! and the wide part, which only counts n-grams.
+//! and the n-grams beside it, to which every text is a bag.
 //!
-//! The scores of the parts add up to the model's. They were trained together, the network on what the n-grams
-//! leave open, so that a part alone is no measure of what a model without the other could learn.
+//! Both were trained by themselves; what they count beside each other was fitted on validation texts.
 
 use anyhow::Result;
 use serde::Serialize;
 use telltale::Model;
 
-use crate::engine::{Reading, Verdict, classify_all, classify_all_wide};
+use crate::engine::{self, Reading, Verdict, classify_all};
 
 /// What a model's parts say of the same texts, in their order.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +15,7 @@ pub struct Alone {
     /// The network without the n-grams.
     network: Vec<Verdict>,
     /// The n-grams without the network; `None` where a model has none.
-    wide: Option<Vec<Verdict>>,
+    ngrams: Option<Vec<Verdict>>,
 }
 
 /// One part on some texts.
@@ -38,7 +37,8 @@ pub struct Parts {
     /// The network without the n-grams.
     pub network: Part,
     /// The n-grams without the network; `None` where a model has none.
-    pub wide: Option<Part>,
+    #[serde(rename = "wide")]
+    pub ngrams: Option<Part>,
 }
 
 impl Alone {
@@ -47,8 +47,9 @@ impl Alone {
     /// # Errors
     /// As [`classify_all`].
     pub fn read(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<Self> {
-        let wide = classify_all_wide(model, texts)?;
-        Ok(Self { network: classify_all(&model.without_wide(), texts)?, wide })
+        let network = classify_all(&model.without_ngrams(), texts, engine::Parts::Whole)?;
+        let ngrams = || classify_all(model, texts, engine::Parts::Ngrams);
+        Ok(Self { network, ngrams: model.ngrams().map(|_| ngrams()).transpose()? })
     }
 
     /// What the network says without the n-grams.
@@ -59,13 +60,13 @@ impl Alone {
 
     /// What the n-grams say without the network; `None` where a model has none.
     #[must_use]
-    pub fn wide(&self) -> Option<&[Verdict]> {
-        self.wide.as_deref()
+    pub fn ngrams(&self) -> Option<&[Verdict]> {
+        self.ngrams.as_deref()
     }
 
     #[cfg(test)]
-    pub(crate) const fn of_verdicts(network: Vec<Verdict>, wide: Option<Vec<Verdict>>) -> Self {
-        Self { network, wide }
+    pub(crate) const fn of_verdicts(network: Vec<Verdict>, ngrams: Option<Vec<Verdict>>) -> Self {
+        Self { network, ngrams }
     }
 
     /// What the parts made of the texts at `which`, beside the whole model's verdicts on all `texts`.
@@ -80,7 +81,7 @@ impl Alone {
                 ties: which.iter().filter(|&&at| own[at].tie).count(),
             }
         };
-        Parts { network: part(&self.network), wide: self.wide.as_deref().map(part) }
+        Parts { network: part(&self.network), ngrams: self.ngrams.as_deref().map(part) }
     }
 }
 
@@ -102,19 +103,19 @@ mod tests {
     #[test]
     fn parts_are_counted_apart_on_the_chosen_texts() {
         let texts: Vec<Reading<'_>> =
-            [0, 1, 1, 0].into_iter().map(|truth| Reading { ids: &[], hashes: &[], truth }).collect();
+            [0, 1, 1, 0].into_iter().map(|truth| Reading { items: &[], truth }).collect();
         let whole = [0, 1, 1, 1].map(|class| verdict(class, false));
         let alone = Alone {
             network: [0, 1, 0, 1].map(|class| verdict(class, false)).to_vec(),
-            wide: Some([0, 0, 1, 0].map(|class| verdict(class, class == 0)).to_vec()),
+            ngrams: Some([0, 0, 1, 0].map(|class| verdict(class, class == 0)).to_vec()),
         };
         let all = alone.of(&texts, &whole, &[0, 1, 2, 3]);
-        let wide = all.wide.expect("there is one");
+        let ngrams = all.ngrams.expect("there is one");
         assert_eq!((all.network.accuracy, all.network.agreement, all.network.ties), (0.5, 0.75, 0));
-        assert_eq!((wide.accuracy, wide.agreement, wide.ties, wide.loss), (0.75, 0.5, 3, 0.5));
+        assert_eq!((ngrams.accuracy, ngrams.agreement, ngrams.ties, ngrams.loss), (0.75, 0.5, 3, 0.5));
         let some = alone.of(&texts, &whole, &[1, 3]);
-        assert_eq!((some.network.accuracy, some.wide.expect("there is one").accuracy), (0.5, 0.5));
+        assert_eq!((some.network.accuracy, some.ngrams.expect("there is one").accuracy), (0.5, 0.5));
         assert_eq!((accuracy(&texts, &whole, &[0, 1]), accuracy(&texts, &whole, &[])), (1.0, 0.0));
-        assert!(Alone { wide: None, ..alone }.of(&texts, &whole, &[0]).wide.is_none());
+        assert!(Alone { ngrams: None, ..alone }.of(&texts, &whole, &[0]).ngrams.is_none());
     }
 }

@@ -194,6 +194,19 @@ impl Built {
     /// # Errors
     /// If there is no word, or more than [`MAX_WORDS`].
     pub fn new(words: &[(u32, String)]) -> Result<Self> {
+        Self::with_fingerprints(words, FINGERPRINT_BITS)
+    }
+
+    /// As [`Self::new`], of keys without a text; one in 2^`fingerprint_bits` others passes for one of them.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_keys(keys: &[u32], fingerprint_bits: u32) -> Result<Self> {
+        let words: Vec<(u32, String)> = keys.iter().map(|&key| (key, format!("{key:08x}"))).collect();
+        Self::with_fingerprints(&words, fingerprint_bits)
+    }
+
+    fn with_fingerprints(words: &[(u32, String)], fingerprint_bits: u32) -> Result<Self> {
         ensure!(!words.is_empty(), "no word is frequent enough for the vocabulary: lower --min-freq");
         ensure!(
             words.len() <= MAX_WORDS,
@@ -213,7 +226,7 @@ impl Built {
             let id = function.get(hash).context("the perfect hash lost a word")? as usize;
             by_id[id] = (*hash, text.clone());
         }
-        let section = write_section(&function, &by_id)?;
+        let section = write_section(&function, &by_id, fingerprint_bits)?;
         let built = Self { section, words: by_id.into_iter().map(|(_, text)| text).collect() };
         let vocabulary = built.open()?;
         ensure!(
@@ -294,7 +307,11 @@ impl Hasher for OneWord {
     }
 }
 
-fn write_section(function: &Function<LevelHasher>, words: &[(u32, String)]) -> Result<AlignedBytes> {
+fn write_section(
+    function: &Function<LevelHasher>,
+    words: &[(u32, String)],
+    fingerprint_bits: u32,
+) -> Result<AlignedBytes> {
     let levels = function.level_sizes();
     ensure!(
         levels.len() <= MAX_LEVELS,
@@ -304,7 +321,7 @@ fn write_section(function: &Function<LevelHasher>, words: &[(u32, String)]) -> R
     let bits = function_bits(function)?;
     let mut to = Bytes::default();
     to.u32(words.len() as u32);
-    to.bytes(&[FINGERPRINT_BITS as u8, levels.len() as u8, 0, 0]);
+    to.bytes(&[fingerprint_bits as u8, levels.len() as u8, 0, 0]);
     for &blocks in levels {
         to.u32(blocks as u32 * 64);
     }
@@ -315,12 +332,15 @@ fn write_section(function: &Function<LevelHasher>, words: &[(u32, String)]) -> R
     }
     to.align(4);
     to.bytes(&bits);
-    let mut packed = vec![0u8; (words.len() * FINGERPRINT_BITS as usize).div_ceil(8)];
+    let mut packed = vec![0u8; (words.len() * fingerprint_bits as usize).div_ceil(8)];
     for (id, (hash, _)) in words.iter().enumerate() {
-        let bit = id * FINGERPRINT_BITS as usize;
-        let value = fingerprint(*hash, FINGERPRINT_BITS) << (bit % 8);
+        let bit = id * fingerprint_bits as usize;
+        let value = fingerprint(*hash, fingerprint_bits) << (bit % 8);
         packed[bit / 8] |= value as u8;
-        packed[bit / 8 + 1] |= (value >> 8) as u8;
+        // One of 8 bits ends with its byte.
+        if let Some(next) = packed.get_mut(bit / 8 + 1) {
+            *next |= (value >> 8) as u8;
+        }
     }
     to.bytes(&packed);
     to.align(4);

@@ -34,7 +34,8 @@ pub fn file_of(image: &[u8]) -> Result<Vec<u8>, OpenError> {
 /// Writes what `lay_out` makes of each map of `model`, whose bytes are those of `copy`.
 fn lay_out_anew(copy: &mut [u8], model: &Model<'_>, lay_out: impl Fn(&Affine<'_>) -> Vec<u16>) {
     let layers = model.layers().iter().flat_map(|layer| layer.maps());
-    for map in layers.chain(model.head().maps()) {
+    let ngrams = model.ngrams().into_iter().flat_map(|ngrams| ngrams.maps());
+    for map in layers.chain(model.head().maps()).chain(ngrams) {
         let groups = lay_out(&map);
         let bytes = bytemuck::cast_slice::<u16, u8>(&groups);
         // The map lies in the file.

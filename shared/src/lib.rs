@@ -42,7 +42,9 @@
 //! | `mean`, `max` | that [pooling](engine::pooling); `last` is always there |
 //! | `hidden` | a [head](engine::head) with a hidden layer |
 //! | `classes` | more than two classes |
-//! | `wide` | the [wide part](engine::wide) |
+//! | `ngrams` | [n-grams](engine::ngrams) beside the network |
+//! | `characters` | n-grams of characters |
+//! | `projection` | n-grams whose sums a map takes to the classes |
 //! | `early-exit` | a rule of [early exit](engine::early_exit) |
 //! | `i4` | an [embedding](engine::embedding) of 4 bits |
 //! | `fold` | a [folded](engine::embedding#folded) embedding |
@@ -86,6 +88,8 @@ pub mod kernel;
 #[doc(hidden)]
 pub mod model;
 #[doc(hidden)]
+pub mod ngrams;
+#[doc(hidden)]
 pub mod pooling;
 pub mod session;
 #[doc(hidden)]
@@ -94,8 +98,6 @@ pub mod text;
 pub mod vector;
 #[doc(hidden)]
 pub mod vocab;
-#[doc(hidden)]
-pub mod wide;
 
 pub use classifier::{Classifier, OwnedClassifier};
 pub use early_exit::Rule as EarlyExit;
@@ -121,7 +123,7 @@ pub use text::Word;
 ///   [`kernel`](engine::kernel): formats and rounding, tanh and sigmoid, vectors, products
 /// - [`embedding`](engine::embedding), [`cell`](engine::cell), [`pooling`](engine::pooling), [`head`](engine::head):
 ///   the layers of a network; [`model`](engine::model): all of it
-/// - [`wide`](engine::wide): n-grams that add to the scores, beside the network
+/// - [`ngrams`](engine::ngrams): n-grams that add to the scores, beside the network
 /// - [`early_exit`](engine::early_exit): when the rest of a text need not be read
 /// - `image`, on a PC: a model laid out for another core
 /// - `float_reference`, behind the feature of that name: the step in f32, to compare with
@@ -136,8 +138,8 @@ pub mod engine {
     pub use crate::prediction::decide;
     #[doc(inline)]
     pub use crate::{
-        activation, cell, early_exit, embedding, fixed, format, head, kernel, model, pooling, text, vector,
-        vocab, wide,
+        activation, cell, early_exit, embedding, fixed, format, head, kernel, model, ngrams, pooling, text,
+        vector, vocab,
     };
     #[doc(hidden)]
     pub use pastey::paste;

@@ -157,11 +157,13 @@ impl Reading {
     ) {
         let Self { tokeniser, words, unknown, exit, tracing } = self;
         let mut counts = (words, unknown);
-        let mut take = |token: Token<'_>| {
-            if let Token::Word(word) = token
-                && let Some(prediction) = read(model, state, exit, &mut counts, word, *tracing)
-            {
-                tell(word, prediction);
+        let mut take = |token: Token<'_>| match token {
+            Token::Character(code) if exit.decided().is_none() => model.read_character(code, state),
+            Token::Character(_) => {}
+            Token::Word(word) => {
+                if let Some(prediction) = read(model, state, exit, &mut counts, word, *tracing) {
+                    tell(word, prediction);
+                }
             }
         };
         match bytes {
@@ -179,7 +181,13 @@ impl Reading {
         tell: &mut Tell<'_>,
     ) -> Conclusion {
         self.advance(model, state, None, tell);
-        let (class, probability) = decide(model.scores(state));
+        let (class, probability) = match self.exit.decided() {
+            Some(answer) => answer,
+            None => {
+                model.read_end(state);
+                decide(model.scores(state))
+            }
+        };
         let conclusion = Conclusion { class, probability, words: self.words, unknown: self.unknown };
         self.start(state);
         conclusion
@@ -232,10 +240,10 @@ fn read(
     tracing: bool,
 ) -> Option<Prediction> {
     let decided = exit.decided();
-    let id = model.vocabulary().id_of(word)?;
-    if decided.is_none() {
-        model.read_known(id, word.hash(), state);
-    }
+    let id = match decided {
+        Some(_) => model.vocabulary().id_of(word)?,
+        None => model.read(word, state)?,
+    };
     let known = id < model.vocabulary().len();
     **words = words.saturating_add(1);
     **unknown = unknown.saturating_add(u32::from(!known));

@@ -7,7 +7,7 @@
 //! | 4 | the model's digest, u32 |
 //! | 4, 4 | words of the text, those not in the vocabulary, u32 |
 //! | 2 | words for pooling, u16, 65,535 at most |
-//! | 8 | keys of the last n-grams, u32 |
+//! | 35 | what the next n-grams grow from: keys of words, keys of characters, look-ups, u32; how many keys there are of both, u8; whether the last character was no gap, u8 |
 //! | 9 | early exit: answers in a row, their class, decided or not, class, probability: u16, u16, u8, u16, u16 |
 //! | … | the tokeniser |
 //! | 2U, 4P, 4K | units i16, sums of pooling and of n-gram weights i32 |
@@ -16,9 +16,9 @@ use core::fmt;
 
 use crate::fixed::{Mean, UNIT_MAX, Unit};
 use crate::model::{Context, Model, Requirements, State};
+use crate::ngrams::RollingKeys;
 use crate::reading::{Exit, Reading};
 use crate::text::Tokeniser;
-use crate::wide::Chain;
 
 /// Why a state was not saved or restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl fmt::Display for StateError {
 impl core::error::Error for StateError {}
 
 /// Bytes in front of the buffers' content.
-const FIXED: usize = 4 + 4 + 4 + 2 + size_of::<Chain>() + Exit::SAVED_BYTES + Tokeniser::SAVED_BYTES;
+const FIXED: usize = 4 + 4 + 4 + 2 + RollingKeys::SAVED_BYTES + Exit::SAVED_BYTES + Tokeniser::SAVED_BYTES;
 
 /// Bytes of a saved state.
 pub(crate) const fn bytes(state: &State<'_>) -> usize {
@@ -75,13 +75,13 @@ pub(crate) fn save<'b>(
 ) -> Result<&'b [u8], StateError> {
     let (there, needed) = (buffer.len(), bytes(state));
     let to = buffer.get_mut(..needed).ok_or(StateError::BufferTooSmall(there, needed))?;
-    let Context { chain, words } = state.context;
+    let Context { keys, words } = state.context;
     let head = [model.digest(), reading.words, reading.unknown].map(u32::to_le_bytes);
     let all = head
         .into_iter()
         .flatten()
         .chain(words.to_le_bytes())
-        .chain(chain.into_iter().flat_map(u32::to_le_bytes))
+        .chain(keys.save())
         .chain(reading.exit.save())
         .chain(reading.tokeniser.save())
         .chain(state.units.iter().flat_map(|unit| unit.to_le_bytes()))
@@ -111,7 +111,7 @@ pub(crate) fn restore(
     }
     let [words, unknown] = [(); 2].map(|()| u32::from_le_bytes(take(&mut rest)));
     let pooled_words = u16::from_le_bytes(take(&mut rest));
-    let chain: Chain = [(); 2].map(|()| u32::from_le_bytes(take(&mut rest)));
+    let keys = RollingKeys::restore(&take(&mut rest));
     let mut exit = reading.exit;
     let sound = exit.restore(take(&mut rest), model.head().classes());
     let tokeniser = Tokeniser::restored(model.manifest_view().text, &take(&mut rest));
@@ -121,11 +121,11 @@ pub(crate) fn restore(
     // What the arithmetic of pooling is proven for.
     let range = -1 << Mean::FRAC_NBITS..=UNIT_MAX << (Mean::FRAC_NBITS - Unit::FRAC_NBITS);
     let in_range = pool.iter().all(|bytes| range.contains(&i32::from_le_bytes(*bytes)));
-    let (Some(tokeniser), true) = (tokeniser, sound && in_range && unknown <= words) else {
+    let (Some(tokeniser), Some(keys), true) = (tokeniser, keys, sound && in_range && unknown <= words) else {
         return Err(StateError::Damaged);
     };
     *reading = Reading { tokeniser, words, unknown, exit, tracing: reading.tracing };
-    state.context = Context { chain, words: pooled_words };
+    state.context = Context { keys, words: pooled_words };
     state.units.iter_mut().zip(units).for_each(|(to, bytes)| *to = i16::from_le_bytes(*bytes));
     state.pool.iter_mut().zip(pool).for_each(|(to, bytes)| *to = i32::from_le_bytes(*bytes));
     state.ngram_sums.iter_mut().zip(ngram_sums).for_each(|(to, bytes)| *to = i32::from_le_bytes(*bytes));

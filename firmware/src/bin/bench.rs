@@ -101,7 +101,7 @@ mod bench {
         let model = Model::open(in_region(model_region())?)?;
         // The self-test shows that what is measured computes the right thing.
         Classifier::new(&model, memory)?.self_test()?;
-        let network = model.without_wide();
+        let network = model.without_ngrams();
         let mut state = State::carve(memory.as_mut(), &model.requirements(), Context::new())?;
         let mut x = [0i16; WIDEST];
         let words = words();

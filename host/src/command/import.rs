@@ -13,7 +13,7 @@ use telltale::engine::text::Options as TextOptions;
 
 use crate::console::say;
 use crate::corpus::{self, CorpusArgs};
-use crate::engine::{Reading, classify_all};
+use crate::engine::{Item, Parts, Reading, classify_all};
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Config, Network, Weights};
 use crate::pytorch::check::{self, Agreement, Answer};
@@ -374,15 +374,18 @@ fn doubts(source: &Source, saturation: Option<Saturation>, pytorch: Option<Check
     doubts
 }
 
+/// Words that have been looked up.
+fn known(ids: &[u32]) -> Vec<Item> {
+    ids.iter().map(|&id| Item::Known(id)).collect()
+}
+
 /// The engine and the weights as read beside PyTorch's answers: on whole texts, as a chip reads them.
 fn compare(source: &Source, model: &Model<'_>, answers: &[Answer]) -> Result<Checked> {
     let ids: Vec<Vec<u32>> = answers.iter().map(|answer| source.ids(&answer.text)).collect::<Result<_>>()?;
-    let read: Vec<Reading<'_>> = answers
-        .iter()
-        .zip(&ids)
-        .map(|(answer, ids)| Reading { ids, hashes: &[], truth: answer.label })
-        .collect();
-    let engine = classify_all(model, &read)?;
+    let items: Vec<Vec<Item>> = ids.iter().map(|ids| known(ids)).collect();
+    let read: Vec<Reading<'_>> =
+        answers.iter().zip(&items).map(|(answer, items)| Reading { items, truth: answer.label }).collect();
+    let engine = classify_all(model, &read, Parts::Whole)?;
     let float: Vec<(usize, f64)> = answers
         .par_iter()
         .zip(&ids)
@@ -466,15 +469,12 @@ fn measure(source: &Source, model: &Model<'_>, texts: &[TrainingExample]) -> Res
         ..TrainingOptions::default()
     };
     let float = train::evaluate(&Network::from_weights(weights, &Device::Cpu)?, texts, &options)?;
-    let read: Vec<Reading<'_>> = texts
-        .iter()
-        .map(|text| Reading {
-            ids: cut(&text.ids, options.max_len, options.keep),
-            hashes: &[],
-            truth: text.label,
-        })
-        .collect();
-    let own: Vec<u32> = classify_all(model, &read)?.iter().map(|verdict| verdict.class as u32).collect();
+    let items: Vec<Vec<Item>> =
+        texts.iter().map(|text| known(cut(&text.ids, options.max_len, options.keep))).collect();
+    let read: Vec<Reading<'_>> =
+        items.iter().zip(texts).map(|(items, text)| Reading { items, truth: text.label }).collect();
+    let own: Vec<u32> =
+        classify_all(model, &read, Parts::Whole)?.iter().map(|verdict| verdict.class as u32).collect();
     let same = |evaluation: &Evaluation| share(own.iter().zip(&evaluation.predictions).map(|(a, b)| a == b));
     let padded = match description.padded {
         Some(side) => {
@@ -492,7 +492,7 @@ fn measure(source: &Source, model: &Model<'_>, texts: &[TrainingExample]) -> Res
         agreement: same(&float),
         unknown_words: {
             let unknown = weights.config.vocab as u32 - 1;
-            let ids = read.iter().flat_map(|text| text.ids);
+            let ids = texts.iter().flat_map(|text| cut(&text.ids, options.max_len, options.keep));
             let count = ids.clone().count().max(1) as f64;
             ids.filter(|&&id| id == unknown).count() as f64 / count
         },

@@ -17,7 +17,7 @@ use crate::engine::with_image;
 /// Shows what is in a model or an image of one: bytes by part, shape, provenance, what a program of one's own needs, and the boards that it fits
 ///
 /// Instructions per word are estimated from the network's shape, rows of embeddings of 4 or 8 bits, and the
-/// n-grams that its wide part looks up, by coefficients that `bench device --fit` measured on each board. Reading
+/// n-grams that it looks up, by coefficients that `bench device --fit` measured on each board. Reading
 /// bytes and splitting them into words is not included, nor are traces.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
@@ -120,7 +120,7 @@ fn part_name(kind: u8) -> &'static str {
         (Kind::Embedding, "embedding"),
         (Kind::Layer, "layer"),
         (Kind::Head, "head"),
-        (Kind::Wide, "n-grams"),
+        (Kind::Ngrams, "n-grams"),
         (Kind::EarlyExit, "early exit"),
         (Kind::Folded, "folded embedding"),
     ];

@@ -57,6 +57,20 @@ impl Weights {
         Ok(Self { config, tensors: own })
     }
 
+    /// The same network, its logits times `gain`, and `bias` \[C\] added to them.
+    #[must_use]
+    pub fn with_head(&self, gain: f32, bias: &[f32]) -> Self {
+        let mut own = self.clone();
+        let name = if own.config.head_hidden > 0 { "fc2" } else { "fc" };
+        if let Some(weight) = own.tensors.get_mut(&format!("{name}.weight")) {
+            weight.iter_mut().for_each(|weight| *weight *= gain);
+        }
+        if let Some(own) = own.tensors.get_mut(&format!("{name}.bias")) {
+            own.iter_mut().zip(bias).for_each(|(own, bias)| *own = *own * gain + bias);
+        }
+        own
+    }
+
     /// A parameter by name; empty if there is none of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> &[f32] {

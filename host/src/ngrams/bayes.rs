@@ -2,7 +2,8 @@
 //! with steps that suit each n-gram (Wang and Manning, "Baselines and bigrams: simple, good sentiment and topic
 //! classification", ACL 2012).
 
-use super::{Lesson, columns};
+use super::columns;
+use super::teacher::Lesson;
 
 /// Added to all counts before ratios are taken.
 const SMOOTHING: f32 = 1.0;

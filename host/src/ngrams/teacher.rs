@@ -5,13 +5,14 @@
 //! "Distilling the knowledge in a neural network", 2015).
 
 use rayon::prelude::*;
+use telltale::engine::ngrams::{Orders, RollingKeys};
 
 use super::bayes::ratios;
+use super::columns;
 use super::linear::{Fit, Sample, probabilities};
-use super::{Lesson, columns, counted, features, indices, keys_of};
 
 /// The longest n-gram, in words.
-const ORDER: usize = 3;
+const ORDER: u8 = 3;
 
 /// Texts in which an n-gram must occur to count.
 const LEAST_TEXTS: usize = 2;
@@ -27,6 +28,15 @@ const LENGTH: f32 = 10.0;
 
 /// Opinions are this much sharper than the regression's own, which a falling step size leaves timid.
 const SHARPNESS: f32 = 1.3;
+
+/// A text to learn from: the hashes of its words and the probability that it should have of each class.
+#[derive(Clone, Copy, Debug)]
+pub struct Lesson<'t> {
+    /// \[words\]
+    pub words: &'t [u32],
+    /// \[C\]
+    pub target: &'t [f32],
+}
 
 /// A classifier of many megabytes.
 #[derive(Clone, Debug)]
@@ -103,4 +113,75 @@ fn present(words: &[u32]) -> Vec<u32> {
 
 fn scale(features: &[u32]) -> f32 {
     LENGTH / (features.len().max(1) as f32).sqrt()
+}
+
+/// The keys of all n-grams of up to `order` words, in the order in which they end.
+fn keys_of(words: &[u32], order: u8) -> Vec<u32> {
+    let mut rolling = RollingKeys::new();
+    let mut keys = Vec::with_capacity(words.len() * usize::from(order));
+    for &word in words {
+        rolling.word(word, Orders { words: order, characters: 0 }, |key| keys.push(key));
+    }
+    keys
+}
+
+/// Keys with the texts that have them, ascending; those in fewer than `least` texts are left out.
+fn counted(texts: &[Vec<u32>], least: usize) -> Vec<(u32, usize)> {
+    let mut all: Vec<u32> = texts
+        .par_iter()
+        .flat_map_iter(|keys| {
+            let mut own = keys.clone();
+            own.sort_unstable();
+            own.dedup();
+            own
+        })
+        .collect();
+    all.par_sort_unstable();
+    all.chunk_by(|a, b| a == b).filter(|same| same.len() >= least).map(|same| (same[0], same.len())).collect()
+}
+
+/// What of each text is known: indices into `known`, which ascends.
+fn features(texts: &[Vec<u32>], known: &[u32]) -> Vec<Vec<u32>> {
+    texts.par_iter().map(|keys| indices(keys, known)).collect()
+}
+
+fn indices(keys: &[u32], known: &[u32]) -> Vec<u32> {
+    keys.iter().filter_map(|key| known.binary_search(key).ok()).map(|at| at as u32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only the order of two words tells the class.
+    #[test]
+    fn order_is_learnt() {
+        let text = |n: u32| {
+            let noise = n.wrapping_mul(2_654_435_761) % 50 + 100;
+            let pair = if n % 2 == 0 { [1, 2] } else { [2, 1] };
+            ([&[noise][..], &pair, &[noise + 1]].concat(), [1.0 - (n % 2) as f32, (n % 2) as f32])
+        };
+        let own: Vec<(Vec<u32>, [f32; 2])> = (0..400).map(text).collect();
+        let lessons: Vec<Lesson<'_>> = own.iter().map(|(words, target)| Lesson { words, target }).collect();
+        let teacher = Teacher::fit(&lessons, 2, 1);
+        for (words, target) in &own {
+            assert!(teacher.opinion(words)[usize::from(target[1] > 0.5)] > 0.8);
+        }
+    }
+
+    #[test]
+    fn every_class_has_its_column() {
+        let own: Vec<(Vec<u32>, [f32; 3])> = (0..300u32)
+            .map(|n| {
+                let mut target = [0.0; 3];
+                target[n as usize % 3] = 1.0;
+                (vec![n % 3 + 10, n * 7 % 40 + 50], target)
+            })
+            .collect();
+        let lessons: Vec<Lesson<'_>> = own.iter().map(|(words, target)| Lesson { words, target }).collect();
+        let teacher = Teacher::fit(&lessons, 3, 1);
+        for (words, target) in &own {
+            assert!(teacher.opinion(words)[target.iter().position(|&share| share > 0.5).expect("one")] > 0.5);
+        }
+    }
 }

@@ -74,7 +74,7 @@ mod tests {
             for id in ids {
                 network.step(id, &mut memory);
                 weights.step(id, &mut reference, &mut ranges);
-                model.read_known(id, 0, &mut state);
+                model.read_known(id, &mut state);
                 let exact = weights.logits(&reference, &mut ranges);
                 let scores = model.scores(&mut state);
                 for ((&own, exact), &score) in network.scores(&mut memory).iter().zip(exact).zip(scores) {

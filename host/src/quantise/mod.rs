@@ -11,6 +11,7 @@ mod float_reference;
 mod fold;
 mod head;
 mod layer;
+mod ngrams;
 mod scale;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -23,6 +24,7 @@ use crate::model::weights::{Ranges, Weights};
 use layer::Input;
 
 pub use float_reference::float_reference;
+pub use ngrams::quantise as ngrams;
 pub use writer::{Description, install, with_section, write_blob};
 
 /// What a word's row holds: bits of an embedding weight, or what the first layer makes of it.
@@ -62,8 +64,8 @@ pub struct Sections {
     pub layers: Vec<Vec<u8>>,
     /// The head.
     pub head: Vec<u8>,
-    /// The [wide part](crate::ngrams::Wide::section), if there is one.
-    pub wide: Option<Vec<u8>>,
+    /// The [n-grams](ngrams), if there are some.
+    pub ngrams: Option<Vec<u8>>,
     /// What readers may skip: kinds and contents.
     pub optional: Vec<(u8, Vec<u8>)>,
 }
@@ -123,7 +125,7 @@ pub fn quantise(weights: &Weights, ranges: &Ranges, bits: EmbeddingBits) -> Resu
         folded,
         layers,
         head: head::quantise(weights, ranges)?,
-        wide: None,
+        ngrams: None,
         optional: Vec::new(),
     })
 }

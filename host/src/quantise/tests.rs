@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use telltale::engine::format::HEADER_BYTES;
-use telltale::engine::text::Word;
+use telltale::engine::text::{Options, Word};
 use telltale::{Model, OpenError, StateError};
 
 use super::*;
@@ -124,7 +124,7 @@ fn distances(weights: &Weights, blob: &[u8], texts: &[Vec<u32>]) -> (f32, f32) {
             logits = scores.map(|(&a, b)| (a as f32 / 4096.0 - b).abs()).fold(logits, f32::max);
             if let Some(&id) = ids.get(step) {
                 weights.step(id, &mut reference, &mut ranges);
-                model.read_known(id, 0, &mut state);
+                model.read_known(id, &mut state);
             }
         }
     }
@@ -402,34 +402,59 @@ fn states_of_a_fastgrnn_are_brought_into_range() {
     assert!(saturated > 5.0 * logits, "{saturated} {logits}");
 }
 
-/// The network's scores and those of the n-grams are the model's, so each part alone is what it adds.
+/// The chip's scores are the float network's and the float n-grams' logits, for rows of logits and for factors.
 #[test]
-fn the_parts_of_a_model_add_up() {
-    let hash = |id: u32| Word::hash_of(format!("w{id}").as_bytes());
-    let mut known: Vec<u32> = (0..WORDS as u32).map(|id| telltale::engine::wide::start(hash(id))).collect();
-    known.sort_unstable();
-    let section = crate::ngrams::Wide::untrained(known, 3, 1).section().expect("fits");
+fn ngrams_and_network_add_up() {
+    use crate::engine::{Parts, Reading, classify, items};
+    use crate::ngrams::{Examples, Method, Ngrams, Recipe, Weighting, bags};
+
+    let text = |n: usize| format!("w{} w{} {} w{}", n % 7, n % 5, ["ax", "bx", "cx"][n % 3], n % 11);
+    let own: Vec<String> = (0..300).map(text).collect();
+    let texts: Vec<&str> = own.iter().map(String::as_str).collect();
+    let targets: Vec<[f32; 3]> =
+        (0..300).map(|n| [0, 1, 2].map(|class| if n % 3 == class { 1.0 } else { 0.0 })).collect();
+    let targets: Vec<&[f32]> = targets.iter().map(|target| &target[..]).collect();
+    let options = Options { punctuation: true };
+    let methods = [
+        Method::Separate { cost: 1.0, weighting: Weighting::Bayes },
+        Method::Separate { cost: 1.0, weighting: Weighting::Idf },
+        Method::Factorise { width: 8 },
+    ];
     let weights = random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 5);
-    let blob = blob_with(&weights, vec![(telltale::engine::format::Kind::Wide as u8, section)]);
-    let model = Model::open(&blob).expect("opens");
-    let network = model.without_wide();
-    assert!(model.wide().is_some() && network.wide().is_none());
-    let wide = model.wide().expect("has one");
-    for ids in texts(9, 20, 30) {
-        let mut scores = [[0; 3]; 2];
-        for (scores, model) in scores.iter_mut().zip([&model, &network]) {
-            let mut memory = memory_for(model);
-            let mut state = state_in(model, &mut memory).expect("fits");
-            ids.iter().for_each(|&id| model.read_known(id, hash(id), &mut state));
-            scores.copy_from_slice(model.scores(&mut state));
+    for method in methods {
+        let recipe = Recipe { words: 2, characters: 3, method, most: 150 };
+        let bags = bags(&texts, options, recipe.orders());
+        let bags: Vec<_> = bags.iter().collect();
+        let examples = Examples { bags: &bags, targets: &targets, weights: &[1.0; 300] };
+        let ngrams = Ngrams::fit(examples, &recipe, 1).expect("fits");
+        assert_eq!(ngrams.len(), 150);
+        let logits = ngrams.logits(&bags).expect("opens");
+        let right = logits.iter().zip(0..).filter(|(logits, n)| crate::train::top(logits) == n % 3).count();
+        assert_eq!(right, 300, "{method:?}");
+        let whole = weights.with_head(1.0, &ngrams.head_bias(0.5));
+        let section = super::ngrams(&ngrams, 0.5).expect("fits");
+        let file = blob_with(&whole, vec![(telltale::engine::format::Kind::Ngrams as u8, section)]);
+        let (with, without) = (Model::open(&file).expect("opens"), Model::open(&file).expect("opens"));
+        let without = without.without_ngrams();
+        let mut memory = [memory_for(&with), memory_for(&with)];
+        let [first, second] = &mut memory;
+        let (mut state, mut lone) =
+            (state_in(&with, first).expect("fits"), state_in(&with, second).expect("fits"));
+        for (text, logits) in texts.iter().zip(&logits) {
+            let items = items(&with, text);
+            let read = Reading { items: &items, truth: 0 };
+            let _ = classify(&with, &mut state, &read, Parts::Whole);
+            let _ = classify(&without, &mut lone, &read, Parts::Whole);
+            let (own, network) = (with.scores(&mut state).to_vec(), without.scores(&mut lone));
+            let bias = ngrams.head_bias(0.5);
+            for (class, logit) in logits.iter().enumerate() {
+                let added = f64::from(own[class] - network[class]) / 4096.0;
+                let expected = f64::from(0.5 * logit - bias[class]);
+                assert!(
+                    (added - expected).abs() < 0.05 + 0.03 * expected.abs(),
+                    "{method:?} {added} {expected}"
+                );
+            }
         }
-        let [whole, mut sum] = scores;
-        let (mut chain, mut votes) = (telltale::engine::wide::Chain::default(), [0; 3]);
-        for (at, &id) in ids.iter().enumerate() {
-            wide.take(hash(id), at as u16, &mut chain, &mut votes);
-        }
-        wide.add(&votes, ids.len() as u16, &mut sum);
-        assert_eq!(whole, sum);
-        assert_eq!(ids.is_empty(), whole == scores[1]);
     }
 }

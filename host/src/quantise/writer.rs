@@ -112,7 +112,7 @@ fn assemble(
     let mut parts = vec![required(Kind::Vocabulary, vocabulary), required(embedding, &sections.embedding)];
     parts.extend(sections.layers.iter().map(|layer| required(Kind::Layer, layer)));
     parts.push(required(Kind::Head, &sections.head));
-    parts.extend(sections.wide.as_ref().map(|wide| required(Kind::Wide, wide)));
+    parts.extend(sections.ngrams.as_ref().map(|ngrams| required(Kind::Ngrams, ngrams)));
     parts.extend(sections.optional.iter().map(|(kind, bytes)| Part { kind: *kind, required: false, bytes }));
     let labels = description.labels.join("\n");
     let manifest = Manifest {

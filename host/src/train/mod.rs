@@ -412,7 +412,12 @@ pub fn evaluate(
     texts: &[TrainingExample],
     options: &TrainingOptions,
 ) -> Result<Evaluation> {
-    let all = final_logits(network, texts, options)?;
+    Ok(evaluation(&final_logits(network, texts, options)?, texts))
+}
+
+/// What logits \[texts\]\[C\] are worth.
+#[must_use]
+pub fn evaluation(all: &[Vec<f32>], texts: &[TrainingExample]) -> Evaluation {
     let loss = |(logits, text): (&Vec<f32>, &TrainingExample)| {
         // From the highest logit on, so that no power overflows.
         let highest = logits.iter().fold(f32::NEG_INFINITY, |highest, &logit| highest.max(logit));
@@ -423,12 +428,12 @@ pub fn evaluate(
     let predictions: Vec<u32> = all.iter().map(|logits| top(logits) as u32).collect();
     let right = predictions.iter().zip(texts).filter(|(prediction, text)| **prediction == text.label).count();
     let count = texts.len() as f64;
-    Ok(Evaluation {
+    Evaluation {
         examples: texts.len(),
         accuracy: right as f64 / count,
         loss: all.iter().zip(texts).map(loss).sum::<f64>() / count,
         predictions,
-    })
+    }
 }
 
 #[cfg(test)]

@@ -39,8 +39,8 @@ pub enum Kind {
     Layer = 3,
     /// [`crate::head::Head`]
     Head = 4,
-    /// [`crate::wide::Wide`], which a blob may lack
-    Wide = 5,
+    /// [`crate::ngrams::Ngrams`], which a blob may lack
+    Ngrams = 5,
     /// [`crate::early_exit::Rule`], which a blob may lack
     EarlyExit = 6,
     /// A [folded](crate::embedding::Embedding::is_folded) embedding, in place of the other

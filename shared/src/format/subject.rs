@@ -12,8 +12,8 @@ pub enum Subject {
     Layer,
     /// The [head](crate::head).
     Head,
-    /// The [wide part](crate::wide).
-    Wide,
+    /// The [n-grams](crate::ngrams).
+    Ngrams,
     /// The rule of [early exit](crate::early_exit).
     EarlyExit,
     /// The network in f32.
@@ -44,6 +44,10 @@ pub enum Subject {
     I4,
     /// A folded embedding.
     Fold,
+    /// N-grams of characters.
+    Characters,
+    /// N-grams whose sums a map takes to the classes.
+    Projection,
     /// The header.
     Header,
 }
@@ -53,7 +57,7 @@ const NAMES: &[u8] = b"vocabulary
 embedding
 layer
 head
-wide
+ngrams
 early-exit
 float reference
 section table
@@ -69,6 +73,8 @@ hidden
 classes
 i4
 fold
+characters
+projection
 header";
 
 impl Subject {

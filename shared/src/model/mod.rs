@@ -17,10 +17,10 @@ use crate::format::manifest_view::next_section;
 use crate::format::subject::line;
 use crate::format::{self, Kind, ManifestView, OpenError, Pooling, SectionReader, Subject, section_bytes};
 use crate::head::Head;
+use crate::ngrams::Ngrams;
 use crate::pooling;
 use crate::prediction::Class;
 use crate::vocab::Vocabulary;
-use crate::wide::Wide;
 
 /// The most layers a network may have; more than one are a [feature](crate#features).
 pub const MAX_LAYERS: usize = if cfg!(feature = "layers") { 4 } else { 1 };
@@ -34,8 +34,8 @@ pub struct Model<'a> {
     embedding: Embedding<'a>,
     layers: Vec<Layer<'a>, MAX_LAYERS>,
     head: Head<'a>,
-    #[cfg(feature = "wide")]
-    wide: Option<Wide<'a>>,
+    #[cfg(feature = "ngrams")]
+    ngrams: Option<Ngrams<'a>>,
     #[cfg(feature = "early-exit")]
     early_exit: Option<Rule>,
 }
@@ -69,8 +69,8 @@ impl<'a> Model<'a> {
             embedding: Embedding::default(),
             layers: Vec::new(),
             head: Head::default(),
-            #[cfg(feature = "wide")]
-            wide: None,
+            #[cfg(feature = "ngrams")]
+            ngrams: None,
             #[cfg(feature = "early-exit")]
             early_exit: None,
         }
@@ -160,10 +160,10 @@ impl<'a> Model<'a> {
                 reader.rename(Subject::EarlyExit);
                 self.early_exit = Some(Rule::read(reader));
             }
-            #[cfg(feature = "wide")]
-            kind if kind == Kind::Wide as u8 => {
-                reader.rename(Subject::Wide);
-                self.wide = Some(Wide::read(reader));
+            #[cfg(feature = "ngrams")]
+            kind if kind == Kind::Ngrams as u8 => {
+                reader.rename(Subject::Ngrams);
+                self.ngrams = Some(Ngrams::read(reader));
             }
             kind if kind == Kind::Layer as u8 => {
                 reader.rename(Subject::Layer);
@@ -179,7 +179,7 @@ impl<'a> Model<'a> {
             }
             kind => {
                 reader.need(kind != Kind::EarlyExit as u8, Subject::EarlyExit);
-                reader.need(kind != Kind::Wide as u8, Subject::Wide);
+                reader.need(kind != Kind::Ngrams as u8, Subject::Ngrams);
                 return;
             }
         }
@@ -214,11 +214,13 @@ impl<'a> Model<'a> {
         reader.rename(Subject::Head);
         reader.fits(head.inputs(), width);
         reader.fits(head.classes(), labels);
-        if let Some(wide) = self.wide()
-            && (wide.columns(), labels) != (1, 2)
-        {
-            reader.rename(Subject::Wide);
-            reader.fits(wide.columns(), labels);
+        if let Some(ngrams) = self.ngrams() {
+            reader.rename(Subject::Ngrams);
+            match ngrams.projected() {
+                0 if ngrams.columns() + 1 == labels => {}
+                0 => reader.fits(ngrams.columns(), labels),
+                classes => reader.fits(classes, labels),
+            }
         }
     }
 
@@ -250,7 +252,9 @@ impl<'a> Model<'a> {
             ("max", self.manifest.pooling == Pooling::Max),
             ("hidden", self.head.hidden() > 0),
             ("classes", self.head.classes() > 2),
-            ("wide", self.wide.is_some()),
+            ("ngrams", self.ngrams.is_some()),
+            ("characters", self.ngrams.is_some_and(|ngrams| ngrams.orders().characters > 0)),
+            ("projection", self.ngrams.is_some_and(|ngrams| ngrams.projected() > 0)),
             ("early-exit", self.early_exit().is_some()),
             ("i4", self.embedding.bits() == 4),
             ("fold", self.embedding.is_folded()),
@@ -303,21 +307,21 @@ impl<'a> Model<'a> {
 
     /// The n-grams beside the network, if there are any.
     #[must_use]
-    pub const fn wide(&self) -> Option<&Wide<'a>> {
-        #[cfg(feature = "wide")]
-        let wide = self.wide.as_ref();
-        #[cfg(not(feature = "wide"))]
-        let wide = None;
-        wide
+    pub const fn ngrams(&self) -> Option<&Ngrams<'a>> {
+        #[cfg(feature = "ngrams")]
+        let ngrams = self.ngrams.as_ref();
+        #[cfg(not(feature = "ngrams"))]
+        let ngrams = None;
+        ngrams
     }
 
     /// The network by itself: the same model without the n-grams beside it. Its traces, and so the self-test,
     /// are others.
     #[must_use]
-    pub fn without_wide(&self) -> Self {
+    pub fn without_ngrams(&self) -> Self {
         Self {
-            #[cfg(feature = "wide")]
-            wide: None,
+            #[cfg(feature = "ngrams")]
+            ngrams: None,
             ..self.clone()
         }
     }

@@ -3,7 +3,7 @@
 use super::Model;
 use crate::cell::Layer;
 use crate::format::Pooling;
-use crate::wide::Wide;
+use crate::ngrams::Ngrams;
 
 /// The buffers that reading a text with a model takes, in entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,10 @@ impl Model<'_> {
     #[must_use]
     pub fn requirements(&self) -> Requirements {
         let (mut input, mut sums) = self.head.scratch();
+        // What n-grams are mapped to lies behind the head's scores.
+        let (ngram_input, ngram_scores) = self.ngrams().map_or((0, 0), Ngrams::scratch);
+        input = input.max(ngram_input);
+        sums += ngram_scores;
         let (mut units, mut whole_sums) = (0, sums);
         for layer in &self.layers {
             let (x, y) = layer.scratch();
@@ -66,7 +70,7 @@ impl Model<'_> {
         Requirements {
             units,
             pool,
-            ngram_sums: self.wide().map_or(0, Wide::columns),
+            ngram_sums: self.ngrams().map_or(0, Ngrams::columns),
             input,
             sums,
             whole_sums,

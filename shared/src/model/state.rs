@@ -2,13 +2,13 @@
 
 use super::Requirements;
 use crate::format::OpenError;
-use crate::wide::Chain;
+use crate::ngrams::RollingKeys;
 
 /// The part of a text's state that lies in no buffer; start of a text by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Context {
-    /// The keys of the last n-grams.
-    pub(crate) chain: Chain,
+    /// What the next n-grams grow from.
+    pub(crate) keys: RollingKeys,
     /// Words read, at most 65,535.
     pub(crate) words: u16,
 }
@@ -17,7 +17,7 @@ impl Context {
     /// The start of a text.
     #[must_use]
     pub const fn new() -> Self {
-        Self { chain: [0; 2], words: 0 }
+        Self { keys: RollingKeys::new(), words: 0 }
     }
 }
 

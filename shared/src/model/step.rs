@@ -2,23 +2,44 @@
 
 use super::{Model, State};
 use crate::format::Pooling;
+use crate::ngrams::GAP;
 use crate::pooling::{self, Pooled};
+use crate::text::Word;
 
 impl Model<'_> {
-    /// Reads one word by its [hash](crate::text::Word::hash): the state moves on. Gives the word's id.
-    pub fn read(&self, hash: u32, state: &mut State<'_>) -> u32 {
-        let id = self.vocabulary.id(hash);
-        self.read_known(id, hash, state);
-        id
+    /// Reads one word: the state moves on. Gives the word's id, or `None` for a
+    /// [symbol that is skipped](crate::vocab::Vocabulary::id_of). Symbols are no part of n-grams of words.
+    pub fn read(&self, word: &Word, state: &mut State<'_>) -> Option<u32> {
+        if !word.is_symbol() {
+            self.read_ngrams(word.hash(), state);
+        }
+        let id = self.vocabulary.id_of(word)?;
+        self.step(id, state);
+        Some(id)
     }
 
-    /// As [`Self::read`], of a word that has been looked up before; a model without n-grams does not look at `hash`.
-    pub fn read_known(&self, id: u32, hash: u32, state: &mut State<'_>) {
-        if let Some(wide) = self.wide() {
-            let context = &mut state.context;
-            wide.take(hash, context.words, &mut context.chain, state.ngram_sums);
-        }
+    /// Reads a word by its id; n-grams do not see it.
+    pub fn read_known(&self, id: u32, state: &mut State<'_>) {
         self.step(id, state);
+    }
+
+    /// What n-grams say of a word; the network does not read it.
+    pub fn read_ngrams(&self, hash: u32, state: &mut State<'_>) {
+        if let Some(ngrams) = self.ngrams() {
+            ngrams.word(hash, &mut state.context.keys, state.ngram_sums);
+        }
+    }
+
+    /// Reads one normalised character of a text, before the word that it ends.
+    pub fn read_character(&self, code: u32, state: &mut State<'_>) {
+        if let (true, Some(ngrams)) = (cfg!(feature = "characters"), self.ngrams()) {
+            ngrams.character(code, &mut state.context.keys, state.ngram_sums);
+        }
+    }
+
+    /// The text has ended.
+    pub fn read_end(&self, state: &mut State<'_>) {
+        self.read_character(GAP, state);
     }
 
     /// The network's share of a word.
@@ -64,9 +85,10 @@ impl Model<'_> {
     /// Makes the class scores after the words read so far, in steps of 2⁻¹².
     pub fn scores<'s>(&self, state: &'s mut State<'_>) -> &'s [i32] {
         let State { x, units, pool, ngram_sums, sums, context } = state;
-        let scores = self.head.scores(self.pooled_of(units, pool), x, sums);
-        if let Some(wide) = self.wide() {
-            wide.add(ngram_sums, context.words, scores);
+        let (own, behind) = sums.split_at_mut_checked(self.head.scratch().1).unwrap_or_default();
+        let scores = self.head.scores(self.pooled_of(units, pool), x, own);
+        if let Some(ngrams) = self.ngrams() {
+            ngrams.add(ngram_sums, context.keys.look_ups(), x, behind, scores);
         }
         scores
     }

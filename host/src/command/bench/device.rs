@@ -301,7 +301,7 @@ impl Bench {
         let phases = Phases {
             look_up: mean.part("look_up")?,
             wide: model
-                .wide()
+                .ngrams()
                 .map(|_| Ok::<_, anyhow::Error>(mean.part("read")? - mean.part("step")?))
                 .transpose()?,
             embedding: mean.part("embedding")?,

@@ -11,7 +11,7 @@ use telltale::Model;
 use super::synthetic::{Extras, Shape, blob};
 use crate::command::write_json;
 use crate::console::say;
-use crate::engine::{Reading, classify_all};
+use crate::engine::{Item, Parts, Reading, classify_all};
 use crate::model::Pooling;
 
 const TEXTS: usize = 2000;
@@ -43,15 +43,15 @@ pub fn run(args: &Args) -> Result<()> {
     crate::files::Paths::default().write("--json", &args.json).check()?;
     let bytes = blob(&args.shape, Pooling::Mean, Extras::NONE)?;
     let model = Model::open(&bytes)?;
-    let text: Vec<Vec<u32>> = (0..TEXTS)
-        .map(|text| (0..WORDS).map(|word| ((text * 31 + word * 17) % 1000) as u32).collect())
-        .collect();
-    let texts: Vec<Reading<'_>> = text.iter().map(|ids| Reading { ids, hashes: &[], truth: 0 }).collect();
+    let word = |at: usize| Item::Known((at % 1000) as u32);
+    let text: Vec<Vec<Item>> =
+        (0..TEXTS).map(|text| (0..WORDS).map(|at| word(text * 31 + at * 17)).collect()).collect();
+    let texts: Vec<Reading<'_>> = text.iter().map(|items| Reading { items, truth: 0 }).collect();
     let speed = |threads: usize| -> Result<f64> {
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
         let started = Instant::now();
-        pool.install(|| classify_all(&model, &texts))?;
+        pool.install(|| classify_all(&model, &texts, Parts::Whole))?;
         Ok((TEXTS * WORDS) as f64 / started.elapsed().as_secs_f64())
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

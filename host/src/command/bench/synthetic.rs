@@ -9,12 +9,12 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::Serialize;
 use telltale::engine::format::Metrics;
+use telltale::engine::ngrams::{Orders, RollingKeys};
 use telltale::engine::text::{Options as TextOptions, Word};
-use telltale::engine::wide::{Chain, grams};
 
 use crate::aligned::AlignedBytes;
 use crate::model::{Cell, Config, Network, Pooling};
-use crate::ngrams::{self, Wide};
+use crate::ngrams::{self, Ngrams};
 use crate::quantise::{self, Description, EmbeddingBits};
 use crate::vocabulary::Built;
 
@@ -65,15 +65,16 @@ impl Extras {
     /// The wide part's section, if there is to be one.
     fn section(self, classes: usize) -> Result<Option<Vec<u8>>> {
         let (most, order) = (self.wide, self.wide_order);
-        ngrams::check(most, order)?;
+        let orders = Orders { words: order as u8, characters: 0 };
+        ngrams::check(most, orders)?;
         let mut known = BTreeSet::new();
-        let mut chain = Chain::default();
+        let mut rolling = RollingKeys::new();
         for number in 0u16.. {
             if known.len() >= most {
                 break;
             }
             let word = Word::hash_of(format!("w{number}").as_bytes());
-            grams(word, number, order, &mut chain, |key| {
+            rolling.word(word, orders, |key| {
                 if number % 2 == 0 && known.len() < most {
                     known.insert(key);
                 }
@@ -82,7 +83,9 @@ impl Extras {
         if known.is_empty() {
             return Ok(None);
         }
-        Wide::untrained(known.into_iter().collect(), classes, order).section().map(Some)
+        let known: Vec<u32> = known.into_iter().collect();
+        let ngrams = Ngrams::untrained(&known, classes, orders)?;
+        quantise::ngrams(&ngrams, 1.0).map(Some)
     }
 }
 
@@ -126,7 +129,7 @@ fn build(
     let ranges = quantise::calibrate(&weights, std::iter::once(&ids[..]));
     let mut sections =
         quantise::quantise(&weights, &ranges, EmbeddingBits::asked(extras.embed_bits, extras.fold)?)?;
-    sections.wide = extras.section(classes)?;
+    sections.ngrams = extras.section(classes)?;
     if floats {
         sections.optional.push(quantise::float_reference(&weights));
     }

@@ -16,9 +16,8 @@ use telltale::engine::early_exit::Rule;
 
 use crate::corpus::{self, CorpusArgs};
 use crate::early_exit::{Effect, answers, effect};
-use crate::engine::{Reading, classify_all, with_model};
+use crate::engine::{self, Reading, classify_all, items, with_model};
 use crate::parts::{Alone, Parts, accuracy};
-use crate::vocabulary::hashes_of;
 use pairs::{Pairs, Solved};
 use shuffle::Shuffle;
 
@@ -162,7 +161,6 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let by = groups(args, "--by", args.by.as_deref())?;
     let pairs = groups(args, "--pairs", args.pairs.as_deref())?;
     let started = Instant::now();
-    let options = model.manifest_view().text;
     let mut shuffle = args.shuffle.map(Shuffle::new);
     let mut texts = Vec::new();
     for (text, label) in &examples {
@@ -173,16 +171,15 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
                 labels.join(", ")
             );
         };
-        let mut hashes = hashes_of(text.as_bytes(), options, model.vocabulary());
-        if let Some(shuffle) = &mut shuffle {
-            shuffle.words(&mut hashes);
-        }
-        let ids: Vec<u32> = hashes.iter().map(|&hash| model.vocabulary().id(hash)).collect();
-        texts.push((ids, hashes, label as u32));
+        let items = match &mut shuffle {
+            Some(shuffle) => items(model, &shuffle.text(text)),
+            None => items(model, text),
+        };
+        texts.push((items, label as u32));
     }
     let readings: Vec<Reading<'_>> =
-        texts.iter().map(|(ids, hashes, truth)| Reading { ids, hashes, truth: *truth }).collect();
-    let verdicts = classify_all(model, &readings)?;
+        texts.iter().map(|(items, truth)| Reading { items, truth: *truth }).collect();
+    let verdicts = classify_all(model, &readings, engine::Parts::Whole)?;
     let seconds = started.elapsed().as_secs_f64();
     let early_exit = match rule(args)?.or(model.early_exit()).filter(|_| args.shuffle.is_none()) {
         None => None,
@@ -190,7 +187,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
             let texts: Vec<(&str, usize)> = examples
                 .iter()
                 .zip(&texts)
-                .map(|((text, _), (.., label))| (&text[..], *label as usize))
+                .map(|((text, _), (_, label))| (&text[..], *label as usize))
                 .collect();
             Some(effect(&answers(model, &texts)?, rule))
         }

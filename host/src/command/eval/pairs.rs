@@ -25,8 +25,8 @@ pub struct Solved {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<f64>,
     /// By the n-grams without the network, with --parts and where a model has some.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wide: Option<f64>,
+    #[serde(rename = "wide", skip_serializing_if = "Option::is_none")]
+    pub ngrams: Option<f64>,
     /// Expected of who guesses each text apart: the mean of C⁻ᵗ over groups of t texts, C labels.
     pub chance: f64,
 }
@@ -50,7 +50,7 @@ impl Solved {
             groups: groups.len(),
             model: share(whole),
             network: alone.map(|alone| share(alone.network())),
-            wide: alone.and_then(Alone::wide).map(share),
+            ngrams: alone.and_then(Alone::ngrams).map(share),
             chance: groups.iter().map(guess).sum::<f64>() / count,
         }
     }
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_group_counts_only_as_a_whole() {
         let texts: Vec<Reading<'_>> =
-            [0, 1, 0, 1, 0, 1].into_iter().map(|truth| Reading { ids: &[], hashes: &[], truth }).collect();
+            [0, 1, 0, 1, 0, 1].into_iter().map(|truth| Reading { items: &[], truth }).collect();
         let groups: BTreeMap<String, Vec<usize>> =
             [("a", vec![0, 1]), ("b", vec![2, 3]), ("c", vec![4]), ("d", vec![5])]
                 .map(|(name, group)| (name.to_owned(), group))
@@ -85,7 +85,7 @@ mod tests {
         let whole = verdicts([0, 1, 0, 0, 0, 0]);
         let solved = Solved::count(&texts, &whole, None, &all, 2);
         assert_eq!((solved.groups, solved.model, solved.chance), (4, 0.5, 0.375));
-        assert_eq!((solved.network, solved.wide), (None, None));
+        assert_eq!((solved.network, solved.ngrams), (None, None));
         // Five of six texts are right, and all but one of the groups.
         assert_eq!(Solved::count(&texts, &verdicts([0, 1, 1, 1, 0, 1]), None, &all, 2).model, 0.75);
         // Always the same answer: every pair fails.
@@ -94,6 +94,6 @@ mod tests {
         assert_eq!(within(&groups, &[3, 4]), [vec![3], vec![4]]);
         let alone = Alone::of_verdicts(verdicts([0, 1, 0, 1, 1, 1]), Some(verdicts([1, 0, 0, 1, 1, 0])));
         let apart = Solved::count(&texts, &whole, Some(&alone), &all, 2);
-        assert_eq!((apart.network, apart.wide), (Some(0.75), Some(0.25)));
+        assert_eq!((apart.network, apart.ngrams), (Some(0.75), Some(0.25)));
     }
 }

@@ -51,7 +51,7 @@ pub fn print(report: &Report) {
 
 fn print_parts(parts: &Parts) {
     say!("\n{:<13}{:>9} {:>8} {:>21} {:>6}", "part alone", "accuracy", "loss", "same label as whole", "ties");
-    for (name, part) in [("network", Some(parts.network)), ("wide part", parts.wide)] {
+    for (name, part) in [("network", Some(parts.network)), ("n-grams", parts.ngrams)] {
         match part {
             None => say!("{name:<13}{:>9}", "none"),
             Some(part) => say!(
@@ -63,7 +63,7 @@ fn print_parts(parts: &Parts) {
             ),
         }
     }
-    let ties = parts.network.ties + parts.wide.map_or(0, |wide| wide.ties);
+    let ties = parts.network.ties + parts.ngrams.map_or(0, |ngrams| ngrams.ties);
     if ties > 0 {
         say!("(a tie: labels with the same score, of which the first counts)");
     }
@@ -73,12 +73,12 @@ fn print_groups(by: &By, parts: bool) {
     let width = by.groups.iter().map(|group| group.value.chars().count()).max().unwrap_or(0);
     let width = width.max(by.column.chars().count());
     put!("\n{:<width$} {:>8} {:>9}", by.column, "texts", "accuracy");
-    say!("{}", if parts { format!(" {:>9} {:>9}", "network", "wide part") } else { String::new() });
+    say!("{}", if parts { format!(" {:>9} {:>9}", "network", "n-grams") } else { String::new() });
     for group in &by.groups {
         put!("{:<width$} {:>8} {:>7.2} %", group.value, group.examples, group.accuracy * 100.0);
         if let Some(parts) = &group.parts {
-            let wide = parts.wide.map(|wide| format!("{:.2} %", wide.accuracy * 100.0));
-            put!(" {:>7.2} % {:>9}", parts.network.accuracy * 100.0, wide.as_deref().unwrap_or("none"));
+            let ngrams = parts.ngrams.map(|ngrams| format!("{:.2} %", ngrams.accuracy * 100.0));
+            put!(" {:>7.2} % {:>9}", parts.network.accuracy * 100.0, ngrams.as_deref().unwrap_or("none"));
         }
         say!();
     }
@@ -95,13 +95,13 @@ fn print_pairs(column: &str, all: &Solved, by: Option<&By>) {
     let part = |share: Option<f64>| share.map_or_else(|| "none".to_owned(), percent);
     put!("\nall texts of a `{column}` right:\n{:<width$} {:>8} {:>9}", "", "groups", "model");
     if all.network.is_some() {
-        put!(" {:>9} {:>9}", "network", "wide part");
+        put!(" {:>9} {:>9}", "network", "n-grams");
     }
     say!(" {:>9}", "chance");
     for (name, solved) in rows {
         put!("{name:<width$} {:>8} {:>9}", solved.groups, percent(solved.model));
         if all.network.is_some() {
-            put!(" {:>9} {:>9}", part(solved.network), part(solved.wide));
+            put!(" {:>9} {:>9}", part(solved.network), part(solved.ngrams));
         }
         say!(" {:>9}", percent(solved.chance));
     }

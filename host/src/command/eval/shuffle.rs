@@ -13,9 +13,11 @@ impl Shuffle {
         Self(Pcg64::seed_from_u64(seed))
     }
 
-    /// Shuffles the words of the next text; each order is equally likely.
-    pub fn words(&mut self, words: &mut [u32]) {
+    /// The next text, what white space separates in it in another order, each equally likely.
+    pub fn text(&mut self, text: &str) -> String {
+        let mut words: Vec<&str> = text.split_whitespace().collect();
         words.shuffle(&mut self.0);
+        words.join(" ")
     }
 }
 
@@ -25,22 +27,19 @@ mod tests {
 
     #[test]
     fn every_word_stays_and_the_seed_tells_the_order() {
-        let text: Vec<u32> = (0..200).collect();
+        let words: Vec<String> = (0..200).map(|word| format!("w{word:03}")).collect();
+        let text = words.join(" ");
         let read = |seed| {
             let mut shuffle = Shuffle::new(seed);
-            [0; 2].map(|_| {
-                let mut words = text.clone();
-                shuffle.words(&mut words);
-                words
-            })
+            [0; 2].map(|_| shuffle.text(&text))
         };
         let [one, other] = read(1);
         assert_ne!(one, text);
         assert_ne!(one, other, "each text has an order of its own");
         assert_eq!([one.clone(), other], read(1));
         assert_ne!(one, read(2)[0]);
-        let mut sorted = one;
+        let mut sorted: Vec<&str> = one.split(' ').collect();
         sorted.sort_unstable();
-        assert_eq!(sorted, text);
+        assert_eq!(sorted, words);
     }
 }

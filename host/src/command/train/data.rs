@@ -1,8 +1,9 @@
-//! What a run starts from: texts, words, a teacher's opinions, the wide part.
+//! What a run starts from: texts, words, a teacher's opinions, which n-grams to learn.
 
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use candle_core::Device;
 use rayon::prelude::*;
 use telltale::engine::text::Options as TextOptions;
 use telltale::engine::vocab::Vocabulary;
@@ -12,8 +13,10 @@ use super::plan::{Plan, Preset};
 use super::teach;
 use crate::console::{self, say};
 use crate::corpus::{self, Corpus, Example};
-use crate::model::Config;
-use crate::ngrams::{Lesson, Selection, Wide};
+use crate::model::weights::Ranges;
+use crate::model::{Config, Network};
+use crate::ngrams::{Bag, Examples, Lesson, Ngrams, Recipe, Space, bags, choose};
+use crate::quantise;
 use crate::train::log::human;
 use crate::train::{TrainingExample, balance};
 use crate::vocabulary::{Built, Counts, hashes_of};
@@ -35,7 +38,10 @@ pub struct Data {
     /// The vocabulary's words, the most frequent first.
     pub frequent: Vec<(u32, String)>,
     pub vocabulary: Built,
-    pub wide: Option<Wide>,
+    /// Which n-grams to learn.
+    pub recipe: Option<Recipe>,
+    /// Texts without labels, in the order of those behind the labelled ones in `texts.train`.
+    pub unlabelled: Vec<String>,
     pub texts: Texts,
 }
 
@@ -102,18 +108,76 @@ impl Data {
         if args.training.balance.unwrap_or(false) {
             balance(&mut texts.train, corpus.labels.len());
         }
-        let wide = match plan.wide {
-            0 => None,
-            _ => Some(widen(&texts.train, &plan, corpus.labels.len())?),
-        };
+        let reader = vocabulary.open()?;
         for text in [&mut texts.train, &mut texts.valid, &mut texts.test].into_iter().flatten() {
             text.ids = text.hashes.iter().map(|&hash| reader.id(hash)).collect();
-            match &wide {
-                Some(wide) => text.offsets = wide.logits(&text.hashes),
-                None => text.hashes = Vec::new(),
-            }
+            text.hashes = Vec::new();
         }
-        Ok(Self { corpus, words, text, plan, frequent, vocabulary, wide, texts })
+        let recipe = None;
+        let mut data = Self { corpus, words, text, plan, frequent, vocabulary, recipe, unlabelled, texts };
+        data.recipe = data.choose_ngrams(args.seed)?;
+        Ok(data)
+    }
+
+    /// Which n-grams to learn, tried out on validation texts.
+    fn choose_ngrams(&self, seed: u64) -> Result<Option<Recipe>> {
+        if self.plan.ngrams.most == Some(0) {
+            return Ok(None);
+        }
+        let started = Instant::now();
+        let room = self.plan.bytes.saturating_sub(self.network_bytes(seed)?);
+        let learnt =
+            NgramTexts::of(self, &self.texts.train, &self.corpus.train, &self.unlabelled, CHOICE_BYTES);
+        let tried = NgramTexts::of(self, &self.texts.valid, &self.corpus.valid, &[], CHOICE_BYTES);
+        let space = Space {
+            texts: &learnt.texts,
+            targets: &learnt.targets(),
+            weights: &learnt.weights,
+            valid: (&tried.texts, &tried.targets()),
+            options: self.text,
+            bytes: room,
+            most: self.plan.ngrams.most,
+            orders: self.plan.ngrams.orders,
+            seed,
+        };
+        let choices = choose(&space, |choice| say!("  tried {choice}"))?;
+        let Some(best) = choices.first() else { return Ok(None) };
+        say!("n-grams: {best}, the best of {}, {}", choices.len(), human(started.elapsed()));
+        ensure!(
+            best.recipe.most > 0,
+            "--bytes {}: the network leaves no room for n-grams; give more, or --ngrams 0",
+            self.plan.bytes
+        );
+        Ok(Some(best.recipe))
+    }
+
+    /// Bytes of the model without n-grams.
+    fn network_bytes(&self, seed: u64) -> Result<usize> {
+        let weights = Network::new(&self.config(), &Device::Cpu, seed)?.weights()?;
+        let sections = quantise::quantise(&weights, &Ranges::default(), self.plan.bits)?;
+        let labels: usize = self.corpus.labels.iter().map(String::len).sum();
+        let layers: usize = sections.layers.iter().map(Vec::len).sum();
+        let network = sections.embedding.len() + layers + sections.head.len();
+        Ok(self.vocabulary.section().len() + network + labels + MANIFEST_BYTES)
+    }
+
+    /// N-grams fitted to the training texts, and to the validation texts as well if `all`.
+    ///
+    /// # Errors
+    /// If no n-gram occurs often enough.
+    pub fn fit_ngrams(&self, recipe: &Recipe, all: bool, seed: u64) -> Result<Ngrams> {
+        let mut texts =
+            NgramTexts::of(self, &self.texts.train, &self.corpus.train, &self.unlabelled, FIT_BYTES);
+        if all {
+            texts.append(NgramTexts::of(self, &self.texts.valid, &self.corpus.valid, &[], FIT_BYTES));
+        }
+        if texts.left_out > 0 {
+            say!("n-grams: learnt from {} texts, {} left out", texts.texts.len(), texts.left_out);
+        }
+        let bags = bags(&texts.texts, self.text, recipe.orders());
+        let bags: Vec<&Bag> = bags.iter().collect();
+        let targets = texts.targets();
+        Ngrams::fit(Examples { bags: &bags, targets: &targets, weights: &texts.weights }, recipe, seed)
     }
 
     /// The network's shape.
@@ -176,18 +240,58 @@ fn tokenised(text: &str, label: u32, options: TextOptions, vocabulary: &Vocabula
     TrainingExample { hashes, label, ..TrainingExample::default() }
 }
 
-/// The wide part of all training texts.
-fn widen(texts: &[TrainingExample], plan: &Plan, classes: usize) -> Result<Wide> {
-    let started = Instant::now();
-    let targets = targets(texts, classes, WIDE_SMOOTHING);
-    let selection = Selection { most: plan.wide, order: plan.wide_order, seed: plan.options.seed };
-    let wide = Wide::fit(&lessons(texts, &targets), classes, &selection)?;
-    say!("wide part: {} n-grams, {}", wide.len(), human(started.elapsed()));
-    Ok(wide)
+/// Bytes of header, manifest and padding, about.
+const MANIFEST_BYTES: usize = 900;
+
+/// Bytes of text that n-grams are chosen by, and learnt from, at most: what they take is read in every so many texts.
+const CHOICE_BYTES: usize = 12 << 20;
+const FIT_BYTES: usize = 48 << 20;
+
+/// Texts that n-grams learn from.
+struct NgramTexts<'t> {
+    texts: Vec<&'t str>,
+    /// \[texts\]\[C\]
+    wanted: Vec<Vec<f32>>,
+    /// What each counts.
+    weights: Vec<f32>,
+    /// How many did not fit.
+    left_out: usize,
 }
 
-/// Probability moved from the true label to all where the wide part learns.
-const WIDE_SMOOTHING: f32 = 0.04;
+impl<'t> NgramTexts<'t> {
+    /// Evenly chosen texts of at most `bytes`, those without labels behind the others.
+    fn of(
+        data: &'t Data,
+        texts: &[TrainingExample],
+        examples: &'t [Example],
+        others: &'t [String],
+        bytes: usize,
+    ) -> Self {
+        let all: Vec<&str> = examples
+            .iter()
+            .map(|example| &example.text[..])
+            .chain(others.iter().map(|text| &text[..]))
+            .collect();
+        let total: usize = all.iter().map(|text| text.len()).sum();
+        let step = total.div_ceil(bytes).max(1);
+        let wanted = targets(texts, data.corpus.labels.len(), 0.0);
+        let wanted: Vec<Vec<f32>> = wanted.into_iter().step_by(step).collect();
+        let weights = texts.iter().step_by(step).map(|text| text.weight).collect();
+        let texts: Vec<&str> = all.iter().step_by(step).copied().collect();
+        Self { left_out: all.len() - texts.len(), texts, wanted, weights }
+    }
+
+    fn append(&mut self, mut other: Self) {
+        self.texts.append(&mut other.texts);
+        self.wanted.append(&mut other.wanted);
+        self.weights.append(&mut other.weights);
+        self.left_out += other.left_out;
+    }
+
+    fn targets(&self) -> Vec<&[f32]> {
+        self.wanted.iter().map(|target| &target[..]).collect()
+    }
+}
 
 /// What each text should say: the teacher's opinion, or its label with `smoothing`.
 pub fn targets(texts: &[TrainingExample], classes: usize, smoothing: f32) -> Vec<Vec<f32>> {

@@ -2,17 +2,17 @@
 
 use anyhow::Result;
 use candle_core::Device;
-use rayon::prelude::*;
 use telltale::engine::format::Metrics;
+use telltale::engine::ngrams::Orders;
 
 use super::Args;
 use super::data::{Source, frequent};
 use super::plan::{Plan, Preset};
 use crate::aligned::AlignedBytes;
 use crate::model::{Config, Network};
-use crate::ngrams::{self, Wide};
+use crate::ngrams::{self, Ngrams};
 use crate::quantise::{self, Description};
-use crate::vocabulary::{Built, sample, words_of};
+use crate::vocabulary::{Built, sample};
 
 /// A preset, and the share of its words and n-grams.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,10 +26,8 @@ pub struct Size {
 /// What drafts on a corpus are made from.
 pub struct Drafts {
     source: Source,
-    /// The hashes of the words of all texts to learn from.
-    texts: Vec<Vec<u32>>,
-    /// The n-grams to choose from, by their most words.
-    eligible: Option<(usize, Vec<u32>)>,
+    /// The n-grams to choose from, by their most words and characters.
+    eligible: Option<(Orders, Vec<u32>)>,
 }
 
 impl Drafts {
@@ -38,23 +36,7 @@ impl Drafts {
     /// # Errors
     /// Says what was wrong with it.
     pub fn new(args: &Args) -> Result<Self> {
-        let source = Source::read(args)?;
-        let texts: Vec<&str> = source
-            .corpus
-            .train
-            .iter()
-            .map(|example| &example.text[..])
-            .chain(source.unlabelled.iter().map(String::as_str))
-            .collect();
-        let hashes = |text: &&str| {
-            let mut hashes = Vec::new();
-            words_of(text.as_bytes(), source.text, |word| {
-                hashes.extend(source.counts.may_be_read(word).then(|| word.hash()));
-            });
-            hashes
-        };
-        let texts = texts.par_iter().map(hashes).collect();
-        Ok(Self { source, texts, eligible: None })
+        Ok(Self { source: Source::read(args)?, eligible: None })
     }
 
     /// The blob that training with `args` would give, but for what is learnt: its size is off by some bytes.
@@ -63,7 +45,12 @@ impl Drafts {
     /// If a flag is wrong.
     pub fn draft(&mut self, args: &Args) -> Result<AlignedBytes> {
         let classes = self.source.corpus.labels.len();
-        let plan = Plan::new(args, self.source.counts.total(), self.texts.len(), classes)?;
+        let plan = Plan::new(
+            args,
+            self.source.counts.total(),
+            self.source.corpus.train.len() + self.source.unlabelled.len(),
+            classes,
+        )?;
         let frequent = frequent(args, &self.source.corpus, &self.source.counts, &plan)?;
         let vocabulary = Built::new(&frequent)?;
         let config = Config {
@@ -79,10 +66,13 @@ impl Drafts {
         let weights = Network::new(&config, &Device::Cpu, args.seed)?.weights()?;
         let ranges = quantise::calibrate(&weights, std::iter::empty());
         let mut sections = quantise::quantise(&weights, &ranges, plan.bits)?;
-        if plan.wide > 0 {
-            let mut known = self.eligible(plan.wide_order).to_vec();
-            known.truncate(plan.wide);
-            sections.wide = Some(Wide::untrained(known, classes, plan.wide_order).section()?);
+        let (words, characters) = plan.ngrams.orders.unwrap_or((2, 0));
+        let orders = Orders { words, characters };
+        let most = plan.ngrams.most.unwrap_or(0);
+        if most > 0 {
+            let mut known = self.eligible(orders).to_vec();
+            known.truncate(most);
+            sections.ngrams = Some(quantise::ngrams(&Ngrams::untrained(&known, classes, orders)?, 1.0)?);
         }
         let corpus = &self.source.corpus;
         let description = Description {
@@ -99,9 +89,12 @@ impl Drafts {
         quantise::write_blob(&description, vocabulary.section(), &sections)
     }
 
-    fn eligible(&mut self, order: usize) -> &[u32] {
-        if self.eligible.as_ref().is_none_or(|(own, _)| *own != order) {
-            self.eligible = Some((order, ngrams::eligible(&self.texts, order)));
+    fn eligible(&mut self, orders: Orders) -> &[u32] {
+        if self.eligible.as_ref().is_none_or(|(own, _)| *own != orders) {
+            let Source { corpus, unlabelled, text, .. } = &self.source;
+            let labelled = corpus.train.iter().map(|example| &example.text[..]);
+            let texts: Vec<&str> = labelled.chain(unlabelled.iter().map(String::as_str)).collect();
+            self.eligible = Some((orders, ngrams::eligible(&texts, *text, orders)));
         }
         self.eligible.as_ref().map_or(&[], |(_, known)| known)
     }

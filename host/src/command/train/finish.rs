@@ -3,17 +3,20 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use rayon::prelude::*;
 use telltale::Model;
 use telltale::engine::format::Metrics;
 
 use super::plan::{Plan, Preset};
 use super::report::{BlobReport, ModelReport, QuantisedReport, Report, metrics};
-use super::{Args, Data, Texts};
+use super::{Args, Data};
 use crate::aligned::AlignedBytes;
-use crate::engine::{Reading, classify_all};
+use crate::console::say;
+use crate::corpus::Example;
+use crate::engine::{Item, Parts, Reading, classify_all, items};
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Config, Network, Weights};
-use crate::ngrams::Wide;
+use crate::ngrams::{Bag, Mix, Ngrams, bags};
 use crate::pytorch::{self, config::Activation};
 use crate::quantise::{self, Description, EmbeddingBits};
 use crate::train::batches::cut;
@@ -65,7 +68,8 @@ impl Finished {
     }
 }
 
-/// Measures the float network, quantises it and measures the integer engine.
+/// Measures the float model, quantises it and measures the integer engine; n-grams then learn from the validation
+/// texts as well.
 ///
 /// # Errors
 /// If the weights do not fit the fixed-point formats.
@@ -76,17 +80,12 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
         max_len: if args.preset.is_some_and(Preset::is_tutorial) { plan.options.max_len } else { 0 },
         ..plan.options.clone()
     };
-    let valid = train::evaluate(network, &texts.valid, &whole)?;
-    let test =
-        if texts.test.is_empty() { None } else { Some(train::evaluate(network, &texts.test, &whole)?) };
     let weights = network.weights()?;
     let calibration = texts.train.iter().take(CALIBRATION_TEXTS).map(|text| {
         let read = cut(&text.ids, whole.max_len, whole.keep);
         cut(read, CALIBRATION_WORDS, whole.keep)
     });
     let ranges = quantise::calibrate(&weights, calibration);
-    let mut sections = quantise::quantise(&weights, &ranges, plan.bits)?;
-    sections.wide = data.wide.as_ref().map(Wide::section).transpose()?;
     let mut description = Description {
         labels: corpus.labels.clone(),
         text: data.text,
@@ -98,22 +97,89 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
         self_test: sample(&data.frequent),
         metrics: Metrics::default(),
     };
-    let draft = quantise::write_blob(&description, vocabulary.section(), &sections)?;
+    let split = |texts, examples| Split { texts, examples };
+    let (valid, test) = (split(&texts.valid, &corpus.valid), split(&texts.test, &corpus.test));
+    let (valid_logits, test_logits) = (
+        train::final_logits(network, valid.texts, &whole)?,
+        train::final_logits(network, test.texts, &whole)?,
+    );
+    let write = |description: &Description, side: Option<&Side>| {
+        let (weights, ngrams) = match side {
+            Some(Side { ngrams, mix }) => (
+                weights.with_head(mix.network, &ngrams.head_bias(mix.ngrams)),
+                Some(quantise::ngrams(ngrams, mix.ngrams)?),
+            ),
+            None => (weights.clone(), None),
+        };
+        let sections = quantise::Sections { ngrams, ..quantise::quantise(&weights, &ranges, plan.bits)? };
+        Ok::<_, anyhow::Error>((
+            quantise::write_blob(description, vocabulary.section(), &sections)?,
+            sections,
+        ))
+    };
+    // What has not learnt from the validation texts is measured on them.
+    let mut side = match &data.recipe {
+        None => None,
+        Some(recipe) => {
+            let ngrams = data.fit_ngrams(recipe, false, args.seed)?;
+            let own = ngrams.logits(&valid.bags(&ngrams, data))?;
+            let labels: Vec<u32> = valid.texts.iter().map(|text| text.label).collect();
+            // Texts that both have learnt say nothing of what they know.
+            let mix =
+                if corpus.validates_on_train { Mix::EVEN } else { Mix::fit(&valid_logits, &own, &labels) };
+            Some(Side { ngrams, mix })
+        }
+    };
+    let (draft, _) = write(&description, side.as_ref())?;
     let model = Model::open(&draft)?;
-    let quantised = compare(&model, network, texts, &valid, &whole)?;
-    description.metrics = metrics((!corpus.validates_on_train).then_some(&valid), test.as_ref(), quantised);
-    let blob = quantise::write_blob(&description, vocabulary.section(), &sections)?;
+    let valid_float = valid.evaluate(&valid_logits, side.as_ref(), data)?;
+    let valid_own = valid.classify(&model, &whole)?;
+    let same = |own: &[usize], float: &Evaluation| {
+        share(own.iter().zip(&float.predictions).map(|(own, float)| *own == *float as usize))
+    };
+    let agreement = if valid.texts.is_empty() {
+        let count = texts.train.len().min(CALIBRATION_TEXTS).min(corpus.train.len());
+        let learnt = split(&texts.train[..count], &corpus.train[..count]);
+        let logits = train::final_logits(network, learnt.texts, &whole)?;
+        same(&learnt.classify(&model, &whole)?, &learnt.evaluate(&logits, side.as_ref(), data)?)
+    } else {
+        same(&valid_own, &valid_float)
+    };
+    if let (Some(recipe), Some(side)) = (&data.recipe, &mut side)
+        && !valid.texts.is_empty()
+        && !corpus.validates_on_train
+    {
+        say!(
+            "n-grams count {:.2}, the network {:.2}; n-grams learn from the validation texts, too",
+            side.mix.ngrams,
+            side.mix.network
+        );
+        side.ngrams = data.fit_ngrams(recipe, true, args.seed)?;
+    }
+    let (draft, _) = write(&description, side.as_ref())?;
+    let test_float =
+        if test.texts.is_empty() { None } else { Some(test.evaluate(&test_logits, side.as_ref(), data)?) };
+    let test_own = test.classify(&Model::open(&draft)?, &whole)?;
+    let quantised = QuantisedReport {
+        valid_accuracy: valid.accuracy(&valid_own),
+        test_accuracy: test_float.as_ref().map(|_| test.accuracy(&test_own)),
+        agreement,
+    };
+    description.metrics =
+        metrics((!corpus.validates_on_train).then_some(&valid_float), test_float.as_ref(), quantised);
+    let (blob, sections) = write(&description, side.as_ref())?;
     let sizes = BlobReport {
         bytes: blob.len(),
         vocab_bytes: vocabulary.section().len(),
         weight_bytes: sections.embedding.len()
             + sections.layers.iter().map(Vec::len).sum::<usize>()
             + sections.head.len()
-            + sections.wide.as_ref().map_or(0, Vec::len),
+            + sections.ngrams.as_ref().map_or(0, Vec::len),
     };
     let (vocabulary, parameters) = (vocabulary.words.len(), weights.count());
     let description = for_pytorch(&description, &weights, ranges, plan, &whole);
     let validates_on_train = corpus.validates_on_train;
+    let (valid, test) = (valid_float, test_float);
     Ok(Finished {
         blob,
         weights,
@@ -126,6 +192,60 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
         parameters,
         sizes,
     })
+}
+
+/// N-grams beside a network.
+struct Side {
+    ngrams: Ngrams,
+    mix: Mix,
+}
+
+/// Some of the corpus' texts.
+#[derive(Clone, Copy)]
+struct Split<'t> {
+    texts: &'t [TrainingExample],
+    examples: &'t [Example],
+}
+
+impl Split<'_> {
+    fn bags(&self, ngrams: &Ngrams, data: &Data) -> Vec<Bag> {
+        let texts: Vec<&str> = self.examples.iter().map(|example| &example.text[..]).collect();
+        bags(&texts, data.text, ngrams.orders)
+    }
+
+    /// The float model, from the network's logits.
+    fn evaluate(&self, network: &[Vec<f32>], side: Option<&Side>, data: &Data) -> Result<Evaluation> {
+        let Some(Side { ngrams, mix }) = side else { return Ok(train::evaluation(network, self.texts)) };
+        let own = ngrams.logits(&self.bags(ngrams, data))?;
+        let both: Vec<Vec<f32>> =
+            network.iter().zip(&own).map(|(network, own)| mix.logits(network, own)).collect();
+        Ok(train::evaluation(&both, self.texts))
+    }
+
+    /// The integer engine's classes.
+    fn classify(&self, model: &Model<'_>, options: &TrainingOptions) -> Result<Vec<usize>> {
+        let items: Vec<Vec<Item>> =
+            self.examples.par_iter().map(|example| items(model, &example.text)).collect();
+        let read: Vec<Reading<'_>> = items
+            .iter()
+            .zip(self.texts)
+            .map(|(items, text)| Reading {
+                items: cut(items, options.max_len, options.keep),
+                truth: text.label,
+            })
+            .collect();
+        Ok(classify_all(model, &read, Parts::Whole)?.into_iter().map(|verdict| verdict.class).collect())
+    }
+
+    fn accuracy(&self, classes: &[usize]) -> f64 {
+        share(classes.iter().zip(self.texts).map(|(class, text)| *class == text.label as usize))
+    }
+}
+
+/// The share of those that are true, not a number of none.
+fn share(all: impl ExactSizeIterator<Item = bool>) -> f64 {
+    let count = all.len() as f64;
+    all.filter(|own| *own).count() as f64 / count
 }
 
 /// What `train --save` writes beside the parameters.
@@ -162,46 +282,4 @@ fn for_pytorch(
         }),
         ..pytorch::config::Description::new(description.labels.clone())
     }
-}
-
-/// The integer engine on validation and test, beside the float model's labels of the validation texts, or of the
-/// training texts if there are none.
-fn compare(
-    model: &Model<'_>,
-    network: &Network,
-    texts: &Texts,
-    valid: &Evaluation,
-    options: &TrainingOptions,
-) -> Result<QuantisedReport> {
-    let verdicts = |texts: &[TrainingExample]| -> Result<Vec<usize>> {
-        let cut: Vec<Reading<'_>> = texts
-            .iter()
-            .map(|text| Reading {
-                ids: cut(&text.ids, options.max_len, options.keep),
-                hashes: cut(&text.hashes, options.max_len, options.keep),
-                truth: text.label,
-            })
-            .collect();
-        Ok(classify_all(model, &cut)?.into_iter().map(|verdict| verdict.class).collect())
-    };
-    let share = |own: &[usize], other: &mut dyn Iterator<Item = u32>| {
-        own.iter().zip(other).filter(|(class, other)| **class == *other as usize).count() as f64
-            / own.len() as f64
-    };
-    let labels =
-        |texts: &[TrainingExample]| texts.iter().map(|text| text.label).collect::<Vec<_>>().into_iter();
-    let own = verdicts(&texts.valid)?;
-    let agreement = if own.is_empty() {
-        let learnt = &texts.train[..texts.train.len().min(CALIBRATION_TEXTS)];
-        let float = train::evaluate(network, learnt, options)?;
-        share(&verdicts(learnt)?, &mut float.predictions.into_iter())
-    } else {
-        share(&own, &mut valid.predictions.iter().copied())
-    };
-    let test = (!texts.test.is_empty()).then(|| verdicts(&texts.test)).transpose()?;
-    Ok(QuantisedReport {
-        valid_accuracy: share(&own, &mut labels(&texts.valid)),
-        test_accuracy: test.map(|own| share(&own, &mut labels(&texts.test))),
-        agreement,
-    })
 }

@@ -27,7 +27,7 @@ use crate::quantise;
 use crate::train::log::Log;
 use crate::train::{End, Outcome, Trainer};
 use checkpointer::{CheckpointArgs, Checkpointer};
-use data::{Data, Texts};
+use data::Data;
 pub use draft::{Drafts, Size};
 use plan::Plan;
 pub use plan::{Preset, ShapeArgs, TrainingArgs};
@@ -103,10 +103,10 @@ impl Args {
     pub fn sized(&self, size: Size) -> Self {
         let mut args = Self { preset: Some(size.preset), ..self.clone() };
         if size.share < 1.0 {
-            let (vocab, wide) = Plan::entries(size.preset);
+            let (vocab, ngrams) = Plan::entries(size.preset);
             let part = |count: usize| Some((count as f64 * size.share).round() as usize);
             args.shape.vocab = args.shape.vocab.or_else(|| part(vocab));
-            args.shape.wide = args.shape.wide.or_else(|| part(wide));
+            args.shape.ngrams = args.shape.ngrams.or_else(|| part(ngrams));
         }
         args
     }
@@ -174,7 +174,10 @@ pub fn run(args: &Args) -> Result<()> {
     let device = device(args.device)?;
     args.check_paths()?;
     let data = Data::load(&args)?;
-    ensure!(args.save.is_none() || data.wide.is_none(), "--save: PyTorch has no wide part: leave --wide out");
+    ensure!(
+        args.save.is_none() || data.recipe.is_none(),
+        "--save: PyTorch has no n-grams: leave --ngrams out"
+    );
     let network = Network::new(&data.config(), &device, args.seed)?;
     report::describe(&data, &network.config, &device);
     let training = Instant::now();

@@ -5,6 +5,8 @@ use clap::{Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Cell, Pooling};
+use telltale::engine::ngrams::Orders;
+
 use crate::ngrams;
 use crate::quantise::EmbeddingBits;
 use crate::train::batches::Keep;
@@ -77,13 +79,18 @@ pub struct ShapeArgs {
     /// How often a word must occur to be in the vocabulary [default: 2]
     #[arg(long, value_name = "N")]
     pub min_freq: Option<u64>,
-    /// The most n-grams in the wide part, which adds their weights to the network's scores; 0 for none
-    /// [default: 26000 for long texts of two classes, otherwise 0; 0 with --save]
+    /// Bytes that the model may take; n-grams fill what the network leaves [default: 180000]
     #[arg(long, value_name = "N")]
-    pub wide: Option<usize>,
-    /// The most words of such an n-gram, 1 to 3 [default: 3; 2 for the presets nano, micro and small]
+    pub bytes: Option<usize>,
+    /// The most n-grams beside the network, 0 for none [default: what --bytes has room for; 0 with --save]
+    #[arg(long, value_name = "N", alias = "wide")]
+    pub ngrams: Option<usize>,
+    /// The most words of an n-gram, 0 to 3 [default: tried on validation texts]
+    #[arg(long, value_name = "N", alias = "wide-order")]
+    pub ngram_words: Option<u8>,
+    /// The most characters of an n-gram of characters, 0 to 6 [default: tried on validation texts; 0 with --ngram-words]
     #[arg(long, value_name = "N")]
-    pub wide_order: Option<usize>,
+    pub ngram_characters: Option<u8>,
     /// Whether punctuation, other symbols and emoji are words where they tell something about the class
     /// [default: true]
     #[arg(long, value_name = "BOOL")]
@@ -175,13 +182,26 @@ pub struct Plan {
     pub vocab: usize,
     pub min_freq: u64,
     pub bits: EmbeddingBits,
-    /// The most n-grams of the wide part.
-    pub wide: usize,
-    pub wide_order: usize,
+    /// Bytes that the model may take.
+    pub bytes: usize,
+    /// The n-grams asked for.
+    pub ngrams: NgramPlan,
     /// Who has opinions on unlabelled texts.
     pub teacher: Teacher,
     pub options: TrainingOptions,
 }
+
+/// Which n-grams are asked for; what is `None` is found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NgramPlan {
+    /// How many at most: as many as there is room for.
+    pub most: Option<usize>,
+    /// Words and characters of one at most.
+    pub orders: Option<(u8, u8)>,
+}
+
+/// Bytes that a model may take by default: what the smallest board has room for.
+const BYTES: usize = 180_000;
 
 /// Words that a default run reads in all: what fits the time that a newcomer waits.
 const WORD_BUDGET: f64 = 48e6;
@@ -234,11 +254,15 @@ impl Plan {
             "--vocab {vocab}: 1 to {} is possible",
             crate::vocabulary::MAX_WORDS
         );
-        let (wide, wide_order) = (
-            shape.wide.unwrap_or(if args.save.is_some() { 0 } else { base.wide }),
-            shape.wide_order.unwrap_or(base.wide_order),
-        );
-        ngrams::check(wide, wide_order)?;
+        let ngrams = NgramPlan {
+            most: shape.ngrams.or(if args.save.is_some() { Some(0) } else { base.ngrams.most }),
+            orders: match (shape.ngram_words, shape.ngram_characters) {
+                (None, None) => base.ngrams.orders,
+                (words, characters) => Some((words.unwrap_or(0), characters.unwrap_or(0))),
+            },
+        };
+        let (words, characters) = ngrams.orders.unwrap_or((1, 1));
+        ngrams::check(ngrams.most.unwrap_or(1), Orders { words, characters })?;
         Ok(Self {
             cell: shape.cell.unwrap_or(base.cell),
             layers: shape.layers.unwrap_or(base.layers),
@@ -252,8 +276,8 @@ impl Plan {
                 None if !shape.fold => base.bits,
                 bits => EmbeddingBits::asked(bits.unwrap_or_default(), shape.fold)?,
             },
-            wide,
-            wide_order,
+            bytes: shape.bytes.unwrap_or(base.bytes),
+            ngrams,
             teacher: training.teacher.unwrap_or(base.teacher),
             options,
         })
@@ -262,7 +286,7 @@ impl Plan {
     /// The most words and n-grams of a preset.
     pub fn entries(preset: Preset) -> (usize, usize) {
         let plan = Self::defaults(Some(preset), 0, 0, 2, 0);
-        (plan.vocab, plan.wide)
+        (plan.vocab, plan.ngrams.most.unwrap_or(0))
     }
 
     fn defaults(preset: Option<Preset>, words: u64, texts: usize, classes: usize, seed: u64) -> Self {
@@ -270,12 +294,12 @@ impl Plan {
         let two = classes == 2;
         let epochs = (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize;
         let usual = TrainingOptions::usual(epochs, seed);
-        // More than two classes: a column of weights for each is dear, so all bytes go to the network.
+        let many = classes > 12;
         let plain = Self {
             cell: Cell::Gru,
             layers: 1,
-            embed: 48,
-            hidden: 144,
+            embed: 32,
+            hidden: if many { 96 } else { 64 },
             // After a sentence or two the last state still knows everything; long texts need a mean.
             pooling: match (short, two) {
                 (true, true) => Pooling::Last,
@@ -283,11 +307,11 @@ impl Plan {
                 (false, _) => Pooling::Mean,
             },
             head_hidden: 0,
-            vocab: 10_000,
+            vocab: 3000,
             min_freq: 2,
-            bits: EmbeddingBits::Eight,
-            wide: 0,
-            wide_order: 3,
+            bits: EmbeddingBits::Four,
+            bytes: BYTES,
+            ngrams: NgramPlan { most: None, orders: None },
             teacher: Teacher::Both,
             options: TrainingOptions {
                 smoothing: if two { usual.smoothing } else { 0.1 },
@@ -320,16 +344,16 @@ impl Plan {
             hidden,
             vocab,
             bits,
-            wide,
             // Among few n-grams there is no room for long ones.
-            wide_order: if wide < 20_000 { 2 } else { 3 },
+            ngrams: NgramPlan { most: Some(wide), orders: Some((if wide < 20_000 { 2 } else { 3 }, 0)) },
             options: plain.options.clone(),
             ..plain
         };
-        // Long texts of two classes: the size that also fits the smallest board.
-        match preset.or((two && !short).then_some(Preset::Base)) {
-            // In short texts the order of words decides more than single n-grams: all bytes go to the network.
-            None if two => Self { embed: 32, hidden: 64, bits: EmbeddingBits::Four, ..plain },
+        match preset {
+            // Beside n-grams, long texts leave little to the order of words.
+            None if two && !short => {
+                Self { ngrams: plain.ngrams, ..sized(26_000, 6000, 16, 48, EmbeddingBits::Four) }
+            }
             None => plain,
             Some(Preset::Nano) => sized(3000, 720, 8, 16, EmbeddingBits::Four),
             Some(Preset::Micro) => sized(7000, 2000, 16, 24, EmbeddingBits::Four),
@@ -343,7 +367,7 @@ impl Plan {
                 pooling: Pooling::Last,
                 head_hidden: 256,
                 bits: EmbeddingBits::Eight,
-                wide: 0,
+                ngrams: NgramPlan { most: Some(0), orders: None },
                 options: tutorial(1e-4, 100, 0.0),
                 ..plain
             },
@@ -353,7 +377,7 @@ impl Plan {
                 hidden: 256,
                 pooling: Pooling::Last,
                 bits: EmbeddingBits::Eight,
-                wide: 0,
+                ngrams: NgramPlan { most: Some(0), orders: None },
                 options: tutorial(1e-4, 100, 0.5),
                 ..plain
             },

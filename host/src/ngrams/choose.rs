@@ -1,0 +1,191 @@
+//! Which n-grams suit a corpus: a few recipes, tried on texts that they have not learnt from.
+
+use anyhow::Result;
+use telltale::engine::text::Options;
+
+use crate::vocabulary::MAX_WORDS;
+
+use super::fit::{Examples, Method, Ngrams, Recipe, Weighting};
+use super::matrix::{Bag, bags};
+
+/// Fewer texts than this are tried in folds, since a tenth of them would tell little.
+const FEW_TEXTS: usize = 8000;
+
+/// How many folds.
+const FOLDS: usize = 3;
+
+/// More classes than this have a vector for each n-gram instead of a number a class.
+const MOST_SEPARATE: usize = 12;
+
+/// Texts of more words than this in the mean are read by words alone first.
+const LONG_TEXT: usize = 100;
+
+/// A corpus as the choice sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Space<'t> {
+    /// To learn from.
+    pub texts: &'t [&'t str],
+    /// \[texts × C\]
+    pub targets: &'t [&'t [f32]],
+    /// \[texts\]
+    pub weights: &'t [f32],
+    /// To choose by; with few texts, both are cut into folds.
+    pub valid: (&'t [&'t str], &'t [&'t [f32]]),
+    /// How words are told apart.
+    pub options: Options,
+    /// Bytes of flash that n-grams may take.
+    pub bytes: usize,
+    /// The most n-grams, if that is settled.
+    pub most: Option<usize>,
+    /// Words and characters of an n-gram, if that is settled.
+    pub orders: Option<(u8, u8)>,
+    /// The seed of the fits.
+    pub seed: u64,
+}
+
+/// A recipe that was tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    /// What was tried.
+    pub recipe: Recipe,
+    /// Share of right answers.
+    pub accuracy: f64,
+    /// Mean F1 of the classes.
+    pub macro_f1: f64,
+}
+
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Recipe { words, characters, method, most } = self.recipe;
+        write!(f, "{most} of up to {words} words and {characters} characters, ")?;
+        match method {
+            Method::Separate { cost, weighting: Weighting::Idf } => write!(f, "cost {cost}, by frequency")?,
+            Method::Separate { cost, weighting: Weighting::Bayes } => write!(f, "cost {cost}, by class")?,
+            Method::Factorise { width } => write!(f, "{width} numbers each")?,
+        }
+        write!(f, ": {:.2} %, macro-F1 {:.2} %", 100.0 * self.accuracy, 100.0 * self.macro_f1)
+    }
+}
+
+impl Choice {
+    fn worth(&self) -> f64 {
+        self.accuracy + self.macro_f1
+    }
+}
+
+impl Space<'_> {
+    fn classes(&self) -> usize {
+        self.targets.first().map_or(0, |target| target.len())
+    }
+
+    /// As many n-grams of a recipe as there is room for.
+    #[must_use]
+    pub fn filled(&self, recipe: Recipe) -> Recipe {
+        let classes = self.classes();
+        let room = self.bytes.saturating_sub(recipe.bytes_of_map(classes) + 64);
+        let fitting = (room as f64 / recipe.bytes_each(classes)) as usize;
+        Recipe { most: self.most.unwrap_or(fitting.min(MAX_WORDS)), ..recipe }
+    }
+
+    /// Tries a recipe.
+    fn measure(&self, recipe: Recipe, all: &[Bag]) -> Result<Choice> {
+        let count = self.texts.len();
+        let few = count + self.valid.0.len() < FEW_TEXTS;
+        let targets: Vec<&[f32]> = self.targets.iter().chain(self.valid.1).copied().collect();
+        let weight = |at: usize| self.weights.get(at).copied().unwrap_or(1.0);
+        let folds = if few { FOLDS } else { 1 };
+        let (mut answers, mut truths) = (Vec::new(), Vec::new());
+        for fold in 0..folds {
+            let is_tried = |at: usize| if few { at % FOLDS == fold } else { at >= count };
+            let (tried, learnt): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&at| is_tried(at));
+            let pick = |of: &[usize]| -> Vec<&Bag> { of.iter().map(|&at| &all[at]).collect() };
+            let examples = Examples {
+                bags: &pick(&learnt),
+                targets: &learnt.iter().map(|&at| targets[at]).collect::<Vec<_>>(),
+                weights: &learnt.iter().map(|&at| weight(at)).collect::<Vec<_>>(),
+            };
+            let ngrams = Ngrams::fit(examples, &recipe, self.seed)?;
+            answers.extend(ngrams.logits(&pick(&tried))?.iter().map(|logits| crate::train::top(logits)));
+            truths.extend(tried.iter().map(|&at| crate::train::top(targets[at])));
+        }
+        let (accuracy, macro_f1) = scores(&answers, &truths, self.classes());
+        Ok(Choice { recipe, accuracy, macro_f1 })
+    }
+}
+
+/// Accuracy, and the mean F1 of the classes that are there.
+fn scores(answers: &[usize], truths: &[usize], classes: usize) -> (f64, f64) {
+    let mut counts = vec![[0.0f64; 3]; classes];
+    for (&answer, &truth) in answers.iter().zip(truths) {
+        counts[answer][0] += 1.0;
+        counts[truth][1] += 1.0;
+        counts[truth][2] += f64::from(u8::from(answer == truth));
+    }
+    let right: f64 = counts.iter().map(|[.., right]| right).sum();
+    let there: Vec<f64> = counts
+        .iter()
+        .filter(|[answered, there, _]| answered + there > 0.0)
+        .map(|[answered, there, right]| 2.0 * right / (answered + there))
+        .collect();
+    (right / truths.len().max(1) as f64, there.iter().sum::<f64>() / there.len().max(1) as f64)
+}
+
+/// The recipes tried, the best first.
+///
+/// # Errors
+/// If the texts have no n-gram in common.
+pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Choice>> {
+    let classes = space.classes();
+    let words: usize = space.texts.iter().map(|text| text.split_whitespace().count()).sum();
+    let long = words > LONG_TEXT * space.texts.len();
+    let recipe = |(words, characters): (u8, u8), method: Method| {
+        space.filled(Recipe { words, characters, method, most: 0 })
+    };
+    let separate = |cost: f32, weighting: Weighting| Method::Separate { cost, weighting };
+    let few_classes = classes <= MOST_SEPARATE;
+    let (orders, methods): (&[(u8, u8)], Vec<Method>) = match (few_classes, long) {
+        (true, true) => (&[(3, 0)], vec![]),
+        (true, false) => (&[(2, 5), (3, 0)], vec![]),
+        (false, _) => (&[(2, 5)], vec![Method::Factorise { width: 32 }]),
+    };
+    let settled = space.orders.map(|orders| [orders]);
+    let orders = settled.as_ref().map_or(orders, |orders| &orders[..]);
+    let start = if few_classes { separate(0.5, Weighting::Bayes) } else { Method::Factorise { width: 16 } };
+    let texts: Vec<&str> = space.texts.iter().chain(space.valid.0).copied().collect();
+    let mut tried: Vec<(Choice, Vec<Bag>)> = Vec::new();
+    for &orders in orders {
+        let recipe = recipe(orders, start);
+        let all = bags(&texts, space.options, recipe.orders());
+        let choice = space.measure(recipe, &all)?;
+        tell(&choice);
+        tried.push((choice, all));
+    }
+    tried.sort_by(|(a, _), (b, _)| b.worth().total_cmp(&a.worth()));
+    let mut choices: Vec<Choice> = tried.iter().map(|(choice, _)| *choice).collect();
+    let Some((best, all)) = tried.first() else { return Ok(choices) };
+    let orders = (best.recipe.words, best.recipe.characters);
+    let mut more = methods;
+    if few_classes {
+        more.extend([0.15, 1.5].map(|cost| separate(cost, Weighting::Bayes)));
+        more.push(separate(1.0, Weighting::Idf));
+    }
+    for method in more {
+        let choice = space.measure(recipe(orders, method), all)?;
+        tell(&choice);
+        choices.push(choice);
+    }
+    choices.sort_by(|a, b| b.worth().total_cmp(&a.worth()));
+    Ok(choices)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn absent_classes_do_not_count_and_missed_ones_do() {
+        let (accuracy, macro_f1) = scores(&[0, 0, 0, 0], &[0, 0, 0, 1], 3);
+        assert!((accuracy - 0.75).abs() < 1e-9);
+        assert!((macro_f1 - (6.0 / 7.0) / 2.0).abs() < 1e-9);
+    }
+}

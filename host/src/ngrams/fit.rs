@@ -1,0 +1,389 @@
+//! Which n-grams a model keeps, and what they say.
+//!
+//! A linear classifier over all frequent n-grams ranks them by |weight| · √texts; the best are kept and fitted again by
+//! themselves, found as the chip finds them, so that strangers whose fingerprints match are in the fit.
+
+use std::borrow::Borrow;
+
+use anyhow::{Result, ensure};
+use serde::{Deserialize, Serialize};
+use telltale::engine::ngrams::Orders;
+use telltale::engine::text::Options;
+
+use super::factorised::{self, Factors};
+use super::matrix::{Bag, Matrix, bags, frequent};
+use super::svc::{self, Separator};
+use crate::vocabulary::{Built, MAX_WORDS};
+
+/// The most n-grams that are ranked, for separators and for factors.
+const RANKED: [usize; 2] = [400_000, 100_000];
+
+/// Passes over the texts of factors, and the most texts that they make in all.
+const PASSES: usize = 8;
+const MOST_STEPS: usize = 240_000;
+
+/// Step sizes of factors that rank, and of those that count.
+const RATES: [f32; 2] = [0.2, 0.1];
+
+/// Texts in which an n-gram must occur to be chosen; one where there are fewer texts than this in all.
+const LEAST_TEXTS: usize = 2;
+const FEW_TEXTS: usize = 40;
+
+/// Added to counts before ratios are taken.
+const SMOOTHING: f32 = 0.5;
+
+/// Bits of an n-gram's fingerprint.
+pub const FINGERPRINT_BITS: u32 = 8;
+
+/// How much an n-gram counts before anything is fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weighting {
+    /// By inverse document frequency.
+    Idf,
+    /// The same, times the largest naive Bayes log-ratio of a class (Wang and Manning, "Baselines and bigrams", ACL 2012).
+    Bayes,
+}
+
+/// How n-grams speak for classes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// A number for each class but the first, by support vector classifiers of this cost.
+    Separate {
+        /// C of the classifiers.
+        cost: f32,
+        /// How n-grams count.
+        weighting: Weighting,
+    },
+    /// This many numbers, which a map takes to the classes.
+    Factorise {
+        /// K, even.
+        width: usize,
+    },
+}
+
+/// Which n-grams to learn, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// The most words of an n-gram.
+    pub words: u8,
+    /// The most characters of one.
+    pub characters: u8,
+    /// How they speak for classes.
+    pub method: Method,
+    /// The most n-grams.
+    pub most: usize,
+}
+
+impl Recipe {
+    /// The engine's form of both orders.
+    #[must_use]
+    pub const fn orders(&self) -> Orders {
+        Orders { words: self.words, characters: self.characters }
+    }
+
+    /// Bytes of flash that an n-gram takes, of `classes` classes.
+    #[must_use]
+    pub fn bytes_each(&self, classes: usize) -> f64 {
+        // A perfect hash takes 3.15 bits an entry beside its fingerprint.
+        let table = (f64::from(FINGERPRINT_BITS) + 3.15) / 8.0;
+        match self.method {
+            Method::Separate { .. } => table + (classes - 1) as f64,
+            Method::Factorise { width } => table + 1.0 + width as f64 / 2.0,
+        }
+    }
+
+    /// Bytes that the map to the classes takes.
+    #[must_use]
+    pub const fn bytes_of_map(&self, classes: usize) -> usize {
+        match self.method {
+            Method::Separate { .. } => 0,
+            Method::Factorise { width } => classes.next_multiple_of(4) * (width.next_multiple_of(8) + 6),
+        }
+    }
+}
+
+/// Texts to learn from.
+#[derive(Clone, Copy, Debug)]
+pub struct Examples<'t> {
+    /// What n-grams they have, read with the recipe's orders.
+    pub bags: &'t [&'t Bag],
+    /// \[texts × C\] the probability that each should have of each class.
+    pub targets: &'t [&'t [f32]],
+    /// What each text counts, 1 in the mean.
+    pub weights: &'t [f32],
+}
+
+/// What an n-gram's numbers become.
+#[derive(Clone, Debug)]
+pub enum Rows {
+    /// \[n-grams × (C − 1)\] they are logits of all classes but the first.
+    Logits(Vec<f32>),
+    /// They go through a map to the classes.
+    Factors(Factors),
+}
+
+/// Selected n-grams.
+#[derive(Clone, Debug)]
+pub struct Ngrams {
+    /// The most words and characters.
+    pub orders: Orders,
+    /// Finds them, by key.
+    pub table: Built,
+    /// By id; a text's logits are those of the sum over √look-ups.
+    pub rows: Rows,
+    /// \[C\] added to the logits.
+    pub bias: Vec<f32>,
+    /// The largest magnitude of the numbers of the map's input on the texts learnt from, and their mean square.
+    pub hidden: (f32, f32),
+}
+
+impl Ngrams {
+    /// Selects and fits.
+    ///
+    /// # Errors
+    /// If no n-gram occurs often enough.
+    pub fn fit(examples: Examples<'_>, recipe: &Recipe, seed: u64) -> Result<Self> {
+        let Examples { bags, targets, .. } = examples;
+        let classes = targets.first().map_or(0, |target| target.len());
+        let factorised = matches!(recipe.method, Method::Factorise { .. });
+        let least = if bags.len() < FEW_TEXTS { 1 } else { LEAST_TEXTS };
+        let counted = frequent(bags, least, RANKED[usize::from(factorised)]);
+        ensure!(!counted.is_empty(), "no n-gram occurs in {least} texts: give more texts, or --ngrams 0");
+        let all: Vec<u32> = counted.iter().map(|(key, _)| *key).collect();
+        let find = |key: u32| all.binary_search(&key).ok();
+        let most = recipe.most.min(MAX_WORDS);
+        let scale = scales(examples, &counted, classes, recipe.method, &find);
+        let rows = Matrix::new(bags, &scale, &find);
+        let first = Fitted::new(&rows, all.len(), examples, classes, recipe.method, None, seed);
+        let worth = |at: usize| first.magnitude(at) * scale[at] * (counted[at].1 as f32).sqrt();
+        let mut ranks: Vec<(f32, usize)> = (0..all.len()).map(|at| (worth(at), at)).collect();
+        ranks.sort_unstable_by(|(a, at_a), (b, at_b)| b.total_cmp(a).then(at_a.cmp(at_b)));
+        ranks.truncate(most);
+        drop(rows);
+
+        let keys: Vec<u32> = ranks.iter().map(|&(_, at)| all[at]).collect();
+        let table = Built::of_keys(&keys, FINGERPRINT_BITS)?;
+        let reader = table.open()?;
+        let mut by_id = vec![0; keys.len()];
+        ranks.iter().for_each(|&(_, at)| by_id[reader.id(all[at]) as usize] = at);
+        let find = |key: u32| Some(reader.id(key) as usize).filter(|&id| id < by_id.len());
+        let counted: Vec<(u32, u32)> = by_id.iter().map(|&at| counted[at]).collect();
+        let scale = scales(examples, &counted, classes, recipe.method, &find);
+        let rows = Matrix::new(bags, &scale, &find);
+        let start = first.factors().map(|factors| factors.select(&by_id));
+        let fitted = Fitted::new(&rows, by_id.len(), examples, classes, recipe.method, start, seed);
+        let stretch = rows.stretches.iter().sum::<f32>() / rows.len() as f32;
+        let folded: Vec<f32> = scale.iter().map(|scale| scale * stretch).collect();
+        let on_chip = rows.as_on_chip(stretch);
+        Ok(fitted.fold(recipe.orders(), table, &folded, &on_chip))
+    }
+
+    /// N-grams of these keys that have learnt nothing: for their size and speed.
+    ///
+    /// # Errors
+    /// If there are too many of them.
+    pub fn untrained(keys: &[u32], classes: usize, orders: Orders) -> Result<Self> {
+        let numbers = vec![1.0; keys.len() * (classes - 1)];
+        let table = Built::of_keys(keys, FINGERPRINT_BITS)?;
+        Ok(Self { orders, table, rows: Rows::Logits(numbers), bias: vec![0.0; classes], hidden: (0.0, 0.0) })
+    }
+
+    /// \[C\] the logits of each text.
+    ///
+    /// # Errors
+    /// None of a table that has been built.
+    pub fn logits<B: Borrow<Bag>>(&self, bags: &[B]) -> Result<Vec<Vec<f32>>> {
+        let table = self.table.open()?;
+        let logits = |bag: &B| {
+            let bag = bag.borrow();
+            let columns = self.columns();
+            let mut sums = vec![0.0; columns];
+            for (id, count) in bag.known(|key| table.id(key) as usize, self.len()) {
+                let row = &self.numbers()[id * columns..][..columns];
+                sums.iter_mut().zip(row).for_each(|(sum, number)| *sum += count * number);
+            }
+            let scale = (bag.look_ups.max(1) as f32).sqrt().recip();
+            sums.iter_mut().for_each(|sum| *sum *= scale);
+            match &self.rows {
+                Rows::Logits(_) => {
+                    let first = self.bias.len() - columns;
+                    let sum = |class: usize| class.checked_sub(first).map_or(0.0, |at| sums[at]);
+                    self.bias.iter().enumerate().map(|(class, bias)| bias + sum(class)).collect()
+                }
+                Rows::Factors(factors) => factors.classify(&sums),
+            }
+        };
+        Ok(bags.iter().map(logits).collect())
+    }
+
+    /// \[C\] what the network's head has to add where n-grams count `gain` times.
+    #[must_use]
+    pub fn head_bias(&self, gain: f32) -> Vec<f32> {
+        match &self.rows {
+            Rows::Logits(_) => self.bias.iter().map(|bias| bias * gain).collect(),
+            // It is in the map.
+            Rows::Factors(factors) => vec![0.0; factors.bias.len()],
+        }
+    }
+
+    /// How many n-grams were kept.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.words.len()
+    }
+
+    /// Whether none was.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.words.is_empty()
+    }
+
+    /// K, the numbers of an n-gram.
+    #[must_use]
+    pub const fn columns(&self) -> usize {
+        match &self.rows {
+            Rows::Logits(_) => self.bias.len() - 1,
+            Rows::Factors(factors) => factors.width,
+        }
+    }
+
+    /// \[n-grams × K\]
+    #[must_use]
+    pub fn numbers(&self) -> &[f32] {
+        match &self.rows {
+            Rows::Logits(numbers) => numbers,
+            Rows::Factors(factors) => &factors.vectors,
+        }
+    }
+}
+
+/// The keys of the n-grams that [`Ngrams::fit`] would choose from.
+#[must_use]
+pub fn eligible(texts: &[&str], options: Options, orders: Orders) -> Vec<u32> {
+    let bags = bags(texts, options, orders);
+    let bags: Vec<&Bag> = bags.iter().collect();
+    frequent(&bags, LEAST_TEXTS, RANKED[0]).into_iter().map(|(key, _)| key).collect()
+}
+
+/// What n-grams count before anything is fitted.
+fn scales(
+    examples: Examples<'_>,
+    counted: &[(u32, u32)],
+    classes: usize,
+    method: Method,
+    find: &(impl Fn(u32) -> Option<usize> + Sync),
+) -> Vec<f32> {
+    let texts = examples.bags.len() as f32;
+    let idf = counted.iter().map(|&(_, own)| 1.0 + ((1.0 + texts) / (1.0 + own as f32)).ln());
+    if !matches!(method, Method::Separate { weighting: Weighting::Bayes, .. }) {
+        return idf.collect();
+    }
+    let mut counts = vec![SMOOTHING; counted.len() * classes];
+    for (bag, target) in examples.bags.iter().zip(examples.targets) {
+        for (id, _) in bag.known(|key| find(key).unwrap_or(counted.len()), counted.len()) {
+            let counts = &mut counts[id * classes..][..classes];
+            counts.iter_mut().zip(*target).for_each(|(count, share)| *count += share);
+        }
+    }
+    let mut totals = vec![0.0f64; classes];
+    for row in counts.chunks_exact(classes) {
+        totals.iter_mut().zip(row).for_each(|(total, &count)| *total += f64::from(count));
+    }
+    let all: f64 = totals.iter().sum();
+    let ratio = |row: &[f32]| {
+        let sum: f64 = row.iter().map(|&count| f64::from(count)).sum();
+        let ratio = |(&count, total): (&f32, &f64)| {
+            let inside = f64::from(count) / total;
+            let outside = (sum - f64::from(count) + f64::from(SMOOTHING)) / (all - total);
+            (inside / outside).ln().abs() as f32
+        };
+        row.iter().zip(&totals).map(ratio).fold(0.0, f32::max)
+    };
+    idf.zip(counts.chunks_exact(classes)).map(|(idf, row)| idf * ratio(row)).collect()
+}
+
+/// A classifier over scaled rows.
+enum Fitted {
+    Separators(Vec<Separator>),
+    Factors(Factors),
+}
+
+impl Fitted {
+    fn new(
+        rows: &Matrix,
+        features: usize,
+        Examples { targets, weights, .. }: Examples<'_>,
+        classes: usize,
+        method: Method,
+        start: Option<Factors>,
+        seed: u64,
+    ) -> Self {
+        match method {
+            Method::Separate { cost, .. } => {
+                let columns = if classes == 2 { 1 } else { classes };
+                let fit = svc::Fit { cost, seed };
+                Self::Separators(fit.run(rows, features, targets, weights, columns))
+            }
+            Method::Factorise { width } => {
+                let rate = RATES[usize::from(start.is_some())];
+                let epochs = (MOST_STEPS / rows.len().max(1)).clamp(2, PASSES);
+                let mut factors = start.unwrap_or_else(|| Factors::new(features, width, classes, seed));
+                factors.fit(rows, targets, weights, factorised::Fit { epochs, rate, seed });
+                Self::Factors(factors)
+            }
+        }
+    }
+
+    /// How much a feature says.
+    fn magnitude(&self, at: usize) -> f32 {
+        let norm = |numbers: &mut dyn Iterator<Item = f32>| numbers.map(|w| w * w).sum::<f32>().sqrt();
+        match self {
+            Self::Separators(all) => norm(&mut all.iter().map(|own| own.weights[at])),
+            Self::Factors(factors) => norm(&mut factors.vector(at).iter().copied()),
+        }
+    }
+
+    const fn factors(&self) -> Option<&Factors> {
+        match self {
+            Self::Factors(factors) => Some(factors),
+            Self::Separators(_) => None,
+        }
+    }
+
+    /// With what features count in their numbers.
+    fn fold(self, orders: Orders, table: Built, scale: &[f32], rows: &Matrix) -> Ngrams {
+        match self {
+            Self::Separators(all) => {
+                // What all classes have in common decides nothing: the first one's numbers become zero.
+                let (first, others) = match &all[..] {
+                    [only] => (None, std::slice::from_ref(only)),
+                    [first, others @ ..] => (Some(first), others),
+                    [] => (None, &[][..]),
+                };
+                let less = |own: f32, first: Option<f32>| own - first.unwrap_or(0.0);
+                let row = |(at, scale): (usize, &f32)| -> Vec<f32> {
+                    let number =
+                        |own: &Separator| scale * less(own.weights[at], first.map(|first| first.weights[at]));
+                    others.iter().map(number).collect()
+                };
+                let numbers = scale.iter().enumerate().flat_map(row).collect();
+                let bias = others.iter().map(|own| less(own.bias, first.map(|first| first.bias)));
+                let bias = [0.0].into_iter().chain(bias).collect();
+                Ngrams { orders, table, rows: Rows::Logits(numbers), bias, hidden: (0.0, 0.0) }
+            }
+            Self::Factors(mut factors) => {
+                let hidden: Vec<f32> = (0..rows.len()).flat_map(|at| factors.hidden(rows, at)).collect();
+                let largest = hidden.iter().fold(0.0f32, |largest, number| largest.max(number.abs()));
+                let square =
+                    hidden.iter().map(|number| number * number).sum::<f32>() / hidden.len().max(1) as f32;
+                for (vector, scale) in factors.vectors.chunks_exact_mut(factors.width).zip(scale) {
+                    vector.iter_mut().for_each(|number| *number *= scale);
+                }
+                let bias = factors.bias.clone();
+                Ngrams { orders, table, rows: Rows::Factors(factors), bias, hidden: (largest, square) }
+            }
+        }
+    }
+}
