@@ -158,7 +158,7 @@ mod tests {
     fn order_is_learnt() {
         let text = |n: u32| {
             let noise = n.wrapping_mul(2_654_435_761) % 50 + 100;
-            let pair = if n % 2 == 0 { [1, 2] } else { [2, 1] };
+            let pair = if n.is_multiple_of(2) { [1, 2] } else { [2, 1] };
             ([&[noise][..], &pair, &[noise + 1]].concat(), [1.0 - (n % 2) as f32, (n % 2) as f32])
         };
         let own: Vec<(Vec<u32>, [f32; 2])> = (0..400).map(text).collect();
