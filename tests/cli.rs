@@ -140,7 +140,7 @@ fn the_same_seed_gives_the_same_file() {
 #[test]
 fn every_verb_has_help_and_wrong_flags_are_explained() {
     for verb in
-        ["train", "fit", "frontier", "eval", "run", "early-exit", "inspect", "image", "qemu", "boards"]
+        ["train", "fit", "frontier", "eval", "run", "early-exit", "inspect", "image", "emulate", "boards"]
     {
         assert!(!succeed(&[verb, "--help"], b"").is_empty());
     }

@@ -52,7 +52,8 @@ enum Verb {
     Label(command::label::Args),
     Inspect(command::inspect::Args),
     Image(command::image::Args),
-    Qemu(command::qemu::Args),
+    #[command(visible_alias = "qemu")]
+    Emulate(command::emulate::Args),
     Boards(command::boards::Args),
     Bench(command::bench::Args),
 }
@@ -95,7 +96,7 @@ impl Cli {
             Verb::Label(args) => command::label::run(args),
             Verb::Inspect(args) => command::inspect::run(args),
             Verb::Image(args) => command::image::run(args),
-            Verb::Qemu(args) => command::qemu::run(args),
+            Verb::Emulate(args) => command::emulate::run(args),
             Verb::Boards(args) => command::boards::run(args),
             Verb::Bench(args) => command::bench::run(args),
         }

@@ -422,7 +422,10 @@ pub const fn reciprocal_root(count: u32) -> (u16, u32) {
     // count = mantissa · 4^(half − 3), mantissa 64 to 256: the root of 4^half only shifts.
     let half = count.ilog2() / 2;
     // The mantissa in steps of 2⁻⁴.
-    let scaled = if half < 5 { count << (10 - 2 * half) } else { count >> (2 * half - 10) };
+    let scaled = match (2 * half).checked_sub(10) {
+        None | Some(0) => count << (10 - 2 * half),
+        Some(down) => (count >> down) + (count >> (down - 1) & 1),
+    };
     let at = (scaled >> 4) as usize;
     let [left, right] = [root_at(at), root_at(at + 1)];
     let value = left - (((left - right) * (scaled & 15) + 8) >> 4);

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod boards;
 pub mod early_exit;
+pub mod emulate;
 pub mod eval;
 pub mod fit;
 pub mod frontier;
@@ -10,7 +11,6 @@ pub mod image;
 pub mod import;
 pub mod inspect;
 pub mod label;
-pub mod qemu;
 pub mod run;
 pub mod train;
 

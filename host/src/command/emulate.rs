@@ -1,4 +1,4 @@
-//! `qemu`: the firmware in an emulated board, with standard input on its UART.
+//! `emulate`: the firmware in an emulated board, with standard input on its UART.
 
 use std::path::PathBuf;
 
