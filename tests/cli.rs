@@ -321,14 +321,14 @@ fn the_parts_of_a_model_are_measured_apart() {
     };
     let (whole, network) = (shown(text(&model)), shown(text(&plain)));
     assert!(
-        ["network ", "wide part ", "negation ", "contrast "].iter().all(|row| whole.contains(row)),
+        ["network ", "n-grams ", "negation ", "contrast "].iter().all(|row| whole.contains(row)),
         "{whole}"
     );
     assert!(whole.contains("random order (seed 1)"), "{whole}");
     let row = whole.lines().rfind(|line| line.starts_with("contrast ")).expect("a row of pairs");
     assert!(row.contains(" 50 ") && row.contains(" 0.00 % ") && row.ends_with("25.00 %"), "{whole}");
     assert!(
-        network.lines().any(|line| line.starts_with("wide part ") && line.ends_with(" none")),
+        network.lines().any(|line| line.starts_with("n-grams ") && line.ends_with(" none")),
         "{network}"
     );
     let refused = |flags: &[&str]| fail(&[&["eval", "--model", text(&plain)], flags].concat());
