@@ -327,10 +327,7 @@ fn the_parts_of_a_model_are_measured_apart() {
     assert!(whole.contains("random order (seed 1)"), "{whole}");
     let row = whole.lines().rfind(|line| line.starts_with("contrast ")).expect("a row of pairs");
     assert!(row.contains(" 50 ") && row.contains(" 0.00 % ") && row.ends_with("25.00 %"), "{whole}");
-    assert!(
-        network.lines().any(|line| line.starts_with("n-grams ") && line.ends_with(" none")),
-        "{network}"
-    );
+    assert!(network.lines().any(|line| line.starts_with("n-grams ") && line.ends_with(" none")), "{network}");
     let refused = |flags: &[&str]| fail(&[&["eval", "--model", text(&plain)], flags].concat());
     assert!(refused(&["--by", "kind"]).contains("only a .csv, .tsv or .jsonl"));
     assert!(refused(&["--data", order, "--by", "sort"]).contains("there is no `sort`"));

@@ -85,7 +85,10 @@ fn the_default_solves_contrasts_that_it_has_not_seen() {
     let [model, counting] = ["model.bin", "counting.bin"].map(|name| folder.path().join(name));
     let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/order.csv"));
     succeed(&["train", "--export", text(&model)], b"");
-    succeed(&["train", "--wide", "26000", "--wide-order", "3", "--epochs", "1", "--export", text(&counting)], b"");
+    succeed(
+        &["train", "--wide", "26000", "--wide-order", "3", "--epochs", "1", "--export", text(&counting)],
+        b"",
+    );
     let contrasts = |model: &Path, flags: &[&str]| {
         let groups = evaluate(model, data, &[&["--by", "kind"], flags].concat())["by"]["groups"].take();
         assert_eq!(groups[0]["value"], "contrast");

@@ -335,7 +335,7 @@ fn a_model_too_large_for_the_memory_says_so() {
     let good = blob(&random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 1), EmbeddingBits::Eight);
     let model = Model::open(&good).expect("opens");
     // Activations, units and pooling of 20, a multiple of 8 where they are columns, and sums.
-    let needed = 2 * 48 + 2 * 20 + 4 * 20 + 4 * 80;
+    let needed = 2 * 40 + 2 * 20 + 4 * 20 + 4 * 80;
     assert_eq!(model.requirements().memory_bytes(), needed);
     let mut small = telltale::Memory::<32>::new();
     let error = telltale::Classifier::new(&model, &mut small).expect_err("too small").to_string();
@@ -416,12 +416,13 @@ fn ngrams_and_network_add_up() {
     let targets: Vec<&[f32]> = targets.iter().map(|target| &target[..]).collect();
     let options = Options { punctuation: true };
     let methods = [
-        Method::Separate { cost: 1.0, weighting: Weighting::Bayes },
-        Method::Separate { cost: 1.0, weighting: Weighting::Idf },
-        Method::Factorise { width: 8 },
+        (Method::Separate { cost: 1.0, weighting: Weighting::Bayes }, 0.03),
+        (Method::Separate { cost: 1.0, weighting: Weighting::Idf }, 0.03),
+        // Rows of 4 bits.
+        (Method::Factorise { width: 8 }, 0.1),
     ];
     let weights = random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 5);
-    for method in methods {
+    for (method, tolerance) in methods {
         let recipe = Recipe { words: 2, characters: 3, method, most: 150 };
         let bags = bags(&texts, options, recipe.orders());
         let bags: Vec<_> = bags.iter().collect();
@@ -451,7 +452,7 @@ fn ngrams_and_network_add_up() {
                 let added = f64::from(own[class] - network[class]) / 4096.0;
                 let expected = f64::from(0.5 * logit - bias[class]);
                 assert!(
-                    (added - expected).abs() < 0.05 + 0.03 * expected.abs(),
+                    (added - expected).abs() < 0.05 + tolerance * expected.abs(),
                     "{method:?} {added} {expected}"
                 );
             }

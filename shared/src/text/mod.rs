@@ -114,7 +114,7 @@ impl Tokeniser {
         for &byte in bytes {
             // Most of most texts: visible ASCII among its like, with which the first stages have nothing to do.
             if FAST
-                && matches!(byte, b' '..0x7F)
+                && matches!(byte, b'!'..0x7F)
                 && !matches!(byte, b'<' | b'&' | b'`')
                 && self.decoder.is_between_characters()
                 && self.markup.is_text()

@@ -49,7 +49,7 @@ impl Normaliser {
         Self { held: NONE, marks: [0; MARKS], count: 0 }
     }
 
-    /// Takes a visible ASCII character or a space, in lower case; the character held before, if that had no marks.
+    /// Takes a visible ASCII character, in lower case; the character held before, if that had no marks.
     #[inline(always)]
     pub(super) const fn exchange(&mut self, code: u32) -> Option<u32> {
         if self.count > 0 || self.held == NONE {
@@ -121,6 +121,10 @@ impl Normaliser {
             self.flush(out);
         }
         self.held = code;
+        // Nothing goes onto a space, and the word before it has ended.
+        if code == SPACE {
+            self.flush(out);
+        }
     }
 
     /// Puts a mark in its place: behind (`after` = 1) or before (0) those of its class.
