@@ -2,7 +2,7 @@
 #![no_main]
 
 use cortex_m_semihosting::{debug, hprintln};
-use panic_halt as _;
+use panic_semihosting as _;
 use telltale::{Classifier, Memory, Model};
 
 include!(concat!(env!("OUT_DIR"), "/sentiment.rs"));

@@ -3,7 +3,7 @@
 #![no_main]
 
 use cortex_m_semihosting::{debug, hprintln};
-use panic_halt as _;
+use panic_semihosting as _;
 use telltale::{Memory, OwnedClassifier};
 
 include!(concat!(env!("OUT_DIR"), "/sentiment.rs"));
