@@ -309,7 +309,7 @@ mod tests {
         Work { embed: 0.0, embed_i4: work.embed, ..work }
     }
 
-    /// With a wide part.
+    /// With n-grams.
     fn wide(work: Work, grams: f64) -> Work {
         Work { grams, votes: if work.classes > 2.0 { work.classes } else { 1.0 }, ..work }
     }

@@ -14,7 +14,6 @@ pub mod stop;
 pub mod trainer;
 
 use anyhow::Result;
-use candle_core::Tensor;
 use clap::ValueEnum;
 use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
@@ -159,23 +158,13 @@ pub struct TrainingExample {
     pub weight: f32,
     /// \[C\] what a teacher thinks of it; empty for a text that is simply what its label says.
     pub target: Vec<f32>,
-    /// \[words × K\] what the [wide part](crate::ngrams::Wide::logits) adds to the logits after each word; empty
-    /// without one.
-    pub offsets: Vec<f32>,
-    /// \[words\] hashes, for an engine with a wide part; empty without one.
+    /// \[words\] hashes, for a teacher; empty once words have ids.
     pub hashes: Vec<u32>,
 }
 
 impl Default for TrainingExample {
     fn default() -> Self {
-        Self {
-            ids: Vec::new(),
-            label: 0,
-            weight: 1.0,
-            target: Vec::new(),
-            offsets: Vec::new(),
-            hashes: Vec::new(),
-        }
+        Self { ids: Vec::new(), label: 0, weight: 1.0, target: Vec::new(), hashes: Vec::new() }
     }
 }
 
@@ -200,15 +189,6 @@ impl TrainingExample {
 
     fn target(&self) -> Target<'_> {
         if self.target.is_empty() { Target::Label(self.label) } else { Target::Soft(&self.target) }
-    }
-
-    /// Adds what the wide part says after the word `at` of those that are read to a row of logits \[C\].
-    fn add_offset(&self, at: usize, options: &TrainingOptions, logits: &mut [f32]) {
-        let columns = self.offsets.len() / self.ids.len().max(1);
-        let own = cut(&self.offsets, options.max_len * columns, options.keep);
-        let own = own.get(at * columns..(at + 1) * columns).unwrap_or(&[]);
-        let first = usize::from(columns == 1);
-        logits.iter_mut().skip(first).zip(own).for_each(|(logit, offset)| *logit += offset);
     }
 }
 
@@ -327,20 +307,8 @@ fn shard(
     });
     let targets = weighted_targets(targets, options.smoothing, classes);
     let pass = network.forward(&batch, &forward, &mut random)?;
-    let mut logits = pass.logits.clone();
-    if examples.iter().any(|example| !example.offsets.is_empty()) {
-        let mut offsets = vec![0.0; owners.len() * classes];
-        let positions = every_word.then(|| batch.packed.positions());
-        for (row, offsets) in offsets.chunks_exact_mut(classes).enumerate() {
-            let read = positions.as_ref().map_or(lengths[owners[row] as usize], |all| all[row] as usize);
-            if let Some(last) = read.checked_sub(1) {
-                examples[owners[row] as usize].add_offset(last, options, offsets);
-            }
-        }
-        logits = (logits + Tensor::from_vec(offsets, pass.logits.shape(), network.device())?)?;
-    }
-    let loss = cross_entropy(&logits, targets)?;
-    let values: Vec<f32> = logits.flatten_all()?.to_vec1()?;
+    let loss = cross_entropy(&pass.logits, targets)?;
+    let values: Vec<f32> = pass.logits.flatten_all()?.to_vec1()?;
     let is_right = |row: &&usize| {
         top(&values[**row * classes..][..classes]) == examples[owners[**row] as usize].label as usize
     };
@@ -386,13 +354,7 @@ pub fn final_logits(
                 let pass = network.forward(&batch, &ForwardOptions::default(), random)?;
                 pass.logits.flatten_all()?.to_vec1()?
             };
-            let own = |(&at, logits): (&usize, &[f32])| {
-                let mut logits = logits.to_vec();
-                if let Some(last) = read[at].len().checked_sub(1) {
-                    texts[indices[at]].add_offset(last, options, &mut logits);
-                }
-                (indices[at], logits)
-            };
+            let own = |(&at, logits): (&usize, &[f32])| (indices[at], logits.to_vec());
             Ok(batch.order.iter().zip(logits.chunks_exact(classes)).map(own).collect())
         })
         .collect();

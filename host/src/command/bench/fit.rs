@@ -17,7 +17,7 @@ use crate::toolchain::{build, workspace};
 /// A network: cell, layers, embedding, units, pooling, classes, extras.
 type Kind = (Cell, usize, usize, usize, Pooling, usize, Extras);
 
-/// A wide part of n-grams of up to so many words, and rows of so many bits.
+/// N-grams of up to so many words, and rows of so many bits.
 const fn with(wide_order: usize, embed_bits: u32) -> Extras {
     Extras {
         embed_bits,
@@ -90,7 +90,7 @@ pub fn print(fit: &Fit) {
     let own = &fit.coefficients;
     say!(
         "{:<12} {:.3} a MAC, {:.1} a number of the embedding ({:.1} of i4), {:.1} a pooled unit, {:.0} a class, \
-         {:.0} an n-gram, {:.0} a column of the wide part, {:.0} a word",
+         {:.0} an n-gram, {:.0} a column of n-grams, {:.0} a word",
         fit.board,
         own.per_mac,
         own.per_embed,

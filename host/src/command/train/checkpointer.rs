@@ -238,15 +238,13 @@ fn is_same(a: &Path, b: &Path) -> bool {
 fn facts(data: &Data, trainer: &Trainer<'_>) -> Result<BTreeMap<String, String>> {
     let hex = |digest: &[u8]| digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut texts = Sha256::new();
-    for TrainingExample { ids, label, weight, target, offsets, .. } in
-        data.texts.train.iter().chain(&data.texts.valid)
+    for TrainingExample { ids, label, weight, target, .. } in data.texts.train.iter().chain(&data.texts.valid)
     {
         texts.update((ids.len() as u64).to_le_bytes());
         texts.update(label.to_le_bytes());
         texts.update(weight.to_le_bytes());
         texts.update(bytemuck::cast_slice::<u32, u8>(ids));
         texts.update(bytemuck::cast_slice::<f32, u8>(target));
-        texts.update(bytemuck::cast_slice::<f32, u8>(offsets));
     }
     let network = trainer.network();
     let mut facts = BTreeMap::from([

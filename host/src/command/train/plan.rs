@@ -336,7 +336,7 @@ impl Plan {
             average: 0.0,
             ..plain.options.clone()
         };
-        // Beside a wide part, a FastGRNN is as accurate as a GRU, for less than half of its instructions.
+        // Beside n-grams, a FastGRNN is as accurate as a GRU, for less than half of its instructions.
         let sized = |wide, vocab, embed, hidden, bits| Self {
             cell: if hidden < 96 { Cell::Fastgrnn } else { Cell::Gru },
             teacher: if wide < 10_000 { Teacher::Ngrams } else { Teacher::Both },
