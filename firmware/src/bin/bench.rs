@@ -114,13 +114,17 @@ mod bench {
         let embedding =
             time(&counter, &mut |repeat| model.embedding().look_up(repeat % WORDS as u32, black_box(&mut x)));
         let id = |repeat: u32| repeat % WORDS as u32;
-        let step = time(&counter, &mut |repeat| network.read_known(id(repeat), hash(repeat), &mut state));
-        let read = time(&counter, &mut |repeat| model.read_known(id(repeat), hash(repeat), &mut state));
+        let step = time(&counter, &mut |repeat| network.read_known(id(repeat), &mut state));
+        let read = time(&counter, &mut |repeat| {
+            model.read_ngrams(hash(repeat), &mut state);
+            model.read_known(id(repeat), &mut state);
+        });
         let head = time(&counter, &mut |_| {
             black_box(decide(model.scores(&mut state)));
         });
         let word = time(&counter, &mut |repeat| {
-            model.read(hash(repeat), &mut state);
+            model.read_ngrams(hash(repeat), &mut state);
+            model.read_known(model.vocabulary().id(hash(repeat)), &mut state);
             black_box(decide(model.scores(&mut state)));
         });
         Ok([
