@@ -13,9 +13,11 @@ use heapless::Vec;
 use crate::cell::Layer;
 use crate::early_exit::Rule;
 use crate::embedding::Embedding;
+#[cfg(feature = "std")]
+use crate::format::Pooling;
 use crate::format::manifest_view::next_section;
 use crate::format::subject::line;
-use crate::format::{self, Kind, ManifestView, OpenError, Pooling, SectionReader, Subject, section_bytes};
+use crate::format::{self, Kind, ManifestView, OpenError, SectionReader, Subject, section_bytes};
 use crate::head::Head;
 use crate::ngrams::Ngrams;
 use crate::pooling;

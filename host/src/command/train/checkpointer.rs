@@ -107,7 +107,8 @@ impl Checkpointer {
             let different = differences(&run.facts, &self.facts);
             ensure!(
                 different.is_empty(),
-                "the checkpoint is one of another run, which differs in: {}",
+                "the checkpoint is one of another run, which differs in: {}; give the corpus (--data) and the flags \
+                 that the run began with",
                 different.join(", ")
             );
             trainer.restore(run.snapshot).context("the checkpoint is one of another run")?;
