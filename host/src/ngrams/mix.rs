@@ -17,7 +17,7 @@ const FACTOR: f32 = 1.25;
 const STEPS: i32 = 36;
 
 impl Mix {
-    /// Both as they are: where there is nothing to choose by.
+    /// What is taken where there are no texts to choose by.
     pub const EVEN: Self = Self { network: 1.0, ngrams: 2.0 };
 
     /// The gains with the least cross-entropy on texts that neither has learnt from.
