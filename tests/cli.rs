@@ -52,6 +52,52 @@ fn train_eval_run_inspect() {
 }
 
 #[test]
+fn answers_are_measured_by_class_and_explained_by_words() {
+    let folder = folder();
+    let model = folder.path().join("model.bin");
+    let errors = folder.path().join("errors.jsonl");
+    train(&model, &["--ngram-words", "2"]);
+    let flags = ["eval", "--model", text(&model), "--split", "test", "--json", "-", "--errors", text(&errors)];
+    let report: Value = serde_json::from_slice(&succeed(&flags, b"")).expect("JSON");
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let confusion = |truth: usize, answer: usize| number(&report["confusion"][truth][answer]);
+    let mut f1 = 0.0;
+    for (class, other) in [(0, 1), (1, 0)] {
+        let own = &report["per_class"][class];
+        assert_eq!(own["label"], report["labels"][class]);
+        let (right, missed, taken) =
+            (confusion(class, class), confusion(class, other), confusion(other, class));
+        assert!((number(&own["recall"]) - right / (right + missed)).abs() < 1e-9);
+        assert!((number(&own["precision"]) - right / (right + taken)).abs() < 1e-9);
+        assert!((number(&own["support"]) - (right + missed)).abs() < 1e-9);
+        f1 += 2.0 * right / (2.0 * right + missed + taken) / 2.0;
+    }
+    assert!((number(&report["macro_f1"]) - f1).abs() < 1e-9);
+    assert!((0.0..0.5).contains(&number(&report["calibration_error"])));
+    let rows: Vec<Value> = std::fs::read_to_string(&errors)
+        .expect("written")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(rows.len() as f64, confusion(0, 1) + confusion(1, 0));
+    assert!(rows.iter().all(|row| row["label"] != row["answer"] && row["text"].is_string()));
+
+    let input = b"The acting is superb, the plot terrible.\rdull\n\nA delight";
+    let explained = succeed(&["run", "--model", text(&model), "--answers", "--explain"], input);
+    let explained = String::from_utf8(explained).expect("UTF-8");
+    let lines: Vec<&str> = explained.lines().collect();
+    let marks: String = lines.iter().map(|line| &line[..1]).collect();
+    assert_eq!(marks, "=+-=+-=+-", "{explained}");
+    // What speaks for one answer speaks against the other, and the louder side has won.
+    let sides = if lines[0].starts_with("=\tpos") { (lines[1], lines[2]) } else { (lines[2], lines[1]) };
+    assert!(sides.0.contains("superb +") || sides.0.contains("superb -"), "{explained}");
+    assert!(sides.1.contains("terrible"), "{explained}");
+    let plain = succeed(&["run", "--model", text(&model), "--answers"], input);
+    let answers: Vec<&str> = lines.iter().filter(|line| line.starts_with('=')).copied().collect();
+    assert_eq!(String::from_utf8(plain).expect("UTF-8").lines().collect::<Vec<_>>(), answers);
+}
+
+#[test]
 fn run_prints_a_line_per_word() {
     let folder = folder();
     let model = folder.path().join("model.bin");

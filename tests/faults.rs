@@ -36,7 +36,7 @@ fn delimited_files() {
         ("columns.csv", b"foo,bar\n1,2\n", "foo, bar"),
         ("one.csv", b"text,label\ngood,a\nfine,a\n", "only one class"),
         ("long.csv", long.as_bytes(), "line 2: longer than"),
-        ("nolabel.csv", b"text,label\ngood,a\nbad,\n", "line 3"),
+        ("nolabel.csv", b"text,label\ngood,a\nbad,\n", "left out: 1 without a label"),
         ("words.csv", b"text,label\n?,a\n.,b\n,a\n-,b\n--,a\n..,b\n...,a\n....,b\n", "no words"),
     ];
     for (name, content, expected) in cases {

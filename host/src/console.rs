@@ -110,6 +110,11 @@ pub fn right(text: &str, width: usize) -> String {
     format!("{:1$}{text}", "", width.saturating_sub(columns(text)))
 }
 
+/// A text at the left of so many columns.
+pub fn left(text: &str, width: usize) -> String {
+    format!("{text}{:1$}", "", width.saturating_sub(columns(text)))
+}
+
 /// [`line`] with `println`'s arguments.
 macro_rules! say {
     () => { $crate::console::line(format_args!("")) };

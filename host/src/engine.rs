@@ -14,6 +14,7 @@ use telltale::engine::text::{Token, Tokeniser};
 
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
+use crate::evaluate::measures::Judged;
 
 /// Memory for reading texts with a model.
 #[must_use]
@@ -78,6 +79,8 @@ pub struct Verdict {
     pub class: usize,
     /// Cross-entropy against the true label, in nats.
     pub loss: f64,
+    /// The label's probability, 0 to 1.
+    pub probability: f64,
     /// Whether several labels have the highest score; the first of them is the class.
     pub tie: bool,
 }
@@ -92,7 +95,13 @@ impl Verdict {
         let largest = logits.clone().fold(f64::MIN, f64::max);
         let total: f64 = logits.clone().map(|logit| (logit - largest).exp()).sum();
         let own = logits.clone().nth(truth as usize).unwrap_or(largest);
-        Self { class, loss: largest + total.ln() - own, tie }
+        Self { class, loss: largest + total.ln() - own, probability: total.recip(), tie }
+    }
+
+    /// Beside the truth.
+    #[must_use]
+    pub const fn judged(&self, truth: u32) -> Judged {
+        Judged { truth: truth as usize, answer: self.class, probability: self.probability }
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! - [`corpus`]: labelled texts and their splits; [`vocabulary`]: words → ids
 //! - [`model`]: networks in f32 and their fused sequences; [`train`]: the loop; [`threads`]: where both run
-//! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model;
-//!   [`early_exit`]: what it need not read; [`parts`]: what its parts say alone
+//! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model
+//! - [`evaluate`]: how good a model is, by class and by part, and what its words say
 //! - [`board`] and [`toolchain`]: the boards and their firmware; [`cost`]: what a model costs on them
 //! - [`command`]: the verbs
 #![forbid(unsafe_code)]
@@ -15,13 +15,12 @@ pub mod command;
 pub mod console;
 pub mod corpus;
 pub mod cost;
-pub mod early_exit;
 pub mod engine;
+pub mod evaluate;
 pub mod exit_reason;
 pub mod files;
 pub mod model;
 pub mod ngrams;
-pub mod parts;
 pub mod pytorch;
 pub mod quantise;
 pub mod threads;

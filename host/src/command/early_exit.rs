@@ -11,7 +11,7 @@ use telltale::engine::format::Kind;
 use crate::aligned::AlignedBytes;
 use crate::console::say;
 use crate::corpus::{self, Corpus, CorpusArgs, Example};
-use crate::early_exit::{Effect, answers, calibrate, effect};
+use crate::evaluate::early_exit::{Effect, answers, calibrate, effect};
 use crate::quantise::{install, with_section};
 
 /// Calibrates early exit: the rest of a text is not read once the answer has been certain for a while

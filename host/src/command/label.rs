@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Args as ClapArgs;
 use rayon::prelude::*;
 use serde::Serialize;
 use telltale::{Classifier, Model};
 
+use super::rows::Form;
 use crate::aligned::AlignedBytes;
 use crate::console::{self, say};
 use crate::corpus::{CorpusArgs, unlabelled};
@@ -49,54 +50,12 @@ struct Answer<'m> {
     known: f64,
 }
 
-/// The form of the answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Delimited(u8),
-    JsonLines,
-}
-
-impl Form {
-    fn of(out: &Path) -> Result<Self> {
-        let name = out.to_string_lossy().to_lowercase();
-        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-        match ending {
-            "tsv" => Ok(Self::Delimited(b'\t')),
-            "csv" => Ok(Self::Delimited(b',')),
-            "jsonl" | "ndjson" => Ok(Self::JsonLines),
-            _ if out == Path::new("-") || crate::files::is_special(out) => Ok(Self::Delimited(b',')),
-            _ => bail!(
-                "--out {}: a name that ends in .csv, .tsv, .jsonl or .ndjson is expected",
-                out.display()
-            ),
-        }
-    }
-
-    fn write(self, answers: &[Answer<'_>]) -> Result<Vec<u8>> {
-        match self {
-            Self::Delimited(delimiter) => {
-                let mut to = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
-                answers.iter().try_for_each(|answer| to.serialize(answer))?;
-                Ok(to.into_inner()?)
-            }
-            Self::JsonLines => {
-                let mut to = Vec::new();
-                for answer in answers {
-                    serde_json::to_writer(&mut to, answer)?;
-                    to.push(b'\n');
-                }
-                Ok(to)
-            }
-        }
-    }
-}
-
 /// Runs the verb.
 ///
 /// # Errors
 /// If the model or the texts cannot be read, or the answers not be written.
 pub fn run(args: &Args) -> Result<()> {
-    let form = Form::of(&args.out)?;
+    let form = Form::of("--out", &args.out)?;
     Paths::default()
         .read("--model", [&args.model])
         .read("--data", [&args.data])
@@ -116,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
         let (texts, notes) = unlabelled::read_rows(&args.data, &corpus)?;
         notes.print();
         let answers = answers(model, &texts)?;
-        let bytes = form.write(&answers).context("the answers cannot be encoded")?;
+        let bytes = form.write(&answers)?;
         if to_stdout {
             console::raw(&bytes);
         } else {
@@ -154,24 +113,5 @@ fn conclude(answers: &[Answer<'_>]) {
             "{strange} of {} texts: the model knows less than half of their words",
             answers.len()
         ));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_written_by_the_ending() {
-        let answers = [Answer { label: "a, \"b\"", probability: 0.75, known: 0.5 }];
-        let written = |name: &str| {
-            let form = Form::of(Path::new(name)).expect("is known");
-            String::from_utf8(form.write(&answers).expect("encodes")).expect("UTF-8")
-        };
-        assert_eq!(written("x.csv"), "label,probability,known\n\"a, \"\"b\"\"\",0.75,0.5\n");
-        assert_eq!(written("x.TSV"), "label\tprobability\tknown\n\"a, \"\"b\"\"\"\t0.75\t0.5\n");
-        assert_eq!(written("-"), written("x.csv"));
-        assert_eq!(written("x.jsonl"), "{\"label\":\"a, \\\"b\\\"\",\"probability\":0.75,\"known\":0.5}\n");
-        assert!(Form::of(Path::new("answers.bin")).is_err());
     }
 }

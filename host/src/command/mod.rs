@@ -11,6 +11,8 @@ pub mod image;
 pub mod import;
 pub mod inspect;
 pub mod label;
+mod measures;
+mod rows;
 pub mod run;
 pub mod train;
 

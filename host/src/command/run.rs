@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
-use telltale::Classifier;
+use embedded_io::Read as _;
 use telltale::session::{ANSWERS, LINES, Line, PARAGRAPHS, PLAIN, Session, TRACED, sanitise};
+use telltale::{Classifier, Model};
 
 use crate::engine::{memory_for, with_model};
+use crate::evaluate::explain::Explanation;
 
 /// Reads texts from standard input, one a line, and prints the answer so far after each word
 ///
@@ -26,10 +28,17 @@ pub struct Args {
     /// Prints only the answer to each text
     #[arg(long, conflicts_with = "trace")]
     answers: bool,
+    /// Adds two lines to each answer: `+` and the words that spoke most for it, `-` and those against it, each with
+    /// how much it moved the natural logarithm of the answer's odds
+    #[arg(long, conflicts_with_all = ["trace", "paragraphs"])]
+    explain: bool,
     /// A text goes on until a blank line, instead of the end of its line
     #[arg(long)]
     paragraphs: bool,
 }
+
+/// Words that are named for an answer, and against it.
+const LOUDEST: usize = 8;
 
 /// Runs the verb.
 ///
@@ -49,13 +58,41 @@ pub fn run(args: &Args) -> Result<()> {
         let result = controls
             .into_iter()
             .try_for_each(|control| session.push(control, &mut streams))
-            .and_then(|()| session.converse(&mut streams))
+            .and_then(|()| match args.explain {
+                true => explain(model, &mut session, &mut streams),
+                false => session.converse(&mut streams),
+            })
             .and_then(|()| streams.output.flush());
         match result {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             result => result.context("cannot read the input or write the output"),
         }
     })
+}
+
+/// Explains the answer to each line.
+fn explain(model: &Model<'_>, session: &mut Session<'_>, streams: &mut Streams) -> std::io::Result<()> {
+    let (mut line, mut chunk) = (Vec::new(), [0; 1 << 12]);
+    loop {
+        let count = streams.read(&mut chunk)?;
+        // The end of the input ends a line, too.
+        let bytes = if count == 0 { &b"\n"[..] } else { &chunk[..count] };
+        for &byte in bytes {
+            session.push(byte, streams)?;
+            if !matches!(byte, b'\n' | b'\r') {
+                line.push(byte);
+            } else if !line.is_empty() {
+                let explanation =
+                    Explanation::of(model, &String::from_utf8_lossy(&line)).map_err(std::io::Error::other)?;
+                let (pro, contra) = explanation.loudest(LOUDEST);
+                write!(streams.output, "+\t{pro}\n-\t{contra}\n")?;
+                line.clear();
+            }
+        }
+        if count == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Standard input and output as a line that loses nothing.

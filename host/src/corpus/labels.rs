@@ -141,8 +141,9 @@ pub fn list<'l>(
     ensure!(!labels.is_empty(), "{data}: no text has a label (`host label` answers texts without labels)");
     ensure!(
         labels.len() > 1,
-        "{data}: only one class (`{}`): at least two are needed to tell apart",
-        labels[0]
+        "{data}: only one class (`{}`): at least two are needed to tell apart{}",
+        labels[0],
+        notes.left_out().map_or_else(String::new, |rows| format!("; rows left out: {rows}"))
     );
     ensure!(
         labels.len() <= MOST_CLASSES,

@@ -339,6 +339,7 @@ fn read(args: &CorpusArgs, notes: &mut Notes) -> Result<Vec<Found>> {
         embedded::NAME
     );
     let mut decoder = args.decoder()?;
+    let mut without_label = String::new();
     let mut found = if path.is_dir() {
         match splits::read(path, &args.columns(), &mut decoder, notes)? {
             Some(found) => found,
@@ -352,12 +353,15 @@ fn read(args: &CorpusArgs, notes: &mut Notes) -> Result<Vec<Found>> {
             table.rows.iter().any(|row| !row.label.is_empty()),
             "{data}: no text has a label (`host label` answers texts without labels)"
         );
+        if let Some(row) = table.rows.iter().find(|row| row.label.is_empty()) {
+            without_label = format!(" ({data}: line {} is the first)", row.line);
+        }
         table.rows.into_iter().map(|row| Found::new(row, Split::Train)).collect()
     };
     decoder.tell(notes);
     let rows = found.len();
     found.retain(|example| !example.label.is_empty());
-    notes.leave_out(rows - found.len(), "without a label", "");
+    notes.leave_out(rows - found.len(), "without a label", &without_label);
     Ok(found)
 }
 

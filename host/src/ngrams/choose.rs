@@ -3,6 +3,8 @@
 use anyhow::Result;
 use telltale::engine::text::Options;
 
+use crate::evaluate::measures::ConfusionMatrix;
+use crate::train::top;
 use crate::vocabulary::MAX_WORDS;
 
 use super::fit::{Examples, Method, Ngrams, Recipe, Weighting};
@@ -94,7 +96,7 @@ impl Space<'_> {
         let targets: Vec<&[f32]> = self.targets.iter().chain(self.valid.1).copied().collect();
         let weight = |at: usize| self.weights.get(at).copied().unwrap_or(1.0);
         let folds = if few { FOLDS } else { 1 };
-        let (mut answers, mut truths) = (Vec::new(), Vec::new());
+        let mut answers = Vec::new();
         for fold in 0..folds {
             let is_tried = |at: usize| if few { at % FOLDS == fold } else { at >= count };
             let (tried, learnt): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&at| is_tried(at));
@@ -105,29 +107,12 @@ impl Space<'_> {
                 weights: &learnt.iter().map(|&at| weight(at)).collect::<Vec<_>>(),
             };
             let ngrams = Ngrams::fit(examples, &recipe, self.seed)?;
-            answers.extend(ngrams.logits(&pick(&tried))?.iter().map(|logits| crate::train::top(logits)));
-            truths.extend(tried.iter().map(|&at| crate::train::top(targets[at])));
+            let judged = |(logits, &at): (&Vec<f32>, &usize)| (top(targets[at]), top(logits));
+            answers.extend(ngrams.logits(&pick(&tried))?.iter().zip(&tried).map(judged));
         }
-        let (accuracy, macro_f1) = scores(&answers, &truths, self.classes());
-        Ok(Choice { recipe, accuracy, macro_f1 })
+        let confusion = ConfusionMatrix::of(answers, self.classes());
+        Ok(Choice { recipe, accuracy: confusion.accuracy(), macro_f1: confusion.macro_f1() })
     }
-}
-
-/// Accuracy, and the mean F1 of the classes that are there.
-fn scores(answers: &[usize], truths: &[usize], classes: usize) -> (f64, f64) {
-    let mut counts = vec![[0.0f64; 3]; classes];
-    for (&answer, &truth) in answers.iter().zip(truths) {
-        counts[answer][0] += 1.0;
-        counts[truth][1] += 1.0;
-        counts[truth][2] += f64::from(u8::from(answer == truth));
-    }
-    let right: f64 = counts.iter().map(|[.., right]| right).sum();
-    let there: Vec<f64> = counts
-        .iter()
-        .filter(|[answered, there, _]| answered + there > 0.0)
-        .map(|[answered, there, right]| 2.0 * right / (answered + there))
-        .collect();
-    (right / truths.len().max(1) as f64, there.iter().sum::<f64>() / there.len().max(1) as f64)
 }
 
 /// The recipes tried, the best first.
@@ -176,16 +161,4 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     }
     choices.sort_by(|a, b| b.worth().total_cmp(&a.worth()));
     Ok(choices)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn absent_classes_do_not_count_and_missed_ones_do() {
-        let (accuracy, macro_f1) = scores(&[0, 0, 0, 0], &[0, 0, 0, 1], 3);
-        assert!((accuracy - 0.75).abs() < 1e-9);
-        assert!((macro_f1 - (6.0 / 7.0) / 2.0).abs() < 1e-9);
-    }
 }

@@ -1,5 +1,6 @@
 //! `eval`: the integer engine over a labelled corpus.
 
+mod errors;
 mod pairs;
 mod print;
 mod shuffle;
@@ -15,9 +16,10 @@ use telltale::Model;
 use telltale::engine::early_exit::Rule;
 
 use crate::corpus::{self, CorpusArgs};
-use crate::early_exit::{Effect, answers, effect};
 use crate::engine::{self, Reading, classify_all, items, with_model};
-use crate::parts::{Alone, Parts, accuracy};
+use crate::evaluate::early_exit::{Effect, answers, effect};
+use crate::evaluate::measures::{Judged, Measures};
+use crate::evaluate::parts::{Alone, Parts, accuracy};
 use pairs::{Pairs, Solved};
 use shuffle::Shuffle;
 
@@ -51,9 +53,13 @@ pub struct Args {
     #[arg(long, value_name = "COLUMN")]
     pairs: Option<String>,
     /// Reads the words of each text in random order, the same one for the same SEED (1 if none is given), to see
-    /// what the order is worth; without early exit
-    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1", conflicts_with = "early_exit")]
+    /// what the order is worth; without early exit and --errors
+    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1", conflicts_with_all = ["early_exit", "errors"])]
     shuffle: Option<u64>,
+    /// Also writes the misread texts: true label, answer, its probability, the words that spoke most for and against
+    /// the answer (by how much they moved the logarithm of its odds), text; a .csv, .tsv or .jsonl
+    #[arg(long, value_name = "FILE")]
+    errors: Option<PathBuf>,
     /// The seed of the splits
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -73,11 +79,10 @@ enum Split {
 #[derive(Serialize)]
 struct Report {
     examples: usize,
-    accuracy: f64,
+    #[serde(flatten)]
+    measures: Measures,
     loss: f64,
     labels: Vec<String>,
-    /// Rows are true labels, columns the engine's.
-    confusion: Vec<Vec<u64>>,
     words: usize,
     seconds: f64,
     /// What early exit does; all the rest is of the full reading.
@@ -121,6 +126,7 @@ pub fn run(args: &Args) -> Result<()> {
         .read("--model", [&args.model])
         .read("the corpus", args.corpus.inputs())
         .write("--json", &args.json)
+        .write("--errors", &args.errors)
         .check()?;
     if args.json.as_deref() == Some(std::path::Path::new("-")) {
         crate::console::divert();
@@ -212,18 +218,16 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     });
     let all: Vec<usize> = (0..verdicts.len()).collect();
     let pairs = pairs.map(|pairs| Pairs { all: solved(&pairs, &all), column: pairs.0 });
-    let mut confusion = vec![vec![0u64; labels.len()]; labels.len()];
-    for (verdict, (.., label)) in verdicts.iter().zip(&texts) {
-        confusion[*label as usize][verdict.class] += 1;
+    let judged: Vec<Judged> =
+        verdicts.iter().zip(&texts).map(|(verdict, (.., label))| verdict.judged(*label)).collect();
+    if let Some(path) = &args.errors {
+        errors::write(path, model, &labels, &examples, &judged)?;
     }
-    let right: u64 = (0..labels.len()).map(|label| confusion[label][label]).sum();
-    let count = verdicts.len().max(1) as f64;
     Ok(Report {
         examples: verdicts.len(),
-        accuracy: right as f64 / count,
-        loss: verdicts.iter().map(|verdict| verdict.loss).sum::<f64>() / count,
+        measures: Measures::of(&judged, &labels),
+        loss: verdicts.iter().map(|verdict| verdict.loss).sum::<f64>() / verdicts.len().max(1) as f64,
         labels,
-        confusion,
         words: texts.iter().map(|(ids, ..)| ids.len()).sum(),
         seconds,
         early_exit,

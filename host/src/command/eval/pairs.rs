@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 
 use crate::engine::{Reading, Verdict};
-use crate::parts::Alone;
+use crate::evaluate::parts::Alone;
 
 /// The groups of a column.
 #[derive(Serialize)]
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     fn verdicts(classes: [usize; 6]) -> Vec<Verdict> {
-        classes.into_iter().map(|class| Verdict { class, loss: 0.0, tie: false }).collect()
+        classes.into_iter().map(|class| Verdict { class, loss: 0.0, probability: 1.0, tie: false }).collect()
     }
 
     #[test]

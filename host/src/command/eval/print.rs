@@ -1,6 +1,7 @@
 //! The report of `eval` for people.
 
 use super::{By, Parts, Report, Solved};
+use crate::command::measures::{FEW_CLASSES, print_measures};
 use crate::console::{columns, put, right, say};
 
 /// Writes the report to standard output.
@@ -15,7 +16,7 @@ pub fn print(report: &Report) {
     if let Some(seed) = report.shuffle {
         say!("the words of each text are read in random order (seed {seed})");
     }
-    say!("accuracy {:.2} %, loss {:.4}", report.accuracy * 100.0, report.loss);
+    say!("accuracy {:.2} %, loss {:.4}", report.measures.accuracy * 100.0, report.loss);
     if let Some(exit) = &report.early_exit {
         say!(
             "early exit at {:.4} for {} words: {:.2} % of the words are not read, {:.2} % of the texts keep their \
@@ -36,12 +37,13 @@ pub fn print(report: &Report) {
     if let Some(pairs) = &report.pairs {
         print_pairs(&pairs.column, &pairs.all, report.by.as_ref());
     }
-    if report.labels.len() <= 12 {
+    print_measures(&report.measures);
+    if report.labels.len() <= FEW_CLASSES {
         let width = report.labels.iter().map(|label| columns(label)).max().unwrap_or(0).max(7);
         put!("\n{:>width$}", "");
         report.labels.iter().for_each(|label| put!(" {}", right(label, width)));
         say!("  ← the engine's");
-        for (label, row) in report.labels.iter().zip(&report.confusion) {
+        for (label, row) in report.labels.iter().zip(report.measures.confusion.rows()) {
             put!("{}", right(label, width));
             row.iter().for_each(|count| put!(" {count:>width$}"));
             say!();

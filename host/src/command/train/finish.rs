@@ -13,7 +13,8 @@ use super::{Args, Data};
 use crate::aligned::AlignedBytes;
 use crate::console::say;
 use crate::corpus::Example;
-use crate::engine::{Item, Parts, Reading, classify_all, items};
+use crate::engine::{Item, Parts, Reading, Verdict, classify_all, items};
+use crate::evaluate::measures::{Judged, Measures};
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Config, Network, Weights};
 use crate::ngrams::{Bag, Mix, Ngrams, bags};
@@ -61,7 +62,7 @@ impl Finished {
             valid: &self.valid,
             validates_on_train: self.validates_on_train,
             test: self.test.as_ref(),
-            quantised: self.quantised,
+            quantised: &self.quantised,
             blob: self.sizes,
             seconds: took.as_secs_f64(),
         }
@@ -134,8 +135,8 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     let model = Model::open(&draft)?;
     let valid_float = valid.evaluate(&valid_logits, side.as_ref(), data)?;
     let valid_own = valid.classify(&model, &whole)?;
-    let same = |own: &[usize], float: &Evaluation| {
-        share(own.iter().zip(&float.predictions).map(|(own, float)| *own == *float as usize))
+    let same = |own: &[Verdict], float: &Evaluation| {
+        share(own.iter().zip(&float.predictions).map(|(own, float)| own.class == *float as usize))
     };
     let agreement = if valid.texts.is_empty() {
         let count = texts.train.len().min(CALIBRATION_TEXTS).min(corpus.train.len());
@@ -160,13 +161,18 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     let test_float =
         if test.texts.is_empty() { None } else { Some(test.evaluate(&test_logits, side.as_ref(), data)?) };
     let test_own = test.classify(&Model::open(&draft)?, &whole)?;
+    let measures = |split: &Split<'_>, verdicts: &[Verdict]| {
+        (!verdicts.is_empty()).then(|| Measures::of(&split.judged(verdicts), &corpus.labels))
+    };
     let quantised = QuantisedReport {
         valid_accuracy: valid.accuracy(&valid_own),
         test_accuracy: test_float.as_ref().map(|_| test.accuracy(&test_own)),
         agreement,
+        valid: measures(&valid, &valid_own),
+        test: measures(&test, &test_own),
     };
     description.metrics =
-        metrics((!corpus.validates_on_train).then_some(&valid_float), test_float.as_ref(), quantised);
+        metrics((!corpus.validates_on_train).then_some(&valid_float), test_float.as_ref(), &quantised);
     let (blob, sections) = write(&description, side.as_ref())?;
     let sizes = BlobReport {
         bytes: blob.len(),
@@ -222,8 +228,8 @@ impl Split<'_> {
         Ok(train::evaluation(&both, self.texts))
     }
 
-    /// The integer engine's classes.
-    fn classify(&self, model: &Model<'_>, options: &TrainingOptions) -> Result<Vec<usize>> {
+    /// What the integer engine says.
+    fn classify(&self, model: &Model<'_>, options: &TrainingOptions) -> Result<Vec<Verdict>> {
         let items: Vec<Vec<Item>> =
             self.examples.par_iter().map(|example| items(model, &example.text)).collect();
         let read: Vec<Reading<'_>> = items
@@ -234,11 +240,15 @@ impl Split<'_> {
                 truth: text.label,
             })
             .collect();
-        Ok(classify_all(model, &read, Parts::Whole)?.into_iter().map(|verdict| verdict.class).collect())
+        classify_all(model, &read, Parts::Whole)
     }
 
-    fn accuracy(&self, classes: &[usize]) -> f64 {
-        share(classes.iter().zip(self.texts).map(|(class, text)| *class == text.label as usize))
+    fn judged(&self, verdicts: &[Verdict]) -> Vec<Judged> {
+        verdicts.iter().zip(self.texts).map(|(verdict, text)| verdict.judged(text.label)).collect()
+    }
+
+    fn accuracy(&self, verdicts: &[Verdict]) -> f64 {
+        share(verdicts.iter().zip(self.texts).map(|(verdict, text)| verdict.class == text.label as usize))
     }
 }
 

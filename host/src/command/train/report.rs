@@ -6,8 +6,10 @@ use candle_core::Device;
 use serde::Serialize;
 use telltale::engine::format::Metrics;
 
+use crate::command::measures::print_measures;
 use crate::console::{say, warn};
 use crate::corpus::{Corpus, count};
+use crate::evaluate::measures::Measures;
 use crate::model::{Cell, Config};
 use crate::train::log::human;
 use crate::train::{Epoch, Evaluation, TrainingExample};
@@ -23,7 +25,7 @@ pub struct Report<'a> {
     /// Whether `valid` is of the training texts, for want of others.
     pub validates_on_train: bool,
     pub test: Option<&'a Evaluation>,
-    pub quantised: QuantisedReport,
+    pub quantised: &'a QuantisedReport,
     pub blob: BlobReport,
     pub seconds: f64,
 }
@@ -38,11 +40,15 @@ pub struct ModelReport {
     pub parameters: usize,
 }
 
-#[derive(Clone, Copy, Serialize)]
+#[derive(Serialize)]
 pub struct QuantisedReport {
     pub valid_accuracy: f64,
     pub test_accuracy: Option<f64>,
     pub agreement: f64,
+    /// The integer engine on the validation texts, by class.
+    pub valid: Option<Measures>,
+    /// The same on the test texts.
+    pub test: Option<Measures>,
 }
 
 #[derive(Clone, Copy, Serialize)]
@@ -129,7 +135,11 @@ fn words(data: &Data) {
 }
 
 /// What the blob says of itself; validation on training texts is none.
-pub fn metrics(valid: Option<&Evaluation>, test: Option<&Evaluation>, quantised: QuantisedReport) -> Metrics {
+pub fn metrics(
+    valid: Option<&Evaluation>,
+    test: Option<&Evaluation>,
+    quantised: &QuantisedReport,
+) -> Metrics {
     let share = |share: f64| (share * 10_000.0).round() as u16;
     let valid = valid.filter(|valid| valid.examples > 0);
     Metrics {
@@ -161,6 +171,16 @@ pub fn conclude(report: &Report<'_>, trained: Duration, args: &Args) {
     let judges =
         if report.validates_on_train || report.valid.examples == 0 { "training" } else { "validation" };
     say!("both agree on {} of the {judges} texts", percent(report.quantised.agreement));
+    let of = |name: &str, measures: &Measures| {
+        say!("\nthe {name} texts, quantised:");
+        print_measures(measures);
+        say!();
+    };
+    match (&report.quantised.test, &report.quantised.valid) {
+        (Some(test), _) => of("test", test),
+        (None, Some(valid)) => of(judges, valid),
+        (None, None) => {}
+    }
     if report.valid.examples == 0 {
         say!("without validation texts, the last epoch was taken");
     }

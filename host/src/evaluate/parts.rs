@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     fn verdict(class: usize, tie: bool) -> Verdict {
-        Verdict { class, loss: 0.5, tie }
+        Verdict { class, loss: 0.5, probability: 0.5, tie }
     }
 
     #[test]

@@ -1,0 +1,60 @@
+//! The measures of a model by class, for people.
+
+use crate::console::{columns, left, say, warn};
+use crate::corpus::count;
+use crate::evaluate::measures::{ClassMeasures, Measures};
+
+/// Up to so many classes are all shown.
+pub const FEW_CLASSES: usize = 12;
+
+/// Of more, so many are shown.
+const WORST_CLASSES: usize = 10;
+
+/// Precision, recall and F1 by class: of all classes, or of the worst and what they are taken for.
+pub fn print_measures(measures: &Measures) {
+    say!(
+        "macro-F1 {:.2} %, expected calibration error {:.2} %",
+        measures.macro_f1 * 100.0,
+        measures.calibration_error * 100.0
+    );
+    let mut classes: Vec<&ClassMeasures> =
+        measures.per_class.iter().filter(|own| own.support + own.answered > 0).collect();
+    let all = classes.len();
+    let is_many = measures.per_class.len() > FEW_CLASSES;
+    if is_many {
+        classes.sort_by(|a, b| a.f1.total_cmp(&b.f1));
+        classes.truncate(WORST_CLASSES);
+    }
+    let width = classes.iter().map(|own| columns(&own.label)).max().unwrap_or(0);
+    let title = if is_many { format!("the worst {} of {all} classes", classes.len()) } else { String::new() };
+    let width = width.max(columns(&title));
+    say!("{title:<width$} {:>10} {:>9} {:>9} {:>7}", "precision", "recall", "F1", "texts");
+    for own in classes {
+        say!(
+            "{} {:>8.2} % {:>7.2} % {:>7.2} % {:>7}",
+            left(&own.label, width),
+            own.precision * 100.0,
+            own.recall * 100.0,
+            own.f1 * 100.0,
+            own.support
+        );
+    }
+    if is_many {
+        let label = |class: usize| &measures.per_class[class].label[..];
+        let mistakes: Vec<String> = measures
+            .confusion
+            .mistakes()
+            .iter()
+            .take(WORST_CLASSES)
+            .map(|own| format!("{} as {} {}", label(own.truth), label(own.answer), own.texts))
+            .collect();
+        say!("taken for another most often: {}", mistakes.join(", "));
+    }
+    let never: Vec<String> = measures
+        .never_answered()
+        .map(|own| format!("{} ({})", own.label, count(own.support as usize, "text")))
+        .collect();
+    if !never.is_empty() {
+        warn(&format!("never answered: {} (train with --balance?)", never.join(", ")));
+    }
+}

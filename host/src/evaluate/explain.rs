@@ -1,0 +1,136 @@
+//! What each word of a text says for an answer: how the scores move when it is read.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Formatter};
+
+use anyhow::Result;
+use telltale::Model;
+use telltale::engine::decide;
+use telltale::engine::fixed::Score;
+use telltale::engine::model::State;
+use telltale::engine::text::{Token, Tokeniser};
+
+use crate::engine::{memory_for, state_in};
+
+/// A word and what it says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spoken {
+    /// The word, as the engine reads it.
+    pub word: String,
+    /// Whether the vocabulary has it.
+    pub is_known: bool,
+    /// By how much the logarithm of the answer's odds rose when it was read; below zero it speaks against the answer.
+    pub speaks: f64,
+}
+
+/// A text's answer, and what its words say for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The answered class.
+    pub answer: usize,
+    /// The words in their order; symbols that the engine skips are none.
+    pub words: Vec<Spoken>,
+}
+
+impl Explanation {
+    /// Reads a text and explains the answer.
+    ///
+    /// # Errors
+    /// None of a model that has been opened.
+    pub fn of(model: &Model<'_>, text: &str) -> Result<Self> {
+        let mut memory = memory_for(model);
+        let mut state = state_in(model, &mut memory)?;
+        let scores = |state: &mut State<'_>| model.scores(state).to_vec();
+        let mut read = Vec::new();
+        let before = scores(&mut state);
+        let mut each = |token: Token<'_>| match token {
+            Token::Character(code) => model.read_character(code, &mut state),
+            Token::Word(word) => {
+                if let Some(id) = model.read(word, &mut state) {
+                    let is_known = id < model.vocabulary().len();
+                    read.push((word.as_str().to_owned(), is_known, scores(&mut state)));
+                }
+            }
+        };
+        let mut tokeniser = Tokeniser::new(model.manifest_view().text);
+        tokeniser.feed(text.as_bytes(), &mut each);
+        tokeniser.finish(&mut each);
+        model.read_end(&mut state);
+        let last = scores(&mut state);
+        let answer = decide(&last).0.index();
+        // What characters at the text's end say belongs to the last word.
+        if let Some((.., own)) = read.last_mut() {
+            *own = last;
+        }
+        let mut odds = log_odds(&before, answer);
+        let words = read
+            .into_iter()
+            .map(|(word, is_known, scores)| {
+                let now = log_odds(&scores, answer);
+                let speaks = now - std::mem::replace(&mut odds, now);
+                Spoken { word, is_known, speaks }
+            })
+            .collect();
+        Ok(Self { answer, words })
+    }
+
+    /// The words that speak most for the answer, and those that speak most against it, the loudest first; a word that
+    /// occurs often is one entry.
+    #[must_use]
+    pub fn loudest(&self, most: usize) -> (Loudest<'_>, Loudest<'_>) {
+        let mut by_word = BTreeMap::<&str, f64>::new();
+        self.words.iter().for_each(|own| *by_word.entry(&own.word).or_default() += own.speaks);
+        let mut sums: Vec<(&str, f64)> = by_word.into_iter().collect();
+        sums.sort_by(|(_, a), (_, b)| b.abs().total_cmp(&a.abs()));
+        let some = |keep: fn(f64) -> bool| {
+            Loudest(sums.iter().filter(|(_, sum)| keep(*sum)).take(most).copied().collect())
+        };
+        (some(|sum| sum > 0.0), some(|sum| sum < 0.0))
+    }
+}
+
+/// ln (p / (1 − p)) of a class, from scores of all.
+fn log_odds(scores: &[i32], class: usize) -> f64 {
+    let logit = |score: &i32| Score::from_bits(*score).to_num::<f64>();
+    let others: Vec<f64> =
+        scores.iter().enumerate().filter(|(at, _)| *at != class).map(|(_, score)| logit(score)).collect();
+    let largest = others.iter().copied().fold(f64::MIN, f64::max);
+    let sum: f64 = others.iter().map(|other| (other - largest).exp()).sum();
+    scores.get(class).map_or(0.0, logit) - largest - sum.ln()
+}
+
+/// Words and what they say; shown as `good +1.20, fine +0.31`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loudest<'t>(pub Vec<(&'t str, f64)>);
+
+impl Display for Loudest<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        for (at, (word, speaks)) in self.0.iter().enumerate() {
+            write!(f, "{}{word} {speaks:+.2}", if at > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odds_of_two_and_of_three() {
+        let one = Score::from_num(1).to_bits();
+        assert!((log_odds(&[0, one], 1) - 1.0).abs() < 1e-9);
+        assert!((log_odds(&[0, one, 0], 1) - (1.0 - 2f64.ln())).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_loudest_words_come_first_and_once() {
+        let spoken = |word: &str, speaks| Spoken { word: word.to_owned(), is_known: true, speaks };
+        let words =
+            vec![spoken("a", 0.2), spoken("b", 1.0), spoken("c", -0.5), spoken("a", 0.9), spoken("d", 0.0)];
+        let explanation = Explanation { answer: 0, words };
+        let (pro, contra) = explanation.loudest(2);
+        assert_eq!(pro.to_string(), "a +1.10, b +1.00");
+        assert_eq!(contra.to_string(), "c -0.50");
+    }
+}
