@@ -13,6 +13,12 @@ cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
 
 packages=()
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
+command -v g++ >/dev/null || packages+=(g++)
+command -v valgrind >/dev/null || packages+=(valgrind)
+command -v arm-none-eabi-gcc >/dev/null || packages+=(gcc-arm-none-eabi)
+[ -f /usr/include/newlib/stdio.h ] || packages+=(libnewlib-arm-none-eabi)
+command -v riscv64-unknown-elf-gcc >/dev/null || packages+=(gcc-riscv64-unknown-elf)
+[ -d /usr/lib/picolibc/riscv64-unknown-elf ] || packages+=(picolibc-riscv64-unknown-elf)
 command -v qemu-system-arm >/dev/null || packages+=(qemu-system-arm)
 command -v qemu-system-riscv32 >/dev/null || packages+=(qemu-system-misc)
 sources() { [ -f "$("$1" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; }

@@ -100,6 +100,21 @@ fn is_part(path: &Path, read: &Path) -> bool {
     identity(path) == identity(read)
 }
 
+/// Refuses to replace a folder in which an input lies.
+///
+/// # Errors
+/// Names both.
+pub fn keep(input: &Path, folder: &Path) -> Result<()> {
+    let (Ok(file), Ok(inside)) = (input.canonicalize(), folder.canonicalize()) else { return Ok(()) };
+    ensure!(
+        !file.starts_with(&inside),
+        "--out {}: {} lies in it, and no input is ever overwritten: name another folder",
+        folder.display(),
+        input.display()
+    );
+    Ok(())
+}
+
 /// What two paths have in common if they lead to the same file, which need not exist.
 #[derive(Debug, PartialEq, Eq)]
 enum Identity {

@@ -5,6 +5,7 @@
 //! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model
 //! - [`evaluate`]: how good a model is, by class and by part, and what its words say
 //! - [`board`] and [`toolchain`]: the boards and their firmware; [`cost`]: what a model costs on them
+//! - [`library`] and [`export`]: the engine in C, and a model as a folder for other people's tools
 //! - [`command`]: the verbs
 #![forbid(unsafe_code)]
 
@@ -18,7 +19,9 @@ pub mod cost;
 pub mod engine;
 pub mod evaluate;
 pub mod exit_reason;
+pub mod export;
 pub mod files;
+pub mod library;
 pub mod model;
 pub mod ngrams;
 pub mod pytorch;
@@ -51,6 +54,7 @@ enum Verb {
     Label(command::label::Args),
     Inspect(command::inspect::Args),
     Image(command::image::Args),
+    Export(command::export::Args),
     #[command(visible_alias = "qemu")]
     Emulate(command::emulate::Args),
     Boards(command::boards::Args),
@@ -95,6 +99,7 @@ impl Cli {
             Verb::Label(args) => command::label::run(args),
             Verb::Inspect(args) => command::inspect::run(args),
             Verb::Image(args) => command::image::run(args),
+            Verb::Export(args) => command::export::run(args),
             Verb::Emulate(args) => command::emulate::run(args),
             Verb::Boards(args) => command::boards::run(args),
             Verb::Bench(args) => command::bench::run(args),

@@ -48,7 +48,7 @@ fn output(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Option<St
 }
 
 /// Without what an outer cargo leaves in the environment.
-fn clean(command: &mut Command) -> &mut Command {
+pub(crate) fn clean(command: &mut Command) -> &mut Command {
     for name in [
         "RUSTC",
         "RUSTFLAGS",

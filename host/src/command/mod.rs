@@ -5,6 +5,7 @@ pub mod boards;
 pub mod early_exit;
 pub mod emulate;
 pub mod eval;
+pub mod export;
 pub mod fit;
 pub mod frontier;
 pub mod image;

@@ -19,6 +19,7 @@
 mod names;
 mod source;
 
+pub use names::variants;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 

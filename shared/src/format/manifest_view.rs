@@ -1,7 +1,8 @@
 //! What a step needs of the manifest, read without decoding the rest.
 
-use super::subject::Subject;
+use super::subject::{Subject, line};
 use super::{OpenError, Pooling, Section, SectionReader};
+use crate::prediction::Class;
 use crate::text::Options;
 
 /// The most sections a blob may have.
@@ -75,6 +76,12 @@ impl<'a> ManifestView<'a> {
         reader.close();
     }
 
+    /// The label of a class in UTF-8; nothing of a class that there is not.
+    #[must_use]
+    pub fn label(&self, class: Class) -> &'a [u8] {
+        line(self.labels, class.index())
+    }
+
     /// The section table.
     pub fn sections(&self) -> impl Iterator<Item = Section> + use<'a> {
         let mut table = self.table();
@@ -128,6 +135,7 @@ mod tests {
         let bytes = encoded("neg\npos", 2);
         let view = ManifestView::read(&bytes).expect("sound");
         assert_eq!((view.labels, view.self_test), (&b"neg\npos"[..], &b"ok"[..]));
+        assert_eq!([0, 1, 2].map(|class| view.label(Class::new(class))), [&b"neg"[..], b"pos", b""]);
         assert_eq!((view.pooling, view.text.punctuation), (Pooling::Max, true));
         assert_eq!(view.trace, [1, 2, 3, 4, 5, 6, 7, 8]);
         let sections: Vec<Section> = view.sections().collect();

@@ -16,7 +16,6 @@ use crate::embedding::Embedding;
 #[cfg(feature = "std")]
 use crate::format::Pooling;
 use crate::format::manifest_view::next_section;
-use crate::format::subject::line;
 use crate::format::{self, Kind, ManifestView, OpenError, SectionReader, Subject, section_bytes};
 use crate::head::Head;
 use crate::ngrams::Ngrams;
@@ -346,7 +345,7 @@ impl<'a> Model<'a> {
 
     /// The label of a class in UTF-8.
     pub(crate) fn label_bytes(&self, class: Class) -> &'a [u8] {
-        line(self.manifest.labels, class.index())
+        self.manifest.label(class)
     }
 
     /// The labels of all classes, in order.

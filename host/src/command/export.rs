@@ -1,0 +1,65 @@
+//! `export`: a model as a folder for other people's tools.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args as ClapArgs;
+use clap::builder::PossibleValuesParser;
+
+use crate::console::say;
+use crate::engine::with_model;
+use crate::export::{self, Folder, Form, Order};
+use crate::files;
+use crate::library::CORES;
+
+/// Writes a model as a folder that C and C++ programs take as it is
+///
+/// The library in it is built with the features that the model needs, for every core: this takes minutes the first
+/// time, and a compiler for each of them (what is missing is named). Programs with several models take one library
+/// that reads them all (`--any-model`).
+#[derive(ClapArgs, Clone, Debug)]
+pub struct Args {
+    /// Whose tools the folder is for
+    #[arg(long = "as", value_name = "FORM", value_enum)]
+    form: Form,
+    /// The model, as `train --export` wrote it
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// The folder to write; one that exists is empty
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// What the model is called in programs [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// A core to build for, may be given several times [default: all]
+    #[arg(long, value_name = "CORE", value_parser = PossibleValuesParser::new(CORES.map(|core| core.name)))]
+    core: Vec<String>,
+    /// A library with all features of the engine, which reads any model
+    #[arg(long)]
+    any_model: bool,
+    /// Replace a folder that is not empty, with all that is in it
+    #[arg(long)]
+    replace: bool,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If the model is unsound, a library cannot be built, or the folder cannot be written.
+pub fn run(args: &Args) -> Result<()> {
+    let stem = args.model.file_stem().unwrap_or_default().to_string_lossy();
+    let name = export::identifier(args.name.as_deref().unwrap_or(&stem))?;
+    Folder::check(&args.out, args.replace)?;
+    files::keep(&args.model, &args.out)?;
+    let cores: Vec<_> = CORES
+        .into_iter()
+        .filter(|core| args.core.is_empty() || args.core.iter().any(|own| own == core.name))
+        .collect();
+    with_model(&args.model, |model| {
+        let order = Order { form: args.form, name: &name, model, any_model: args.any_model, cores: &cores };
+        let folder = export::folder(&order)?;
+        folder.write(&args.out, args.replace)?;
+        say!("{}: {} files; README.md tells how to go on", args.out.display(), folder.paths().count());
+        Ok(())
+    })
+}

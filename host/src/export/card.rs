@@ -1,0 +1,55 @@
+//! What is told of a model, and of the objects that read it.
+
+use telltale::engine::format::Manifest;
+
+use super::Order;
+
+/// The model's card, in Markdown.
+pub(super) fn card(order: &Order<'_>) -> String {
+    let (model, requirements) = (order.model, order.model.requirements());
+    // A model that has been opened has a sound manifest.
+    let Ok(manifest) = model.manifest() else { return String::new() };
+    let labels: Vec<String> = model.labels().map(|label| format!("`{}`", plain(label))).collect();
+    let Manifest { provenance, .. } = &manifest;
+    let share = |units: Option<u16>| {
+        units.map_or_else(|| "not measured".to_owned(), |units| format!("{:.2} %", f64::from(units) / 100.0))
+    };
+    let metrics = &provenance.metrics;
+    let corpus: String = provenance.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(
+        "## The model\n\n\
+         | | |\n|---|---|\n\
+         | labels | {} |\n\
+         | bytes | {} |\n\
+         | memory, bytes | {} (and the handle) |\n\
+         | saved state, bytes | as `tt_saved_bytes` tells |\n\
+         | digest | {:08x} |\n\
+         | accuracy on validation texts | {} |\n\
+         | accuracy on test texts | {} |\n\
+         | trained on | {} ({} texts), seed {} |\n\
+         | SHA-256 of the corpus | {corpus} |\n\
+         | written by | {} |\n",
+        labels.join(", "),
+        model.bytes(),
+        requirements.memory_bytes(),
+        model.digest(),
+        share(metrics.quantised_valid),
+        share(metrics.quantised_test),
+        plain(provenance.corpus),
+        provenance.examples,
+        provenance.seed,
+        plain(provenance.writer),
+    )
+}
+
+/// The objects, in Markdown.
+pub(super) fn cores(order: &Order<'_>) -> String {
+    let rows =
+        order.cores.iter().map(|core| format!("| {} | `lib/{}` | `{}` |\n", core.title, core.name, core.gcc));
+    format!("| core | object in | gcc |\n|---|---|---|\n{}", rows.collect::<String>())
+}
+
+/// Of a text from a file, what stands in a table without being taken for Markdown.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() && !matches!(c, '`' | '|' | '<' | '>' | '[' | ']')).collect()
+}
