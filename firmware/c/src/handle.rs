@@ -11,6 +11,10 @@ use crate::code::Code;
 pub(crate) const BYTES: usize = if usize::BITS > 32 { 1152 } else { 720 };
 pub(crate) const ALIGN: usize = 8;
 
+/// `TT_MODEL_ALIGN` and `TT_MEMORY_ALIGN`.
+const MODEL_ALIGN: usize = 16;
+const MEMORY_ALIGN: usize = 4;
+
 // The bytes are those of a library with all features.
 const _: () = assert!(size_of::<Handle>() <= BYTES && align_of::<Handle>() <= ALIGN);
 const _: () = assert!(size_of::<Handle>() + 16 > BYTES || !cfg!(feature = "full"));
@@ -160,7 +164,8 @@ pub(crate) unsafe fn open(handle: *mut Handle, model: Block, memory: Block) -> c
     let own = block_of(handle);
     let seen = model.check().and(memory.check()).and(match () {
         () if model.start.is_null() || memory.start.is_null() => Err(Code::Null),
-        () if !memory.start.addr().is_multiple_of(4) => Err(Code::Misaligned),
+        () if !memory.start.addr().is_multiple_of(MEMORY_ALIGN) => Err(Code::Misaligned),
+        () if !model.start.addr().is_multiple_of(MODEL_ALIGN) => Err(Code::Misaligned),
         () if own.overlaps(model) || own.overlaps(memory) || model.overlaps(memory) => Err(Code::Overlap),
         () => Ok(()),
     });
