@@ -57,7 +57,8 @@ fn answers_are_measured_by_class_and_explained_by_words() {
     let model = folder.path().join("model.bin");
     let errors = folder.path().join("errors.jsonl");
     train(&model, &["--ngram-words", "2"]);
-    let flags = ["eval", "--model", text(&model), "--split", "test", "--json", "-", "--errors", text(&errors)];
+    let flags =
+        ["eval", "--model", text(&model), "--split", "test", "--json", "-", "--errors", text(&errors)];
     let report: Value = serde_json::from_slice(&succeed(&flags, b"")).expect("JSON");
     let number = |value: &Value| value.as_f64().expect("a number");
     let confusion = |truth: usize, answer: usize| number(&report["confusion"][truth][answer]);
