@@ -43,6 +43,12 @@ cargo fmt --all -- --check
 say "lints"
 cargo clippy --workspace --all-targets -- --deny warnings
 say "unit and property tests"
-cargo test --package telltale --package host
+cargo test --package telltale --package telltale-build --package host
 say "end-to-end suites and emulated boards"
 cargo test --package tests
+say "fuzz targets of the engine, some seconds each"
+for target in model session state; do
+    log=$(mktemp)
+    bash fuzz/run.sh "$target" 15 >"$log" 2>&1 || { tail -n 40 "$log"; stop "fuzz/run.sh $target"; }
+    grep '^Done' "$log"
+done

@@ -12,17 +12,19 @@ telltale::include_model!(static GRU = "golden/gru.bin");
 telltale::include_model!(static LSTM = "golden/lstm.bin");
 telltale::include_model!(static FASTGRNN = "golden/fastgrnn.bin");
 telltale::include_model!(static FOLDED = "golden/folded.bin");
+telltale::include_model!(static NGRAMS = "golden/ngrams.bin");
 
 const TEXTS: &[u8] = include_bytes!("golden/texts.txt");
 
 /// Every golden model with what is said, and the memory that it needs.
-fn models() -> [(&'static str, &'static [u8], &'static str, usize); 5] {
+fn models() -> [(&'static str, &'static [u8], &'static str, usize); 6] {
     [
         ("rnn", RNN, include_str!("golden/rnn.txt"), RNN_MEMORY),
         ("gru", GRU, include_str!("golden/gru.txt"), GRU_MEMORY),
         ("lstm", LSTM, include_str!("golden/lstm.txt"), LSTM_MEMORY),
         ("fastgrnn", FASTGRNN, include_str!("golden/fastgrnn.txt"), FASTGRNN_MEMORY),
         ("folded", FOLDED, include_str!("golden/folded.txt"), FOLDED_MEMORY),
+        ("ngrams", NGRAMS, include_str!("golden/ngrams.txt"), NGRAMS_MEMORY),
     ]
 }
 

@@ -7,11 +7,12 @@ host() { cargo run --quiet -p host -- "$@"; }
 make() {
     local name=$1
     shift
-    host train --epochs 2 --vocab 40 --embed 4 --hidden 4 --wide 0 "$@" --export "$name.bin" >/dev/null
+    host train --epochs 2 --vocab 40 --embed 4 --hidden 4 "$@" --export "$name.bin" >/dev/null
     host run --trace --model "$name.bin" <texts.txt >"$name.txt"
 }
-make rnn --cell rnn --pooling last
-make gru --cell gru --pooling mean
-make lstm --cell lstm --pooling max --layers 2 --embed-bits 4
-make fastgrnn --cell fastgrnn --pooling mean --head-hidden 5
-make folded --cell gru --pooling mean --fold
+make rnn --ngrams 0 --cell rnn --pooling last
+make gru --ngrams 0 --cell gru --pooling mean
+make lstm --ngrams 0 --cell lstm --pooling max --layers 2 --embed-bits 4
+make fastgrnn --ngrams 0 --cell fastgrnn --pooling mean --head-hidden 5
+make folded --ngrams 0 --cell gru --pooling mean --fold
+make ngrams --cell gru --pooling mean --ngrams 60 --ngram-words 2 --ngram-characters 4
