@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use host::library::{CORES, Core, Features, object, undefined};
@@ -221,10 +221,15 @@ fn library(export: &Path, core: &str) -> PathBuf {
     export.join("lib").join(core).join("telltale.o")
 }
 
-fn emulate_arm(machine: &str, program: &Path) -> Output {
+fn qemu_arm(machine: &str, program: &Path) -> Command {
     let mut qemu = Command::new("qemu-system-arm");
     qemu.args(["-machine", machine, "-display", "none", "-monitor", "none", "-serial", "null"]);
-    run(qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(program))
+    qemu.args(["-semihosting-config", "enable=on,target=native", "-kernel"]).arg(program);
+    qemu
+}
+
+fn emulate_arm(machine: &str, program: &Path) -> Output {
+    run(&mut qemu_arm(machine, program))
 }
 
 #[test]
@@ -412,4 +417,296 @@ fn an_export_is_refused_where_something_would_be_lost() {
     let mut named = export(&place.path().join("out")).to_vec();
     named.extend(["--name".to_owned(), "???".to_owned()]);
     assert!(refused(&named).contains("makes no identifier"));
+}
+
+/// The prototypes and structures that cbindgen makes of the Rust sources, with other names for the latter.
+fn bindings() -> [String; 2] {
+    let generate = |items: Vec<cbindgen::ItemType>, names: [(&str, &str); 4]| {
+        let rename = names.map(|(from, to)| (from.to_owned(), to.to_owned()));
+        let export = cbindgen::ExportConfig {
+            item_types: items,
+            rename: rename.into_iter().collect(),
+            include: vec!["Answer".to_owned(), "Prediction".to_owned()],
+            exclude: vec!["Handle".to_owned()],
+            ..Default::default()
+        };
+        let config = cbindgen::Config {
+            language: cbindgen::Language::C,
+            style: cbindgen::Style::Type,
+            no_includes: true,
+            usize_is_size_t: true,
+            export,
+            ..Default::default()
+        };
+        let source = workspace().expect("sources").join("firmware/c/src/lib.rs");
+        let bindings =
+            cbindgen::Builder::new().with_config(config).with_src(source).generate().expect("readable");
+        let mut text = Vec::new();
+        bindings.write(&mut text);
+        String::from_utf8(text).expect("ASCII")
+    };
+    let handle = ("Handle", "tt_classifier");
+    let own = [handle, ("Answer", "tt_answer"), ("Prediction", "tt_prediction"), ("OnWord", "tt_on_word")];
+    let other =
+        [handle, ("Answer", "rust_answer"), ("Prediction", "rust_prediction"), ("OnWord", "rust_on_word")];
+    [generate(vec![cbindgen::ItemType::Functions], own), generate(vec![cbindgen::ItemType::Structs], other)]
+}
+
+/// The names of functions in a C text.
+fn functions(text: &str) -> Vec<&str> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '(');
+    let mut names: Vec<&str> = words
+        .filter_map(|word| word.split_once('('))
+        .map(|(name, _)| name)
+        .filter(|name| name.starts_with("tt_"))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[test]
+fn the_header_declares_what_the_rust_sources_define() {
+    let [prototypes, structures] = bindings();
+    let header = host::library::HEADER;
+    let code: String =
+        header.split("/*").map(|part| part.split_once("*/").map_or(part, |(_, code)| code)).collect();
+    assert_eq!(functions(&code), functions(&prototypes));
+    assert_eq!(functions(&code).len(), 12, "{prototypes}");
+    // A compiler refuses declarations of one function that differ, and structures are compared field by field.
+    let mut source = format!("#include \"telltale.h\"\n{prototypes}\n{structures}\n");
+    let answer = ["label", "label_bytes", "words", "unknown", "category", "probability"];
+    let prediction = [
+        "word",
+        "word_bytes",
+        "label",
+        "label_bytes",
+        "trace",
+        "id",
+        "category",
+        "probability",
+        "known",
+        "decided",
+    ];
+    for (name, fields) in [("answer", &answer[..]), ("prediction", &prediction[..])] {
+        let _ = writeln!(source, "_Static_assert(sizeof(tt_{name}) == sizeof(rust_{name}), \"{name}\");");
+        for field in fields {
+            let _ = writeln!(
+                source,
+                "_Static_assert(offsetof(tt_{name}, {field}) == offsetof(rust_{name}, {field}) && \
+                 __builtin_types_compatible_p(__typeof__(((tt_{name} *)0)->{field}), \
+                 __typeof__(((rust_{name} *)0)->{field})), \"{field}\");"
+            );
+        }
+    }
+    let place = folder();
+    let file = place.path().join("bindings.c");
+    std::fs::write(&file, &source).expect("written");
+    let include = workspace().expect("sources").join("firmware/c/include");
+    let mut gcc = Command::new("gcc");
+    run(gcc
+        .args(["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I"])
+        .arg(&include)
+        .arg(&file));
+    assert!(header.contains(&format!("#define TT_VERSION {:?}\n", env!("CARGO_PKG_VERSION"))));
+    assert!(header.contains(&format!("#define TT_CLASSIFIER_BYTES {}\n", host::library::HANDLE_BYTES)));
+}
+
+/// What a form is exported as, of the small model and the cores that it is compiled for here.
+fn exported_as(form: &str, place: &Path) -> PathBuf {
+    let out = place.join(form);
+    let model = workspace().expect("sources").join("tests/integrator/sentiment.bin");
+    let mut arguments = vec!["export", "--as", form, "--model", text(&model), "--out", text(&out)];
+    for core in ["cortex-m0plus", "cortex-m4"] {
+        arguments.extend(["--core", core]);
+    }
+    succeed(&arguments, b"");
+    assert!(
+        std::fs::read_to_string(out.join("README.md")).expect("there").contains("| labels | `neg`, `pos` |")
+    );
+    out
+}
+
+/// Arduino's tools are not to be had here: these are the flags of its SAMD core, for a Zero and for a Cortex-M4 with
+/// floating point, around the folder's stand-in for the core's own header.
+#[test]
+fn the_arduino_sketch_compiles_with_arduinos_flags_and_answers() {
+    let place = folder();
+    let library = exported_as("arduino", place.path());
+    let properties = std::fs::read_to_string(library.join("library.properties")).expect("there");
+    for key in [
+        "name",
+        "version",
+        "author",
+        "maintainer",
+        "sentence",
+        "paragraph",
+        "category",
+        "url",
+        "architectures",
+    ] {
+        assert!(properties.lines().any(|line| line.starts_with(&format!("{key}="))), "{key}: {properties}");
+    }
+    let common = "-mthumb -c -g -Os -w -ffunction-sections -fdata-sections -nostdlib --param max-inline-insns-single=500";
+    let cores = [
+        (&MACHINES[0], "cortex-m0plus", "-mcpu=cortex-m0plus"),
+        (&MACHINES[2], "cortex-m4", "-mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16"),
+    ];
+    for (machine, folder, flags) in cores {
+        let at = |name: &str| place.path().join(format!("{folder}-{name}"));
+        let mut cpp = Command::new("arm-none-eabi-g++");
+        cpp.args(flags.split(' ')).args(common.split(' '));
+        cpp.args([
+            "-std=gnu++11",
+            "-fno-threadsafe-statics",
+            "-fno-rtti",
+            "-fno-exceptions",
+            "-DARDUINO=10819",
+        ]);
+        cpp.arg("-I")
+            .arg(library.join("src"))
+            .arg("-I")
+            .arg(library.join("extras"))
+            .args(["-include", "Arduino.h"]);
+        cpp.args(["-x", "c++"]).arg(library.join("examples/Classify/Classify.ino"));
+        run(cpp.arg("-o").arg(at("sketch.o")));
+        let mut c = Command::new("arm-none-eabi-gcc");
+        c.args(flags.split(' ')).args(common.split(' ')).arg("-std=gnu11").arg("-I").arg(library.join("src"));
+        run(c.arg(library.join("src/sentiment.c")).arg("-o").arg(at("model.o")));
+        std::fs::write(at("script.ld"), script(machine)).expect("written");
+        let mut link = Command::new("arm-none-eabi-gcc");
+        link.args(machine.flags.split(' ')).args([
+            "-Os",
+            "--specs=nano.specs",
+            "--specs=rdimon.specs",
+            "-nostartfiles",
+        ]);
+        link.args(["-Wl,--gc-sections,--no-warn-rwx-segments", "-T"]).arg(at("script.ld"));
+        link.arg(sources().join("startup.c")).args([at("sketch.o"), at("model.o")]);
+        link.arg("-L").arg(library.join("src").join(folder)).arg("-ltelltale");
+        run(link.arg("-o").arg(at("sketch")));
+        let mut qemu = qemu_arm(machine.name, &at("sketch"));
+        let mut child = qemu.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("QEMU starts");
+        let texts = "terrible\na wonderful film\n";
+        std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), texts.as_bytes())
+            .expect("written");
+        let output = child.wait_with_output().expect("QEMU ends");
+        let output = String::from_utf8_lossy(&output.stdout).into_owned();
+        let lines: Vec<&str> = output.lines().collect();
+        assert!(lines.len() == 2 && lines[0].starts_with("neg ") && lines[1].starts_with("pos "), "{output}");
+        assert!(lines[0].ends_with(" % of 1 words") && lines[1].ends_with(" % of 3 words"), "{output}");
+    }
+}
+
+/// PlatformIO gets its platforms from its own registry, which is not to be had here: its script is run with stand-ins
+/// for what PlatformIO gives it, and the example linked with what it picks.
+#[test]
+fn the_platformio_script_picks_the_library_for_the_board() {
+    let place = folder();
+    let library = exported_as("platformio", place.path());
+    let manifest = std::fs::read(library.join("library.json")).expect("there");
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["build"]["extraScript"], "link.py");
+    let pick = |key: &str, value: &str| {
+        let mut python = Command::new("python3");
+        python.arg(sources().join("platformio.py")).arg(&library).args([key, value]);
+        python.output().expect("python3 runs")
+    };
+    for (key, value, core) in
+        [("build.cpu", "cortex-m0", "cortex-m0plus"), ("build.cpu", "cortex-m7", "cortex-m4")]
+    {
+        let output = pick(key, value);
+        let picked = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        assert_eq!(picked, library.join("lib").join(core), "{output:?}");
+        assert!(picked.join("libtelltale.a").is_file());
+    }
+    let missing = pick("build.mcu", "atmega328p");
+    assert!(
+        !missing.status.success() && missing.stderr.starts_with(b"telltale: no library for"),
+        "{missing:?}"
+    );
+    let machine = &MACHINES[0];
+    let (main, model) = (library.join("examples/classify/main.c"), library.join("src/sentiment.c"));
+    let archive = library.join("lib/cortex-m0plus/libtelltale.a");
+    compile_arm(machine, &library, &[&main, &model], &[&archive], &place.path().join("main"));
+    assert!(emulate_arm(machine.name, &place.path().join("main")).stdout.starts_with(b"neg "));
+}
+
+/// Zephyr is not to be had here: its CMake functions are stand-ins, its sample is compiled without it.
+#[test]
+fn the_zephyr_module_picks_the_library_for_the_core() {
+    let place = folder();
+    let module = exported_as("zephyr", place.path());
+    let pick = |symbol: &str| {
+        let mut cmake = Command::new("cmake");
+        cmake.arg(format!("-D{symbol}=y")).args(["-DCONFIG_TELLTALE_SENTIMENT=y"]);
+        cmake.arg(format!("-DFOLDER={}", module.join("zephyr").display()));
+        cmake.arg("-P").arg(sources().join("zephyr.cmake")).output().expect("cmake runs")
+    };
+    for (symbol, core) in
+        [("CONFIG_CPU_CORTEX_M0PLUS", "cortex-m0plus"), ("CONFIG_CPU_CORTEX_M7", "cortex-m4")]
+    {
+        let output = pick(symbol);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && said.contains(&format!("lib/{core}/libtelltale.a")), "{said}");
+        assert!(said.contains("../src/sentiment.c") && said.contains("../include"), "{said}");
+    }
+    for (symbol, error) in
+        [("CONFIG_CPU_CORTEX_M33", "is not there"), ("CONFIG_XTENSA", "no library for this core")]
+    {
+        let output = pick(symbol);
+        assert!(!output.status.success());
+        let said: String =
+            String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(error), "{said}");
+    }
+    let machine = &MACHINES[1];
+    let (main, model) = (module.join("samples/classify/src/main.c"), module.join("src/sentiment.c"));
+    let archive = module.join("lib/cortex-m4/libtelltale.a");
+    compile_arm(machine, &module, &[&main, &model], &[&archive], &place.path().join("main"));
+    assert!(emulate_arm(machine.name, &place.path().join("main")).stdout.starts_with(b"neg "));
+}
+
+/// The crate brings the engine along.
+#[test]
+fn the_crate_compiles_and_answers_as_the_pc_does() {
+    let place = folder();
+    let package = exported_as("rust", place.path());
+    let target = workspace().expect("sources").join("target/exported-crate");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(&package).env_remove("CARGO_TARGET_DIR").args([
+        "run",
+        "--quiet",
+        "--example",
+        "classify",
+    ]);
+    let output =
+        run(cargo.arg("--target-dir").arg(&target).args(["--", "terrible", "a wonderful film"])).stdout;
+    let model = workspace().expect("sources").join("tests/integrator/sentiment.bin");
+    let own = succeed(&["run", "--answers", "--model", text(&model)], b"terrible\na wonderful film\n");
+    let own = String::from_utf8(own).expect("UTF-8");
+    let expected: Vec<String> = own
+        .lines()
+        .filter_map(|line| line.strip_prefix("=\t"))
+        .map(|line| {
+            let mut columns = line.split('\t');
+            let (label, probability) =
+                (columns.next().expect("a label"), columns.next().expect("a probability"));
+            format!("{} {probability}", if label == "neg" { "Neg" } else { "Pos" })
+        })
+        .collect();
+    assert_eq!(expected.len(), 2, "{own}");
+    assert_eq!(String::from_utf8_lossy(&output).lines().collect::<Vec<_>>(), expected);
+}
+
+/// What the documentation shows is what is exported and tested.
+#[test]
+fn the_documentation_shows_the_examples_that_are_tested() {
+    let place = folder();
+    let read = |path: PathBuf| std::fs::read_to_string(path).expect("there");
+    let page = read(workspace().expect("sources").join("docs/in-your-program.md"));
+    let sketch = exported_as("arduino", place.path()).join("examples/Classify/Classify.ino");
+    for example in [small().join("examples/classify.c"), sketch] {
+        assert!(page.contains(&read(example.clone())), "{}", example.display());
+    }
 }

@@ -14,6 +14,8 @@ cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 ||
 packages=()
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
 command -v g++ >/dev/null || packages+=(g++)
+command -v cmake >/dev/null || packages+=(cmake)
+command -v python3 >/dev/null || packages+=(python3)
 command -v valgrind >/dev/null || packages+=(valgrind)
 command -v arm-none-eabi-gcc >/dev/null || packages+=(gcc-arm-none-eabi)
 [ -f /usr/include/newlib/stdio.h ] || packages+=(libnewlib-arm-none-eabi)

@@ -17,6 +17,9 @@ use crate::toolchain::{bare_metal_cargo, clean, workspace};
 /// What `telltale.h` says.
 pub const HEADER: &str = include_str!("../../firmware/c/include/telltale.h");
 
+/// Bytes of a `tt_classifier` on the cores.
+pub const HANDLE_BYTES: usize = 720;
+
 /// The files of the crate, beside what the object of a library is called.
 const CRATE: &str = "telltale_c";
 
@@ -33,6 +36,8 @@ pub struct Core {
     pub rustflags: &'static [&'static str],
     /// The flags that gcc has for it.
     pub gcc: &'static str,
+    /// What Arduino's and PlatformIO's boards call it, or chips that have it: `build.mcu`, `build.cpu`, `build.march`.
+    pub mcus: &'static [&'static str],
 }
 
 /// All of them.
@@ -43,6 +48,7 @@ pub const CORES: [Core; 7] = [
         target: "thumbv6m-none-eabi",
         rustflags: &[],
         gcc: "-mcpu=cortex-m0plus -mthumb",
+        mcus: &["cortex-m0plus", "cortex-m0", "cortex-m23", "rp2040"],
     },
     Core {
         name: "cortex-m3",
@@ -50,6 +56,7 @@ pub const CORES: [Core; 7] = [
         target: "thumbv7m-none-eabi",
         rustflags: &[],
         gcc: "-mcpu=cortex-m3 -mthumb",
+        mcus: &["cortex-m3"],
     },
     Core {
         name: "cortex-m4",
@@ -57,6 +64,7 @@ pub const CORES: [Core; 7] = [
         target: "thumbv7em-none-eabi",
         rustflags: &[],
         gcc: "-mcpu=cortex-m4 -mthumb",
+        mcus: &["cortex-m4", "cortex-m7", "imxrt1062"],
     },
     Core {
         name: "cortex-m33",
@@ -64,6 +72,7 @@ pub const CORES: [Core; 7] = [
         target: "thumbv8m.main-none-eabi",
         rustflags: &["--cfg", "telltale_dsp"],
         gcc: "-mcpu=cortex-m33 -mthumb",
+        mcus: &["cortex-m33", "rp2350"],
     },
     Core {
         name: "cortex-m55",
@@ -71,6 +80,7 @@ pub const CORES: [Core; 7] = [
         target: "thumbv8m.main-none-eabi",
         rustflags: &["--cfg", "telltale_mve"],
         gcc: "-mcpu=cortex-m55 -mthumb",
+        mcus: &["cortex-m55", "cortex-m85"],
     },
     Core {
         name: "rv32imc",
@@ -78,6 +88,7 @@ pub const CORES: [Core; 7] = [
         target: "riscv32imc-unknown-none-elf",
         rustflags: &[],
         gcc: "-march=rv32imc -mabi=ilp32",
+        mcus: &["rv32imc", "esp32c3"],
     },
     Core {
         name: "rv32imac",
@@ -85,6 +96,7 @@ pub const CORES: [Core; 7] = [
         target: "riscv32imac-unknown-none-elf",
         rustflags: &[],
         gcc: "-march=rv32imac -mabi=ilp32",
+        mcus: &["rv32imac", "esp32c6", "esp32h2"],
     },
 ];
 

@@ -51,6 +51,8 @@ struct Report {
     scratch_bytes: usize,
     /// What `Memory` needs: both.
     memory_bytes: usize,
+    /// What `tt_classifier` of the C library takes on a chip, beside that memory.
+    c_handle_bytes: usize,
     /// The engine's cargo features that the model needs.
     features: Vec<&'static str>,
     parts: Vec<PartReport>,
@@ -169,6 +171,7 @@ fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
         state_bytes: requirements.state_bytes(),
         scratch_bytes: requirements.memory_bytes() - requirements.state_bytes(),
         memory_bytes: requirements.memory_bytes(),
+        c_handle_bytes: crate::library::HANDLE_BYTES,
         features: model.features(),
         parts,
         writer: provenance.writer.to_owned(),
@@ -223,10 +226,11 @@ fn print(report: &Report, path: &Path) {
         );
     }
     say!(
-        "RAM: {} bytes of memory, {} of state and {} of scratch",
+        "RAM: {} bytes of memory, {} of state and {} of scratch; in C, {} more of a handle",
         report.memory_bytes,
         report.state_bytes,
-        report.scratch_bytes
+        report.scratch_bytes,
+        report.c_handle_bytes
     );
     say!("layout: {}", report.layout);
     say!("trained on {} ({} texts), seed {}", report.corpus, report.examples, report.seed);

@@ -3,6 +3,7 @@
 
 mod card;
 mod folder;
+mod rust;
 mod source;
 
 pub use folder::Folder;
@@ -18,6 +19,14 @@ use crate::library::{self, Core, Features};
 pub enum Form {
     /// A C or C++ compiler: header, model, an object a core, a shared library for this PC
     C,
+    /// Arduino: a library with a sketch
+    Arduino,
+    /// PlatformIO: a library with a program
+    Platformio,
+    /// Zephyr: a module with an application
+    Zephyr,
+    /// Cargo: a crate with the engine's sources, for every target of Rust's
+    Rust,
 }
 
 /// What to export.
@@ -31,7 +40,7 @@ pub struct Order<'o> {
     pub model: &'o Model<'o>,
     /// Whether the library reads any model; otherwise this one, and what needs no more.
     pub any_model: bool,
-    /// The cores.
+    /// The cores that there is a library for.
     pub cores: &'o [Core],
 }
 
@@ -40,66 +49,136 @@ pub struct Order<'o> {
 /// # Errors
 /// If a library cannot be built, which names the command to run.
 pub fn folder(order: &Order<'_>) -> Result<Folder> {
-    let features = order.model.features();
-    let features = if order.any_model { Features::Full } else { Features::Only(&features) };
-    let objects = order.cores.iter().map(|core| {
-        library::object(core, features)
-            .with_context(|| format!("cannot build the library for {}", core.title))
-    });
-    let objects = objects.collect::<Result<Vec<_>>>()?;
     let mut folder = Folder::default();
-    for (name, licence) in [
-        ("LICENSE-MIT", include_str!("../../../LICENSE-MIT")),
-        ("LICENSE-APACHE", include_str!("../../../LICENSE-APACHE")),
-    ] {
-        folder.add(name, licence);
-    }
+    folder.add("LICENSE-MIT", include_str!("../../../LICENSE-MIT"));
+    folder.add("LICENSE-APACHE", include_str!("../../../LICENSE-APACHE"));
     match order.form {
-        Form::C => c(order, &objects, features, &mut folder)?,
+        Form::C => c(order, &mut folder)?,
+        Form::Arduino => arduino(order, &mut folder)?,
+        Form::Platformio => platformio(order, &mut folder)?,
+        Form::Zephyr => zephyr(order, &mut folder)?,
+        Form::Rust => rust::package(order, &mut folder)?,
     }
     Ok(folder)
 }
 
-/// For a C compiler.
-fn c(order: &Order<'_>, objects: &[Vec<u8>], features: Features<'_>, folder: &mut Folder) -> Result<()> {
-    let name = order.name;
-    folder.add("include/telltale.h", library::HEADER);
-    folder.add(format!("include/{name}.h"), source::header(order));
-    folder.add(format!("src/{name}.c"), source::arrays(order));
-    for (core, object) in order.cores.iter().zip(objects) {
-        folder.add(format!("lib/{}/telltale.o", core.name), object.clone());
+/// The library for each core.
+fn objects(order: &Order<'_>) -> Result<Vec<(Core, Vec<u8>)>> {
+    let features = order.model.features();
+    let features = if order.any_model { Features::Full } else { Features::Only(&features) };
+    let object = |core: &Core| {
+        let object = library::object(core, features);
+        Ok((*core, object.with_context(|| format!("cannot build the library for {}", core.title))?))
+    };
+    order.cores.iter().map(object).collect()
+}
+
+/// Header and model where headers and sources are.
+fn add_model(order: &Order<'_>, headers: &str, sources: &str, folder: &mut Folder) {
+    folder.add(format!("{headers}/telltale.h"), library::HEADER);
+    folder.add(format!("{headers}/{}.h", order.name), source::header(order));
+    folder.add(format!("{sources}/{}.c", order.name), source::arrays(order));
+}
+
+/// An archive a core, as linkers look for them.
+fn add_archives(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
+    for (core, object) in objects(order)? {
+        folder.add(format!("lib/{}/libtelltale.a", core.name), library::archive(&object)?);
     }
-    let shared = format!(
-        "lib/{}-{}/{}",
-        std::env::consts::OS,
-        std::env::consts::ARCH,
-        library::shared_name("telltale")
-    );
-    folder.add(&shared[..], library::shared(features)?);
+    Ok(())
+}
+
+/// For a C compiler.
+fn c(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
+    add_model(order, "include", "src", folder);
+    for (core, object) in objects(order)? {
+        folder.add(format!("lib/{}/telltale.o", core.name), object);
+    }
+    let features = order.model.features();
+    let shared = library::shared(if order.any_model { Features::Full } else { Features::Only(&features) })?;
+    let pc = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
+    folder.add(format!("lib/{pc}/{}", library::shared_name("telltale")), shared);
     folder.add("examples/classify.c", fill(order, include_str!("templates/classify.c")));
-    let page = fill(order, include_str!("templates/c.md"))
-        .replace("{{shared}}", &format!("| this PC | `{shared}` | |\n"));
-    folder.add("README.md", page);
+    folder.add("README.md", fill(order, include_str!("templates/c.md")).replace("{{pc}}", &pc));
+    Ok(())
+}
+
+/// For Arduino, which looks for a library in the folder that a board's `build.mcu` names.
+fn arduino(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
+    add_model(order, "src", "src", folder);
+    let mut names = String::new();
+    for (core, object) in objects(order)? {
+        let archive = library::archive(&object)?;
+        for mcu in core.mcus {
+            folder.add(format!("src/{mcu}/libtelltale.a"), archive.clone());
+            names += &format!("| `{mcu}` | {} |\n", core.title);
+        }
+    }
+    let page = fill(order, include_str!("templates/arduino.md"));
+    folder.add(
+        "README.md",
+        page.replace("{{folders}}", &format!("| `build.mcu` | core |\n|---|---|\n{names}")),
+    );
+    folder.add("library.properties", fill(order, include_str!("templates/library.properties")));
+    folder.add("examples/Classify/Classify.ino", fill(order, include_str!("templates/Classify.ino")));
+    folder.add("extras/Arduino.h", include_str!("templates/Arduino.h"));
+    Ok(())
+}
+
+/// For PlatformIO, where a script picks the library.
+fn platformio(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
+    add_model(order, "include", "src", folder);
+    add_archives(order, folder)?;
+    let names = order
+        .cores
+        .iter()
+        .flat_map(|core| core.mcus.iter().map(|mcu| format!("    {mcu:?}: {:?},", core.name)));
+    let script =
+        include_str!("templates/link.py").replace("{{python}}", &names.collect::<Vec<_>>().join("\n"));
+    folder.add("link.py", script);
+    folder.add("library.json", fill(order, include_str!("templates/library.json")));
+    folder.add("examples/classify/main.c", fill(order, include_str!("templates/classify.c")));
+    folder.add("README.md", fill(order, include_str!("templates/platformio.md")));
+    Ok(())
+}
+
+/// For Zephyr, whose CMake picks the library.
+fn zephyr(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
+    add_model(order, "include", "src", folder);
+    add_archives(order, folder)?;
+    for (path, template) in [
+        ("zephyr/module.yml", include_str!("templates/module.yml")),
+        ("zephyr/Kconfig", include_str!("templates/Kconfig")),
+        ("zephyr/CMakeLists.txt", include_str!("templates/CMakeLists.txt")),
+        ("samples/classify/CMakeLists.txt", include_str!("templates/sample.cmake")),
+        ("samples/classify/prj.conf", include_str!("templates/prj.conf")),
+        ("samples/classify/src/main.c", include_str!("templates/classify.c")),
+        ("README.md", include_str!("templates/zephyr.md")),
+    ] {
+        folder.add(path, fill(order, template));
+    }
     Ok(())
 }
 
 /// A template with the order's words in it.
 fn fill(order: &Order<'_>, template: &str) -> String {
-    let gcc = order.cores.first().map_or("", |core| {
-        if core.name.starts_with("rv32") { "riscv64-unknown-elf-gcc" } else { "arm-none-eabi-gcc" }
-    });
+    let is_riscv = order.cores.first().is_some_and(|core| core.target.starts_with("riscv"));
     template
         .replace("{{name}}", order.name)
         .replace("{{NAME}}", &order.name.to_uppercase())
-        .replace("{{gcc}}", gcc)
-        .replace("{{card}}", &card::card(order))
+        .replace("{{gcc}}", if is_riscv { "riscv64-unknown-elf-gcc" } else { "arm-none-eabi-gcc" })
+        .replace("{{version}}", env!("CARGO_PKG_VERSION"))
+        .replace("{{bytes}}", &order.model.bytes().to_string())
+        .replace("{{memory}}", &order.model.requirements().memory_bytes().to_string())
+        .replace("{{labels}}", &order.model.labels().count().to_string())
         .replace("{{cores}}", &card::cores(order))
+        .replace("{{card}}", &card::card(order))
 }
 
-/// A name for a model of that file, if none is given.
+/// An identifier for a model of that name.
 ///
 /// # Errors
-/// If `name` makes no identifier.
+/// If `name` makes none.
 pub fn identifier(name: &str) -> Result<String> {
     let made = telltale_build::file_name(name.as_ref());
     made.with_context(|| {

@@ -1,0 +1,10 @@
+//! Answers its arguments, a text each.
+
+fn main() -> Result<(), {{crate}}::OpenError> {
+    let mut classifier = {{crate}}::Classifier::new()?;
+    for text in std::env::args().skip(1) {
+        let answer = classifier.classify(&text);
+        println!("{:?} {}", answer.label, answer.probability);
+    }
+    Ok(())
+}

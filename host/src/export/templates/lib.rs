@@ -1,0 +1,100 @@
+//! The model `{{name}}` and the engine that reads it: no_std, no heap, no panic.
+//!
+//! ```
+//! let mut classifier = {{crate}}::Classifier::new()?;
+//! let answer = classifier.classify("slow, but superb");
+//! println!("{:?}, {} of {} words unknown", answer.label, answer.unknown, answer.words);
+//! # Ok::<(), {{crate}}::OpenError>(())
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+
+use telltale::engine::Aligned;
+use telltale::engine::kernel::Layout;
+pub use telltale::{Memory, OpenError, OwnedClassifier, Prediction, Probability, Word};
+
+/// The model, laid out for the core at hand: only one of the two files is in a program.
+pub static MODEL: &[u8] = match Layout::OWN {
+    Layout::Pairs => {
+        const FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("../model.pairs.bin"));
+        &FILE.0
+    }
+    Layout::Quads => {
+        const FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("../model.quads.bin"));
+        &FILE.0
+    }
+};
+
+/// Bytes of memory that the model needs.
+pub const MEMORY: usize = {{memory}};
+
+/// The model's labels, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Label {
+{{variants}}
+}
+
+impl Label {
+    /// All labels, in order.
+    pub const ALL: [Self; {{classes}}] = [{{all}}];
+}
+
+/// What the model says of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The label.
+    pub label: Label,
+    /// Its probability.
+    pub probability: Probability,
+    /// Words of the text.
+    pub words: u32,
+    /// Those that are not in the vocabulary.
+    pub unknown: u32,
+}
+
+impl From<telltale::Answer<'_>> for Answer {
+    fn from(answer: telltale::Answer<'_>) -> Self {
+        let label = Label::ALL.get(answer.class.index()).copied().unwrap_or(Label::ALL[0]);
+        Self { label, probability: answer.probability, words: answer.words, unknown: answer.unknown }
+    }
+}
+
+/// Reads texts with the model.
+#[derive(Clone, Debug)]
+pub struct Classifier {
+    /// The engine's handle: traces, saved states, early exit.
+    pub inner: OwnedClassifier<Memory<MEMORY>>,
+}
+
+impl Classifier {
+    /// A classifier at the start of a text.
+    ///
+    /// # Errors
+    /// If this machine does not read the model, which the exported files exclude.
+    pub fn new() -> Result<Self, OpenError> {
+        OwnedClassifier::new(MODEL, Memory::new()).map(|inner| Self { inner })
+    }
+
+    /// Takes the next bytes of the text, cut anywhere; `tell` gets each word that ends among them.
+    pub fn feed(&mut self, bytes: &[u8], tell: impl FnMut(&Word, Prediction)) {
+        self.inner.feed(bytes, tell);
+    }
+
+    /// Ends the text; the next byte starts a new one.
+    pub fn finish(&mut self) -> Answer {
+        self.inner.finish().into()
+    }
+
+    /// The answer to a whole text.
+    pub fn classify(&mut self, text: &str) -> Answer {
+        self.inner.classify(text).into()
+    }
+}
+
+/// The label of one text; a [`Classifier`] is for several, it is opened once.
+///
+/// # Errors
+/// As [`Classifier::new`].
+pub fn classify(text: &str) -> Result<Label, OpenError> {
+    Classifier::new().map(|mut classifier| classifier.classify(text).label)
+}
