@@ -200,7 +200,7 @@ fn every_verb_has_help_and_wrong_flags_are_explained() {
     assert!(fail(&["train", "--embed-bits", "5"]).contains("4 or 8"));
     assert!(fail(&["train", "--valid", "0.7", "--test", "0.7"]).contains("--valid"));
     assert!(fail(&["train", "--dropout", "1.5"]).contains("--dropout"));
-    assert!(fail(&["qemu", "--board", "pdp-11", "--model", "none"]).contains("microbit"));
+    assert!(fail(&["emulate", "--board", "pdp-11", "--model", "none"]).contains("microbit"));
 }
 
 #[test]

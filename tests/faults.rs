@@ -136,7 +136,7 @@ fn bad_models() {
             assert!(error.contains(expected) && error.contains("model.bin"), "{error}");
         }
         assert!(fail(&["inspect", text(&path)]).contains(expected));
-        assert!(fail(&["qemu", "--board", "microbit", "--model", text(&path)]).contains(expected));
+        assert!(fail(&["emulate", "--board", "microbit", "--model", text(&path)]).contains(expected));
     }
 }
 

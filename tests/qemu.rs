@@ -101,7 +101,7 @@ fn a_model_can_be_linked_into_the_firmware() {
     ] {
         train(&model, flags);
         let expected = succeed(&["run", "--trace", "--model", text(&model)], input);
-        let arguments = ["qemu", "--trace", "--board", board, "--embed", "--model", text(&model)];
+        let arguments = ["emulate", "--trace", "--board", board, "--embed", "--model", text(&model)];
         let lines = succeed(&arguments, input);
         assert_eq!(String::from_utf8_lossy(&lines), String::from_utf8_lossy(&expected), "{board} {flags:?}");
     }

@@ -1,7 +1,8 @@
 //! What all boards share: where the program starts, what it takes, how it stops.
 //!
-//! The board is chosen by `build.rs`; its folder in `boards/` holds the memory map, the driver and
-//! the engine's memory. On the PC this crate is empty.
+//! The board is chosen by a feature; its folder in `boards/` holds `board.toml`, from which `build.rs` makes the
+//! linker script and the board's constants, and the code that opens its serial port. On the PC this crate is
+//! empty.
 #![no_std]
 #![deny(unsafe_code)]
 #![cfg(target_os = "none")]
@@ -22,8 +23,7 @@ mod selected {
 }
 pub mod measure;
 
-pub use selected::MEMORY;
-pub use selected::chosen as board;
+pub use selected::{MEMORY, board};
 
 /// The panic handler of a program that cannot panic: it calls a function that does not exist, so a panic
 /// that can be reached keeps the program from being linked.

@@ -1,4 +1,4 @@
-//! The boards: data read from `board.toml` and `cost.toml` in `firmware/boards/<board>`.
+//! The boards: data read from `firmware/boards/<board>/board.toml`.
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -13,6 +13,8 @@ pub struct Board {
     /// The name of its folder.
     #[serde(skip)]
     pub name: &'static str,
+    /// What people call it.
+    pub title: String,
     /// The Rust target triple.
     pub target: String,
     /// The processor core.
@@ -26,14 +28,17 @@ pub struct Board {
     pub rustflags: Vec<String>,
     /// What a user of the real board should know.
     pub remark: String,
+    /// What has been shown on it, or on an emulator of it, and what that emulator does not model.
+    pub evidence: String,
     /// Its memories.
     pub memory: Memory,
+    /// The serial port that the session runs on.
+    pub serial: Serial,
     /// The engine's memory.
     pub capacity: Capacity,
     /// Its emulation.
-    pub qemu: Qemu,
-    /// What a word's work costs there, from `cost.toml`.
-    #[serde(skip)]
+    pub runner: Runner,
+    /// What a word's work costs there.
     pub cost: Coefficients,
 }
 
@@ -41,8 +46,12 @@ pub struct Board {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
+    /// Where the program starts.
+    pub flash_address: u64,
     /// Flash for the program, the model's region not included.
     pub flash: u64,
+    /// Where RAM starts.
+    pub ram_address: u64,
     /// RAM.
     pub ram: u64,
     /// Where the model's region starts.
@@ -63,16 +72,43 @@ pub struct Capacity {
     pub whole: bool,
 }
 
-/// How QEMU emulates a board.
+/// The serial port; the addresses and pins that its driver takes beside these are the firmware's business.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Serial {
+    /// Bits per second.
+    pub baud: u32,
+}
+
+/// How a board is emulated.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Qemu {
+pub struct Runner {
+    /// What sort of emulator it is.
+    pub kind: RunnerKind,
+    /// What its counter counts, for `bench device`, if it can count.
+    pub counts: Option<Unit>,
     /// The program.
     pub program: String,
-    /// Its arguments, machine first.
+    /// Its first arguments.
     pub arguments: Vec<String>,
-    /// Debian's package that holds it.
-    pub package: String,
+    /// The command that installs it.
+    pub install: String,
+}
+
+/// A sort of emulator, which says how a program and a model are handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunnerKind {
+    /// QEMU's system emulators.
+    Qemu,
+}
+
+/// What a counter counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Retired instructions.
+    Instructions,
 }
 
 impl Board {
@@ -84,26 +120,31 @@ impl Board {
     }
 }
 
-/// The files in a board's folder.
+/// A board's name and description.
 macro_rules! folder {
     ($name:literal) => {
-        (
-            $name,
-            include_str!(concat!("../../firmware/boards/", $name, "/board.toml")),
-            include_str!(concat!("../../firmware/boards/", $name, "/cost.toml")),
-        )
+        ($name, include_str!(concat!("../../firmware/boards/", $name, "/board.toml")))
     };
 }
 
 /// One line a board.
-const BOARDS: [(&str, &str, &str); 7] = [
+const BOARDS: [(&str, &str); 16] = [
+    folder!("bluepill"),
+    folder!("esp32-c3"),
+    folder!("hifive1"),
     folder!("microbit"),
+    folder!("microbit-v2"),
     folder!("mps2-an385"),
     folder!("mps2-an386"),
     folder!("mps2-an500"),
     folder!("mps2-an505"),
     folder!("mps3-an547"),
+    folder!("nrf52840-dk"),
+    folder!("nucleo-f4"),
+    folder!("pico"),
+    folder!("pico2"),
     folder!("riscv-virt"),
+    folder!("stm32vldiscovery"),
 ];
 
 /// All boards.
@@ -113,10 +154,9 @@ const BOARDS: [(&str, &str, &str); 7] = [
 pub fn all() -> Result<Vec<Board>> {
     BOARDS
         .iter()
-        .map(|&(name, text, cost)| {
+        .map(|&(name, text)| {
             let board: Board = toml::from_str(text).with_context(|| format!("boards/{name}/board.toml"))?;
-            let cost = toml::from_str(cost).with_context(|| format!("boards/{name}/cost.toml"))?;
-            Ok(Board { name, cost, ..board })
+            Ok(Board { name, ..board })
         })
         .collect()
 }
@@ -151,29 +191,24 @@ mod tests {
         folders.sort();
         let boards = all().expect("all descriptions are sound");
         assert!(folders.iter().eq(boards.iter().map(|board| board.name)));
+        let manifest: toml::Table = include_str!("../../firmware/Cargo.toml").parse().expect("TOML");
+        for board in &boards {
+            assert!(manifest["features"].get(board.name).is_some(), "{} is no feature", board.name);
+        }
         assert!(find("pdp-11").expect_err("unknown").to_string().contains("mps2-an386"));
     }
 
-    /// The linker's map and the description tell the same sizes.
+    /// No memory reaches into another.
     #[test]
-    fn memory_maps_are_as_described() {
+    fn memories_lie_apart() {
         for board in all().expect("all descriptions are sound") {
-            let path = format!("{}/../firmware/boards/{}/memory.x", env!("CARGO_MANIFEST_DIR"), board.name);
-            let map = std::fs::read_to_string(path).expect("every board has a map");
-            let region = |name: &str| {
-                let line = map.lines().find(|line| line.trim_start().starts_with(name)).expect("is mapped");
-                let (origin, length) = line.split_once(", LENGTH = ").expect("has a length");
-                let origin = origin.rsplit_once("0x").map(|(_, digits)| u64::from_str_radix(digits, 16));
-                let length = length.strip_suffix('K').map(str::parse::<u64>);
-                (
-                    origin.expect("hexadecimal").expect("hexadecimal"),
-                    length.expect("in K").expect("a number") << 10,
-                )
-            };
-            let memory = &board.memory;
-            assert_eq!(region("FLASH").1, memory.flash, "{}", board.name);
-            assert_eq!(region("RAM").1, memory.ram, "{}", board.name);
-            assert_eq!(region("MODEL"), (memory.model_address, memory.model), "{}", board.name);
+            let Memory { flash_address, flash, ram_address, ram, model_address, model } = board.memory;
+            let mut memories = [(flash_address, flash), (ram_address, ram), (model_address, model)];
+            memories.sort_unstable();
+            for pair in memories.windows(2) {
+                assert!(pair[0].1 > 0 && pair[0].0 + pair[0].1 <= pair[1].0, "{}: {pair:x?}", board.name);
+            }
+            assert_eq!(model_address % 16, 0, "{}: a model is read in place", board.name);
         }
     }
 }

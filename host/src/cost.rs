@@ -21,7 +21,7 @@
 //! A known n-gram takes more than an unknown one, by what adding its K weights takes; G is fitted to texts in
 //! which every second word's n-grams are known.
 //!
-//! `bench device --fit` writes the coefficients to `cost.toml` in each board's folder.
+//! `bench device --fit` writes the coefficients to the end of each board's `board.toml`.
 
 use std::collections::BTreeMap;
 
@@ -140,6 +140,10 @@ impl Work {
     }
 }
 
+/// What stands above the coefficients in a `board.toml`.
+const HEADING: &str =
+    "# Written by `bench device --fit`: instructions of a word, see host/src/cost.rs for the terms.\n";
+
 /// The names of the coefficients, those of units aside.
 const NAMES: [&str; 8] =
     ["per_mac", "per_embed", "per_embed_i4", "per_pooled", "per_class", "per_gram", "per_vote", "constant"];
@@ -223,23 +227,27 @@ impl Coefficients {
         measured.iter().map(error).fold(0.0, f64::max)
     }
 
-    /// As `cost.toml` holds them.
+    /// The text of a `board.toml` with these coefficients in the place of the table `[cost]`, its last.
     ///
     /// # Errors
     /// If a coefficient is not a finite number.
-    pub fn to_toml(&self) -> Result<String> {
+    pub fn replace_in(&self, description: &str) -> Result<String> {
+        let rest = description.split(HEADING).next().unwrap_or_default();
+        Ok(format!("{}\n\n{HEADING}{}", rest.trim_end(), self.to_toml()?))
+    }
+
+    /// The table `[cost]`.
+    fn to_toml(&self) -> Result<String> {
         let numbers = self.numbers();
         ensure!(
             numbers.iter().chain(self.per_unit.values()).all(|number| number.is_finite()),
             "a coefficient is not finite"
         );
-        let mut text = String::from(
-            "# Written by `bench device --fit`. Instructions of a word, see host/src/cost.rs for the terms.\n",
-        );
+        let mut text = String::from("[cost]\n");
         for (name, number) in NAMES.iter().zip(numbers) {
             text += &format!("{name} = {number:.4}\n");
         }
-        text += "\n[per_unit]\n";
+        text += "\n[cost.per_unit]\n";
         self.per_unit.iter().for_each(|(cell, number)| text += &format!("{cell} = {number:.4}\n"));
         Ok(text)
     }
@@ -366,7 +374,12 @@ mod tests {
                 && (found.per_vote - 60.0).abs() < 0.1,
             "{found:?}"
         );
-        let read: Coefficients = toml::from_str(&found.to_toml().expect("finite")).expect("reads");
+        let description = format!("title = \"x\"\n\n{HEADING}[cost]\nper_mac = 7\n");
+        let replaced = found.replace_in(&description).expect("finite");
+        assert_eq!(found.replace_in(&replaced).expect("finite"), replaced);
+        let mut table: toml::Table = replaced.parse().expect("TOML");
+        assert_eq!(table["title"].as_str(), Some("x"));
+        let read: Coefficients = table.remove("cost").expect("[cost]").try_into().expect("reads");
         assert!(read.largest_error(&measured) < 1e-3);
         assert_eq!(found.estimate(&work("lstm", 1.0, 1.0, true, 2.0)), None);
     }

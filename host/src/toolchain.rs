@@ -1,4 +1,4 @@
-//! Builds the firmware for a board with what this machine has, and runs it in QEMU.
+//! Builds the firmware for a board with what this machine has, and runs it in an emulator.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -207,32 +207,25 @@ pub fn build_panicking(board: &Board) -> Result<PathBuf> {
 
 impl Recipe<'_> {
     fn build(self) -> Result<PathBuf> {
-        let Self { board, target, bin, features, tailored, model } = self;
+        let Self { board, target, bin, features, ref tailored, model } = self;
         let root = workspace()?;
         let compiler = Compiler::find(target)?;
-        // A program with a model in it, and one compiled in another way, is another program.
-        let kind = match (model, &tailored, features) {
-            (Some(_), ..) => "target/firmware-with-model",
-            (None, Some(_), _) => "target/firmware-tailored",
-            (None, None, "") => "target/firmware",
-            (None, None, "deliberate-panic") => "target/firmware-panicking",
-            (None, None, _) => "target/firmware-float",
-        };
-        let folder = root.join(kind).join(board.name);
+        // Boards share what does not depend on them, but cargo does not keep apart what flags change.
+        let flags = board.rustflags.concat().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+        let folder = root.join(format!("target/firmware{flags}"));
         let mut command = compiler.cargo_for(target);
         command
             .current_dir(root.join("firmware"))
-            .args(["build", "--package", "firmware", "--bin", bin, "--features", features])
-            .args(["--profile", "firmware", "--target", target, "--target-dir"])
-            .arg(&folder)
-            .env("BOARD", board.name);
+            .args(["build", "--package", "firmware", "--bin", bin, "--features", board.name])
+            .args(["--features", features, "--profile", "firmware", "--target", target, "--target-dir"])
+            .arg(&folder);
         if features == "float-reference" {
             // What it is compared with is written by hand: the compiler shall do its best, not its smallest.
             command.args(["--config", "profile.firmware.opt-level=3"]);
         }
-        let mut name = bin.to_owned();
+        let mut name = format!("{bin}{}{features}", if features.is_empty() { "" } else { "-" });
         command.env_remove("MEMORY");
-        if let Some(Tailored { features, memory }) = &tailored {
+        if let Some(Tailored { features, memory }) = tailored {
             let features = features.join(",");
             command.args(["--no-default-features", "--features", &features]);
             command.env("MEMORY", memory.to_string());
@@ -240,6 +233,7 @@ impl Recipe<'_> {
         }
         match model {
             Some(path) => {
+                name += &format!("-{:08x}", engine::with_model(path, |model| Ok(model.digest()))?);
                 command.env("MODEL", path.canonicalize().with_context(|| path.display().to_string())?)
             }
             None => command.env_remove("MODEL"),
@@ -248,7 +242,7 @@ impl Recipe<'_> {
             command.env(variable(target, "RUSTFLAGS"), board.rustflags.join(" "));
         }
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        // Whoever builds another program under the same name waits until this one is put aside.
+        // One build at a time, until its program is put aside under a name of its own.
         let lock = File::create(folder.join("lock")).and_then(|file| file.lock().map(|()| file));
         let _lock = lock.with_context(|| format!("cannot lock {}", folder.display()))?;
         let result = command.output().with_context(|| format!("cannot run {}", compiler.cargo.display()))?;
@@ -259,10 +253,9 @@ impl Recipe<'_> {
             String::from_utf8_lossy(&result.stderr)
         );
         let program = folder.join(target).join("firmware").join(bin);
-        if tailored.is_none() || model.is_some() {
-            return Ok(program);
-        }
-        let own = program.with_file_name(name);
+        let own = root.join("target/firmware/programs").join(board.name);
+        std::fs::create_dir_all(&own).with_context(|| own.display().to_string())?;
+        let own = own.join(name);
         files::write(&own, &std::fs::read(&program).with_context(|| program.display().to_string())?)?;
         Ok(own)
     }
@@ -274,7 +267,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Lines that a board may be ahead of who reads them.
 const LINES_AHEAD: usize = 1024;
 
-const ENDED: &str = "QEMU ended before the board had answered";
+const ENDED: &str = "the emulator ended before the board had answered";
 
 /// Reads a board's lines, line feeds included, on a thread of their own; the last may lack one.
 fn lines_of(mut output: BufReader<ChildStdout>) -> Receiver<std::io::Result<Vec<u8>>> {
@@ -322,7 +315,7 @@ impl Emulator {
     /// Boots a board with a program and the [image](engine::image) of a model in its region.
     ///
     /// # Errors
-    /// If QEMU is not installed, which names the package, or the model is larger than the region.
+    /// If the emulator is not installed, which names the command that does it, or the model is larger than the region.
     pub fn boot(board: &Board, program: &Path, model: Option<&Path>) -> Result<Self> {
         Self::boot_with(board, program, model, &[])
     }
@@ -336,8 +329,8 @@ impl Emulator {
     }
 
     fn boot_with(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]) -> Result<Self> {
-        let mut command = Command::new(&board.qemu.program);
-        command.args(&board.qemu.arguments).args(extra);
+        let mut command = Command::new(&board.runner.program);
+        command.args(&board.runner.arguments).args(extra);
         command.args(["-display", "none", "-monitor", "none", "-chardev", "stdio,id=uart,signal=off"]);
         command.args(["-serial", "chardev:uart", "-kernel"]).arg(program);
         let mut image = None;
@@ -363,17 +356,15 @@ impl Emulator {
         let mut child =
             match command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn() {
                 Ok(child) => child,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => bail!(
-                    "{} is not installed: on Debian, `apt-get install {}`",
-                    board.qemu.program,
-                    board.qemu.package
-                ),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    bail!("{} is not installed: on Debian, `{}`", board.runner.program, board.runner.install)
+                }
                 Err(error) => {
-                    return Err(error).with_context(|| format!("cannot run {}", board.qemu.program));
+                    return Err(error).with_context(|| format!("cannot run {}", board.runner.program));
                 }
             };
         let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().context("QEMU has no output")?);
+        let output = BufReader::new(child.stdout.take().context("the emulator has no output")?);
         Ok(Self { child, input, lines: lines_of(output), patience: PATIENCE, _image: image })
     }
 
@@ -383,7 +374,7 @@ impl Emulator {
     }
 
     fn checked(line: std::io::Result<Vec<u8>>) -> Result<Vec<u8>> {
-        let mut line = line.context("cannot read from QEMU")?;
+        let mut line = line.context("cannot read from the emulator")?;
         ensure!(line.ends_with(b"\n"), ENDED);
         line.pop();
         Ok(line)
@@ -472,8 +463,8 @@ mod tests {
 
     fn emulator(script: &str) -> Emulator {
         let mut board = crate::board::find("microbit").expect("known");
-        board.qemu.program = "sh".to_owned();
-        board.qemu.arguments = vec!["-c".to_owned(), script.to_owned()];
+        board.runner.program = "sh".to_owned();
+        board.runner.arguments = vec!["-c".to_owned(), script.to_owned()];
         let mut emulator = Emulator::boot(&board, Path::new("none"), None).expect("sh runs");
         emulator.set_patience(Duration::from_millis(200));
         emulator

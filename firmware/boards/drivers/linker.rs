@@ -56,13 +56,50 @@ macro_rules! embed_model {
 
 include!(concat!(env!("OUT_DIR"), "/model.rs"));
 
-/// The flash region that starts with the model, whether embedded or written there later.
+/// The region that starts with the model, whether embedded or written there later.
+///
+/// On a board that reads RAM faster than flash, a model that fits is copied there first, once.
 #[must_use]
 pub fn model_region() -> &'static [u8] {
     let (start, end) = (addr_of!(_model_start), addr_of!(_model_end));
-    // SAFETY: memory.x reserves the region from start to end for the model; it is readable, and nothing
+    // SAFETY: the linker script reserves the region from start to end for the model; it is readable, and nothing
     // writes to it while the program runs.
-    unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) }
+    let flash = unsafe { core::slice::from_raw_parts(start, end.addr() - start.addr()) };
+    #[cfg(model_in_ram)]
+    let flash = in_ram::copied(flash);
+    flash
+}
+
+#[cfg(model_in_ram)]
+mod in_ram {
+    use core::ptr::{addr_of, addr_of_mut};
+    use core::sync::atomic::{AtomicBool, Ordering};
+
+    unsafe extern "C" {
+        static mut _model_ram_start: u8;
+        static _model_ram_end: u8;
+    }
+
+    static DONE: AtomicBool = AtomicBool::new(false);
+
+    /// The model in RAM, or the region as it is if it starts with no model or one that is too large.
+    pub fn copied(region: &'static [u8]) -> &'static [u8] {
+        let (to, end) = (addr_of_mut!(_model_ram_start), addr_of!(_model_ram_end));
+        match telltale::blob::in_region(region) {
+            Ok(model) if model.len() <= end.addr() - to.addr() => {
+                // SAFETY: the linker script reserves this RAM for the model; it is written before the first
+                // reference to it is made, and not again.
+                unsafe {
+                    if !DONE.load(Ordering::Relaxed) {
+                        core::ptr::copy_nonoverlapping(model.as_ptr(), to, model.len());
+                        DONE.store(true, Ordering::Relaxed);
+                    }
+                    core::slice::from_raw_parts(to, model.len())
+                }
+            }
+            _ => region,
+        }
+    }
 }
 
 /// What the program takes of flash and RAM, stack aside.
@@ -132,7 +169,8 @@ pub fn memory() -> &'static mut Memory {
         }
     }
     ONLY.1.store(true, Ordering::Relaxed);
-    // SAFETY: there is one core and no interrupt handler, so nobody comes between load and store: this is
+    // SAFETY: there is one core, and the interrupt handler does not ask, so nobody comes between load and store:
+    // this is
     // the only reference there will ever be.
     unsafe { &mut *ONLY.0.get() }
 }

@@ -1,5 +1,15 @@
 //! Memory-mapped registers.
 
+/// How often a condition is asked for before it is given up: some 10 ms on the slowest of the chips' first clocks,
+/// ten times what a crystal takes to start.
+const PATIENCE: u32 = 1 << 16;
+
+/// Waits until a condition holds, and whether it does: a clock that never starts does not stop the program.
+#[allow(dead_code, reason = "not every driver waits")]
+pub fn wait(holds: impl Fn() -> bool) -> bool {
+    (0..PATIENCE).any(|_| holds())
+}
+
 /// A block of registers at a fixed address.
 #[derive(Clone, Copy, Debug)]
 pub struct Registers(usize);

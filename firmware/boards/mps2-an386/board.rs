@@ -1,13 +1,11 @@
 //! Arm MPS2 with image AN386 (Cortex-M4; DAI 0386D, section 4.2).
 
+use super::serial;
 use crate::drivers::cmsdk_uart::Uart;
-
-/// The board's name.
-pub const NAME: &str = "mps2-an386";
 
 /// The serial port that the session runs on.
 #[must_use]
 pub fn uart() -> Uart {
     // SAFETY: UART0 is there, and the program asks for it once.
-    unsafe { Uart::new(0x4000_4000, 25_000_000, 115_200) }
+    unsafe { Uart::new(serial::BASE, serial::CLOCK_HZ, serial::BAUD) }
 }

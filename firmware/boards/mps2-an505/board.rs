@@ -1,13 +1,11 @@
 //! Arm MPS2 with image AN505 (Cortex-M33, all of it in the secure state; DAI 0505B, section 3).
 
+use super::serial;
 use crate::drivers::cmsdk_uart::Uart;
-
-/// The board's name.
-pub const NAME: &str = "mps2-an505";
 
 /// The serial port that the session runs on.
 #[must_use]
 pub fn uart() -> Uart {
     // SAFETY: UART0 is there, and the program asks for it once.
-    unsafe { Uart::new(0x5020_0000, 20_000_000, 115_200) }
+    unsafe { Uart::new(serial::BASE, serial::CLOCK_HZ, serial::BAUD) }
 }

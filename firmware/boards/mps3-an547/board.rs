@@ -1,9 +1,7 @@
 //! Arm MPS3 with image AN547 (Cortex-M55, all of it in the secure state; DAI 0547B, section 3).
 
+use super::serial;
 use crate::drivers::cmsdk_uart::Uart;
-
-/// The board's name.
-pub const NAME: &str = "mps3-an547";
 
 // Enables the vector unit, coprocessors 10 and 11, before anything else runs (ARMv8-M Architecture
 // Reference Manual, CPACR).
@@ -30,5 +28,5 @@ __pre_init:
 #[must_use]
 pub fn uart() -> Uart {
     // SAFETY: UART0 is there, and the program asks for it once.
-    unsafe { Uart::new(0x5930_3000, 25_000_000, 115_200) }
+    unsafe { Uart::new(serial::BASE, serial::CLOCK_HZ, serial::BAUD) }
 }

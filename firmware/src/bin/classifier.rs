@@ -24,6 +24,6 @@ fn main() -> ! {
 #[cfg(not(target_os = "none"))]
 fn main() {
     eprintln!(
-        "this program runs on a chip: try `cargo run -p host -- qemu --board microbit --model model.bin`"
+        "this program runs on a chip: try `cargo run -p host -- emulate --board microbit --model model.bin`"
     );
 }

@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use crate::toolchain::{Emulator, build};
 use crate::{board, engine};
 
-/// Builds the firmware, boots it in QEMU with a model and streams standard input to its UART
+/// Builds the firmware, boots it in the emulator of its board with a model and streams standard input to its UART
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The board; `boards` lists them
@@ -28,7 +28,7 @@ pub struct Args {
 /// Runs the verb.
 ///
 /// # Errors
-/// If the model is unsound, the firmware does not build, QEMU is missing, or the board refuses the model.
+/// If the model is unsound, the firmware does not build, the emulator is missing, or the board refuses the model.
 pub fn run(args: &Args) -> Result<()> {
     let board = board::find(&args.board)?;
     engine::with_model(&args.model, |_| Ok(()))?;

@@ -10,7 +10,7 @@ use crate::{board, engine, files};
 
 /// Writes what goes onto a chip for a model: its file, the maps laid out for the chip's core
 ///
-/// `qemu`, `bench`, firmware built with `MODEL=FILE` and telltale-build do so by themselves; this is for flashing a
+/// `emulate`, `bench`, firmware built with `MODEL=FILE` and telltale-build do so by themselves; this is for flashing a
 /// model into the region of firmware without one, and for programs that include it themselves. What a model gives is
 /// the same in every layout. Cortex-M0, M3 and RISC-V have one of their own, the other cores take the file as it is.
 #[derive(ClapArgs, Clone, Debug)]

@@ -34,7 +34,7 @@ use crate::{cost, files};
 ///
 /// code: bytes of .text, vector table and start-up code of the whole `classifier` program, the model not
 /// included: text, vocabulary, blob check, network, session, UART driver, start-up. As in the firmware that
-/// `qemu --embed` builds for one model, parts of the engine that the network does not need are left out.
+/// `emulate --embed` builds for one model, parts of the engine that the network does not need are left out.
 ///
 /// tables: bytes of .rodata and .data of the same program.
 #[derive(ClapArgs, Clone, Debug)]
@@ -49,11 +49,11 @@ pub struct Args {
     /// Also measures the same network in f32 (micromath), on the core's floating-point unit if it has one
     #[arg(long, conflicts_with_all = ["embed_bits", "fold", "wide"])]
     float: bool,
-    /// Measures programs with all parts of the engine, which read any model, as `qemu` without `--embed` does
+    /// Measures programs with all parts of the engine, which read any model, as `emulate` without `--embed` does
     #[arg(long)]
     all_parts: bool,
     /// Instead measures networks of several shapes and writes the coefficients by which `inspect` estimates
-    /// instructions per word to `cost.toml` in each board's folder, for the next build of this program
+    /// instructions per word to each board's `board.toml`, for the next build of this program
     #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "embed_bits", "fold", "wide", "wide_order", "float"])]
     fit: bool,
     /// Seconds that an emulated board may take before it is given up

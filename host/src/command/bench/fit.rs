@@ -67,7 +67,7 @@ pub struct Fit {
     largest_error: f64,
 }
 
-/// Measures networks on a board, fits the coefficients and writes them to the board's `cost.toml`.
+/// Measures networks on a board, fits the coefficients and writes them to its `board.toml`.
 pub fn fit(bench: &Bench, board: &Board) -> Result<Fit> {
     let program = build(board, "bench", None)?;
     let mut measured = Vec::new();
@@ -79,8 +79,10 @@ pub fn fit(bench: &Bench, board: &Board) -> Result<Fit> {
         }
     }
     let coefficients = Coefficients::fit(&measured)?;
-    let path = workspace()?.join("firmware/boards").join(board.name).join("cost.toml");
-    files::write(&path, coefficients.to_toml()?.as_bytes()).context("cannot keep the coefficients")?;
+    let path = workspace()?.join("firmware/boards").join(board.name).join("board.toml");
+    let description = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    files::write(&path, coefficients.replace_in(&description)?.as_bytes())
+        .context("cannot keep the coefficients")?;
     let largest_error = coefficients.largest_error(&measured);
     Ok(Fit { board: board.name, coefficients, networks: measured.len(), largest_error })
 }
