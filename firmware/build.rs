@@ -93,7 +93,8 @@ fn linker_script(description: &Table, riscv: bool) -> Result<String, String> {
         Ok(format!("  {name} : ORIGIN = {address:#x}, LENGTH = {size}\n"))
     };
     let mut regions = String::new();
-    let mut sections = String::from("  .model : ALIGN(16) { KEEP(*(.model)); } > MODEL\n} INSERT AFTER .text;\n");
+    let mut sections =
+        String::from("  .model : ALIGN(16) { KEEP(*(.model)); } > MODEL\n} INSERT AFTER .text;\n");
     for (name, key) in [("FLASH", "flash"), ("MODEL", "model"), ("RAM", "ram")] {
         regions += &region(name, memory, &format!("{key}_address"), key)?;
     }

@@ -38,7 +38,10 @@ pub struct Board {
     pub capacity: Capacity,
     /// Its emulation.
     pub runner: Runner,
+    /// The board that [`Self::cost`] was measured on, if it was another of the same core.
+    pub cost_of: Option<String>,
     /// What a word's work costs there.
+    #[serde(default)]
     pub cost: Coefficients,
 }
 
@@ -58,6 +61,42 @@ pub struct Memory {
     pub model_address: u64,
     /// The model's region.
     pub model: u64,
+    /// Where the chip reads constants of the program, if that is not where it reads its code.
+    pub rodata_address: Option<u64>,
+    /// Flash for them.
+    #[serde(default)]
+    pub rodata: u64,
+    /// Where a model is copied to when the board starts, if it reads RAM faster than flash.
+    pub model_ram_address: Option<u64>,
+    /// RAM for it; a larger model stays in flash.
+    #[serde(default)]
+    pub model_ram: u64,
+    /// What the boot loader looks for before the program.
+    pub head: Option<Head>,
+}
+
+/// Flash for what a chip's boot loader looks for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// Where it starts.
+    pub address: u64,
+    /// Bytes.
+    pub size: u64,
+}
+
+impl Memory {
+    /// All flash.
+    #[must_use]
+    pub fn all_flash(&self) -> u64 {
+        self.head.as_ref().map_or(0, |head| head.size) + self.flash + self.rodata + self.model
+    }
+
+    /// All RAM.
+    #[must_use]
+    pub const fn all_ram(&self) -> u64 {
+        self.ram + self.model_ram
+    }
 }
 
 /// The engine's memory that the firmware is compiled with.
@@ -93,14 +132,28 @@ pub struct Runner {
     pub arguments: Vec<String>,
     /// The command that installs it.
     pub install: String,
+    /// Which of QEMU's serial ports the board's is.
+    #[serde(default)]
+    pub serial: usize,
+    /// Of Unicorn: the core.
+    pub core: Option<String>,
+    /// Of Unicorn: the kind of UART.
+    pub uart: Option<String>,
+    /// Of Unicorn: registers that read as a value, by address.
+    #[serde(default)]
+    pub stubs: Vec<(u32, u32)>,
 }
 
 /// A sort of emulator, which says how a program and a model are handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunnerKind {
-    /// QEMU's system emulators.
+    /// QEMU's system emulators: machines.
     Qemu,
+    /// A script around `rp2040js`: a chip, whose cycles are counted.
+    Rp2040js,
+    /// A script around Unicorn: a core with register stubs.
+    Unicorn,
 }
 
 /// What a counter counts.
@@ -109,6 +162,8 @@ pub enum RunnerKind {
 pub enum Unit {
     /// Retired instructions.
     Instructions,
+    /// Cycles of the core.
+    Cycles,
 }
 
 impl Board {
@@ -152,13 +207,19 @@ const BOARDS: [(&str, &str); 16] = [
 /// # Errors
 /// If a description is malformed, which a test excludes.
 pub fn all() -> Result<Vec<Board>> {
-    BOARDS
-        .iter()
-        .map(|&(name, text)| {
-            let board: Board = toml::from_str(text).with_context(|| format!("boards/{name}/board.toml"))?;
-            Ok(Board { name, ..board })
-        })
-        .collect()
+    let read = |&(name, text): &(&'static str, &str)| {
+        let board: Board = toml::from_str(text).with_context(|| format!("boards/{name}/board.toml"))?;
+        Ok(Board { name, ..board })
+    };
+    let mut boards: Vec<Board> = BOARDS.iter().map(read).collect::<Result<_>>()?;
+    let costs: Vec<_> = boards.iter().map(|board| (board.name, board.cost.clone())).collect();
+    for board in &mut boards {
+        if let Some(other) = &board.cost_of {
+            let cost = costs.iter().find(|(name, _)| name == other);
+            board.cost = cost.with_context(|| format!("boards/{}: no board {other}", board.name))?.1.clone();
+        }
+    }
+    Ok(boards)
 }
 
 /// The board of that name.
@@ -202,13 +263,17 @@ mod tests {
     #[test]
     fn memories_lie_apart() {
         for board in all().expect("all descriptions are sound") {
-            let Memory { flash_address, flash, ram_address, ram, model_address, model } = board.memory;
-            let mut memories = [(flash_address, flash), (ram_address, ram), (model_address, model)];
+            let Memory { flash_address, flash, ram_address, ram, model_address, model, .. } = board.memory;
+            let mut memories = vec![(flash_address, flash), (ram_address, ram), (model_address, model)];
+            memories.extend(board.memory.rodata_address.map(|address| (address, board.memory.rodata)));
+            memories.extend(board.memory.model_ram_address.map(|address| (address, board.memory.model_ram)));
+            memories.extend(board.memory.head.map(|head| (head.address, head.size)));
             memories.sort_unstable();
             for pair in memories.windows(2) {
                 assert!(pair[0].1 > 0 && pair[0].0 + pair[0].1 <= pair[1].0, "{}: {pair:x?}", board.name);
             }
             assert_eq!(model_address % 16, 0, "{}: a model is read in place", board.name);
+            assert!(board.cost.per_mac > 0.0, "{}: nobody knows what a word costs", board.name);
         }
     }
 }

@@ -14,7 +14,7 @@ use telltale::engine::kernel::Layout;
 use telltale::session::{END, PLAIN, TRACED, sanitise};
 use tempfile::NamedTempFile;
 
-use crate::board::Board;
+use crate::board::{Board, Runner, RunnerKind};
 use crate::{engine, files};
 
 /// The folder of the workspace.
@@ -286,6 +286,61 @@ fn lines_of(mut output: BufReader<ChildStdout>) -> Receiver<std::io::Result<Vec<
     lines
 }
 
+/// The command that runs a program on an emulated board, with its serial port on the standard streams.
+fn emulation(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]) -> Result<Command> {
+    let Runner { kind, arguments, .. } = &board.runner;
+    let address = board.memory.model_address;
+    let mut command = Command::new(interpreter(board)?);
+    match kind {
+        RunnerKind::Qemu => {
+            command.args(arguments).args(extra);
+            command.args(["-display", "none", "-monitor", "none", "-chardev", "stdio,id=uart,signal=off"]);
+            for _ in 0..board.runner.serial {
+                command.args(["-serial", "null"]);
+            }
+            command.args(["-serial", "chardev:uart", "-kernel"]).arg(program);
+            if let Some(model) = model {
+                let file = model.display().to_string().replace(',', ",,");
+                command.args(["-device", &format!("loader,file={file},addr={address:#x},force-raw=on")]);
+            }
+        }
+        RunnerKind::Rp2040js | RunnerKind::Unicorn => {
+            let root = workspace()?;
+            command.args(arguments.iter().map(|script| root.join(script)));
+            if *kind == RunnerKind::Unicorn {
+                command.arg(root.join("firmware/boards").join(board.name).join("board.toml"));
+            }
+            command.arg(program);
+            if let Some(model) = model {
+                let mut place = model.as_os_str().to_owned();
+                place.push(format!("@{address:#x}"));
+                command.arg(place);
+            }
+        }
+    }
+    Ok(command)
+}
+
+/// The program that emulates a board: the one of its own environment, if the emulators' folder has one.
+///
+/// # Errors
+/// If the emulator's package is not there, with the command that installs it.
+fn interpreter(board: &Board) -> Result<PathBuf> {
+    let Runner { kind, program, install, .. } = &board.runner;
+    if *kind == RunnerKind::Qemu {
+        return Ok(program.into());
+    }
+    let folder = workspace()?.join("firmware/emulators");
+    let own = folder.join(".venv/bin").join(program);
+    let program = if own.is_file() { own } else { program.into() };
+    let there = match kind {
+        RunnerKind::Rp2040js => folder.join("node_modules/rp2040js/package.json").is_file(),
+        _ => output(&program, &["-c", "import unicorn"]).is_some(),
+    };
+    ensure!(there, "{}'s emulator is not installed: run `{install}`", board.name);
+    Ok(program)
+}
+
 /// A running emulation.
 #[derive(Debug)]
 pub struct Emulator {
@@ -315,7 +370,8 @@ impl Emulator {
     /// Boots a board with a program and the [image](engine::image) of a model in its region.
     ///
     /// # Errors
-    /// If the emulator is not installed, which names the command that does it, or the model is larger than the region.
+    /// If the emulator is not installed, which names the command that does it, or the model is larger than the
+    /// region.
     pub fn boot(board: &Board, program: &Path, model: Option<&Path>) -> Result<Self> {
         Self::boot_with(board, program, model, &[])
     }
@@ -329,10 +385,6 @@ impl Emulator {
     }
 
     fn boot_with(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]) -> Result<Self> {
-        let mut command = Command::new(&board.runner.program);
-        command.args(&board.runner.arguments).args(extra);
-        command.args(["-display", "none", "-monitor", "none", "-chardev", "stdio,id=uart,signal=off"]);
-        command.args(["-serial", "chardev:uart", "-kernel"]).arg(program);
         let mut image = None;
         if let Some(model) = model {
             let size = std::fs::metadata(model)
@@ -346,13 +398,9 @@ impl Emulator {
                 board.memory.model
             );
             image = image_of(board, model)?;
-            let file = image.as_ref().map_or(model, |image| image.path());
-            let file = file.display().to_string().replace(',', ",,");
-            command.args([
-                "-device",
-                &format!("loader,file={file},addr={:#x},force-raw=on", board.memory.model_address),
-            ]);
         }
+        let model = image.as_ref().map_or(model, |image| Some(image.path()));
+        let mut command = emulation(board, program, model, extra)?;
         let mut child =
             match command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn() {
                 Ok(child) => child,

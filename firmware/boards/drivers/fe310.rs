@@ -53,7 +53,8 @@ impl Fe310 {
     /// The chip must be an FE310-G002 with a crystal of `CLOCK_HZ`, and nobody else may use these peripherals.
     pub unsafe fn new() -> Self {
         // SAFETY: the chip has these peripherals, says the caller.
-        let (uart, prci, gpio) = unsafe { (Registers::new(BASE), Registers::new(PRCI), Registers::new(GPIO)) };
+        let (uart, prci, gpio) =
+            unsafe { (Registers::new(BASE), Registers::new(PRCI), Registers::new(GPIO)) };
         prci.write(CRYSTAL, CRYSTAL_ON);
         wait(|| prci.read(CRYSTAL) & CRYSTAL_READY != 0);
         prci.write(PLL, CRYSTAL_CHOSEN);

@@ -85,7 +85,7 @@ mod in_ram {
     /// The model in RAM, or the region as it is if it starts with no model or one that is too large.
     pub fn copied(region: &'static [u8]) -> &'static [u8] {
         let (to, end) = (addr_of_mut!(_model_ram_start), addr_of!(_model_ram_end));
-        match telltale::blob::in_region(region) {
+        match telltale::engine::format::in_region(region) {
             Ok(model) if model.len() <= end.addr() - to.addr() => {
                 // SAFETY: the linker script reserves this RAM for the model; it is written before the first
                 // reference to it is made, and not again.

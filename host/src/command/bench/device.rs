@@ -14,7 +14,7 @@ use telltale::engine::float_reference::{Memory, Network, TEST_WORDS};
 use super::fit;
 use super::synthetic::{Extras, Shape, blob, blob_with_floats};
 use crate::aligned::AlignedBytes;
-use crate::board::{self, Board};
+use crate::board::{self, Board, Unit};
 use crate::command::write_json;
 use crate::console::{put, say};
 use crate::model::Pooling;
@@ -39,7 +39,7 @@ use crate::{cost, files};
 /// tables: bytes of .rodata and .data of the same program.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The board; all of them if it is not given
+    /// The board; all whose emulators count if it is not given
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
     #[command(flatten)]
@@ -144,7 +144,8 @@ pub fn run(args: &Args) -> Result<()> {
     crate::files::Paths::default().write("--json", &args.json).check()?;
     let boards = match &args.board {
         Some(name) => vec![board::find(name)?],
-        None => board::all()?,
+        None if args.fit => board::all()?.into_iter().filter(|board| board.cost_of.is_none()).collect(),
+        None => board::all()?.into_iter().filter(|board| board.runner.counts.is_some()).collect(),
     };
     let bench = Bench::new(args)?;
     let quiet = args.json.as_deref() == Some(Path::new("-"));
@@ -289,6 +290,7 @@ impl Bench {
     }
 
     fn measure(&self, board: &Board) -> Result<Cost> {
+        ensure!(board.runner.counts.is_some(), "the emulator of this board counts nothing");
         let model = Model::open(&self.mean)?;
         let build =
             |bin| if self.all_parts { build(board, bin, None) } else { build_for(board, bin, &model) };
@@ -366,7 +368,10 @@ impl Said {
     /// Reads lines until `end`.
     fn listen(emulator: &mut Emulator, board: &Board) -> Result<Self> {
         // An instruction takes a nanosecond; RISC-V counts instructions, SysTick the core clock's ticks.
-        let per_tick = if board.target.starts_with("riscv") { 1.0 } else { 1e9 / board.clock_hz as f64 };
+        let per_tick = match board.runner.counts {
+            Some(Unit::Instructions) if !board.target.starts_with("riscv") => 1e9 / board.clock_hz as f64,
+            _ => 1.0,
+        };
         let mut said = Self { per_tick, ..Self::default() };
         loop {
             let line = emulator.line()?;

@@ -1,6 +1,6 @@
 //! `bench device --fit`: the coefficients of [`crate::cost`], from measurements.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use telltale::Model;
 
@@ -69,6 +69,9 @@ pub struct Fit {
 
 /// Measures networks on a board, fits the coefficients and writes them to its `board.toml`.
 pub fn fit(bench: &Bench, board: &Board) -> Result<Fit> {
+    if let Some(other) = &board.cost_of {
+        bail!("its cost is that of {other}: measure there");
+    }
     let program = build(board, "bench", None)?;
     let mut measured = Vec::new();
     for (cell, layers, embed, hidden, pooling, classes, extras) in NETWORKS {
