@@ -3,9 +3,11 @@
 use host::board;
 use host::toolchain::{Emulator, build};
 
+/// One board for each core.
 #[test]
 fn every_kernel_gives_the_defined_integers() {
-    for board in board::all().expect("all descriptions are sound") {
+    let boards = board::all().expect("all descriptions are sound");
+    for board in boards.into_iter().filter(|board| board.cost_of.is_none()) {
         let program = build(&board, "kernels", None).expect("builds");
         let mut emulator = Emulator::boot(&board, &program, None).expect("boots");
         let said = emulator.line().expect("says what it found");

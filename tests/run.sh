@@ -23,6 +23,9 @@ command -v riscv64-unknown-elf-gcc >/dev/null || packages+=(gcc-riscv64-unknown-
 [ -d /usr/lib/picolibc/riscv64-unknown-elf ] || packages+=(picolibc-riscv64-unknown-elf)
 command -v qemu-system-arm >/dev/null || packages+=(qemu-system-arm)
 command -v qemu-system-riscv32 >/dev/null || packages+=(qemu-system-misc)
+command -v node >/dev/null || packages+=(nodejs)
+command -v npm >/dev/null || packages+=(npm)
+python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 sources() { [ -f "$("$1" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; }
 cores() {
     local target
@@ -39,6 +42,9 @@ if [ ${#packages[@]} -gt 0 ]; then
     say "installing ${packages[*]}"
     bash -c "$install"
 fi
+
+say "emulators in target/emulators"
+bash firmware/emulators/install.sh
 
 say "formatting"
 cargo fmt --all -- --check

@@ -6,7 +6,11 @@
 // when the board's FIFO has taken those before, and not between its XOFF and XON.
 
 import { readFileSync, writeSync } from 'node:fs';
-import { RP2040, ConsoleLogger, LogLevel, SimulationClock } from 'rp2040js';
+import { createRequire } from 'node:module';
+
+// Where install.sh puts it.
+const require = createRequire(new URL('../../target/emulators/', import.meta.url));
+const { RP2040, ConsoleLogger, LogLevel } = require('rp2040js');
 
 const FLASH = 0x10000000;
 const RAM_END = 0x20042000;
@@ -17,8 +21,8 @@ const BATCH = 20_000;
 // Times that the board asks for input in vain before this process waits for some.
 const ASKED_IN_VAIN = 500;
 
-const clock = new SimulationClock();
-const chip = new RP2040(clock);
+const chip = new RP2040();
+const { clock } = chip;
 chip.logger = new ConsoleLogger(LogLevel.None, true);
 
 const [program, model] = process.argv.slice(2);
@@ -34,6 +38,13 @@ if (model) {
   const at = model.lastIndexOf('@');
   chip.flash.set(readFileSync(model.slice(0, at)), Number(model.slice(at + 1)) - FLASH);
 }
+
+// The emulator leaves the bit of the vector that says Thumb in the program counter.
+const enter = chip.core.exceptionEntry.bind(chip.core);
+chip.core.exceptionEntry = (number) => {
+  enter(number);
+  chip.core.PC = (chip.core.PC & ~1) >>> 0;
+};
 
 let paused = false;
 let inVain = 0;

@@ -26,6 +26,7 @@ pub mod model;
 pub mod ngrams;
 pub mod pytorch;
 pub mod quantise;
+mod serial;
 pub mod threads;
 pub mod toolchain;
 pub mod train;

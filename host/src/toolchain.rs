@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use telltale::session::{END, PLAIN, TRACED, sanitise};
 use tempfile::NamedTempFile;
 
 use crate::board::{Board, Runner, RunnerKind};
-use crate::{engine, files};
+use crate::{engine, files, serial};
 
 /// The folder of the workspace.
 ///
@@ -264,27 +264,7 @@ impl Recipe<'_> {
 /// How long a board may take to say a line that it owes, unless [`Emulator::set_patience`] says otherwise.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Lines that a board may be ahead of who reads them.
-const LINES_AHEAD: usize = 1024;
-
 const ENDED: &str = "the emulator ended before the board had answered";
-
-/// Reads a board's lines, line feeds included, on a thread of their own; the last may lack one.
-fn lines_of(mut output: BufReader<ChildStdout>) -> Receiver<std::io::Result<Vec<u8>>> {
-    let (sender, lines) = std::sync::mpsc::sync_channel(LINES_AHEAD);
-    std::thread::spawn(move || {
-        loop {
-            let mut line = Vec::new();
-            let read = output.read_until(b'\n', &mut line);
-            let more = line.ends_with(b"\n");
-            // Where nobody listens any more, there is nothing more to read.
-            if sender.send(read.map(|_| line)).is_err() || !more {
-                return;
-            }
-        }
-    });
-    lines
-}
 
 /// The command that runs a program on an emulated board, with its serial port on the standard streams.
 fn emulation(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]) -> Result<Command> {
@@ -321,23 +301,19 @@ fn emulation(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]
     Ok(command)
 }
 
-/// The program that emulates a board: the one of its own environment, if the emulators' folder has one.
+/// The program that emulates a board.
 ///
 /// # Errors
-/// If the emulator's package is not there, with the command that installs it.
+/// If what it runs is not installed, with the command that does it.
 fn interpreter(board: &Board) -> Result<PathBuf> {
     let Runner { kind, program, install, .. } = &board.runner;
-    if *kind == RunnerKind::Qemu {
-        return Ok(program.into());
-    }
-    let folder = workspace()?.join("firmware/emulators");
-    let own = folder.join(".venv/bin").join(program);
-    let program = if own.is_file() { own } else { program.into() };
-    let there = match kind {
-        RunnerKind::Rp2040js => folder.join("node_modules/rp2040js/package.json").is_file(),
-        _ => output(&program, &["-c", "import unicorn"]).is_some(),
+    let folder = workspace()?.join("target/emulators");
+    let (program, needed) = match kind {
+        RunnerKind::Qemu => return Ok(program.into()),
+        RunnerKind::Rp2040js => (program.into(), folder.join("node_modules/rp2040js/package.json")),
+        RunnerKind::Unicorn => (folder.join("venv/bin").join(program), folder.join("installed/requirements.txt")),
     };
-    ensure!(there, "{}'s emulator is not installed: run `{install}`", board.name);
+    ensure!(needed.is_file(), "{}'s emulator is not installed: run `{install}`", board.name);
     Ok(program)
 }
 
@@ -345,7 +321,7 @@ fn interpreter(board: &Board) -> Result<PathBuf> {
 #[derive(Debug)]
 pub struct Emulator {
     child: Child,
-    input: Option<ChildStdin>,
+    input: Option<serial::Sender>,
     /// What a thread reads from the board; it ends with the emulation.
     lines: Receiver<std::io::Result<Vec<u8>>>,
     patience: Duration,
@@ -411,9 +387,10 @@ impl Emulator {
                     return Err(error).with_context(|| format!("cannot run {}", board.runner.program));
                 }
             };
-        let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().context("the emulator has no output")?);
-        Ok(Self { child, input, lines: lines_of(output), patience: PATIENCE, _image: image })
+        let streams = child.stdin.take().zip(child.stdout.take());
+        let (input, output) = streams.context("the emulator has no streams")?;
+        let (input, lines) = serial::line(input, output).context("no line to the emulator")?;
+        Ok(Self { child, input: Some(input), lines, patience: PATIENCE, _image: image })
     }
 
     /// How long [`Self::line`] waits.
@@ -458,8 +435,8 @@ impl Emulator {
         trace: bool,
     ) -> Result<()> {
         let mut to = self.input.take().context("the emulation has been closed")?;
-        let sender = std::thread::spawn(move || -> std::io::Result<ChildStdin> {
-            to.write_all(&[if trace { TRACED } else { PLAIN }])?;
+        let sender = std::thread::spawn(move || -> std::io::Result<serial::Sender> {
+            to.send(&[if trace { TRACED } else { PLAIN }])?;
             let mut bytes = [0; 4096];
             let read = loop {
                 match input.read(&mut bytes) {
@@ -467,14 +444,12 @@ impl Emulator {
                     Err(error) => break Err(error),
                     Ok(count) => {
                         bytes[..count].iter_mut().for_each(|byte| *byte = sanitise(*byte));
-                        to.write_all(&bytes[..count])?;
-                        to.flush()?;
+                        to.send(&bytes[..count])?;
                     }
                 }
             };
             // The board says the end in any case, and with it the one who reads it comes back.
-            to.write_all(&[END])?;
-            to.flush()?;
+            to.send(&[END])?;
             read.map(|()| to)
         });
         loop {

@@ -61,11 +61,12 @@ impl Buffered {
             if self.ring.enqueue(byte).is_err() {
                 self.lost = self.lost.wrapping_add(1);
             }
+            if self.ring.len() >= HIGH && self.flow == Flow::Going {
+                self.flow = Flow::Stopping;
+                self.tell();
+            }
         }
         self.lost = self.lost.wrapping_add(self.device.take_overruns());
-        if self.ring.len() >= HIGH && self.flow == Flow::Going {
-            self.flow = Flow::Stopping;
-        }
         self.tell();
     }
 
