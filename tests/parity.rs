@@ -11,7 +11,8 @@ use tests::{folder, nasty_texts, succeed, text, train};
 /// Texts of our own: some of the embedded reviews, then the nasty ones.
 fn texts(reviews: usize) -> Vec<u8> {
     let lines = include_str!("../data/test.tsv").lines().skip(1).take(reviews);
-    let reviews: Vec<&str> = lines.filter_map(|line| line.split_once('\t')).map(|(_, review)| review).collect();
+    let reviews: Vec<&str> =
+        lines.filter_map(|line| line.split_once('\t')).map(|(_, review)| review).collect();
     [reviews.join("\n\n").as_bytes(), b"\n\n", &nasty_texts()].concat()
 }
 
@@ -36,7 +37,10 @@ impl Conversation {
         let mut lines = Vec::new();
         emulator.converse(Cursor::new(self.input.clone()), &mut lines, true).expect("talks");
         let split = |lines: &'_ [u8]| -> Vec<String> {
-            lines.split(|&byte| byte == b'\n').map(|line| String::from_utf8_lossy(line).into_owned()).collect()
+            lines
+                .split(|&byte| byte == b'\n')
+                .map(|line| String::from_utf8_lossy(line).into_owned())
+                .collect()
         };
         for (own, expected) in split(&lines).iter().zip(split(&self.expected)) {
             assert_eq!(*own, expected, "{name}");

@@ -267,9 +267,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const ENDED: &str = "the emulator ended before the board had answered";
 
 /// The command that runs a program on an emulated board, with its serial port on the standard streams.
-fn emulation(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]) -> Result<Command> {
+fn emulation(board: &Board, program: &Path, model: &[(PathBuf, u64)], extra: &[&str]) -> Result<Command> {
     let Runner { kind, arguments, .. } = &board.runner;
-    let address = board.memory.model_address;
     let mut command = Command::new(interpreter(board)?);
     match kind {
         RunnerKind::Qemu => {
@@ -279,7 +278,7 @@ fn emulation(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]
                 command.args(["-serial", "null"]);
             }
             command.args(["-serial", "chardev:uart", "-kernel"]).arg(program);
-            if let Some(model) = model {
+            for (model, address) in model {
                 let file = model.display().to_string().replace(',', ",,");
                 command.args(["-device", &format!("loader,file={file},addr={address:#x},force-raw=on")]);
             }
@@ -291,7 +290,7 @@ fn emulation(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]
                 command.arg(root.join("firmware/boards").join(board.name).join("board.toml"));
             }
             command.arg(program);
-            if let Some(model) = model {
+            for (model, address) in model {
                 let mut place = model.as_os_str().to_owned();
                 place.push(format!("@{address:#x}"));
                 command.arg(place);
@@ -311,7 +310,9 @@ fn interpreter(board: &Board) -> Result<PathBuf> {
     let (program, needed) = match kind {
         RunnerKind::Qemu => return Ok(program.into()),
         RunnerKind::Rp2040js => (program.into(), folder.join("node_modules/rp2040js/package.json")),
-        RunnerKind::Unicorn => (folder.join("venv/bin").join(program), folder.join("installed/requirements.txt")),
+        RunnerKind::Unicorn => {
+            (folder.join("venv/bin").join(program), folder.join("installed/requirements.txt"))
+        }
     };
     ensure!(needed.is_file(), "{}'s emulator is not installed: run `{install}`", board.name);
     Ok(program)
@@ -326,20 +327,37 @@ pub struct Emulator {
     lines: Receiver<std::io::Result<Vec<u8>>>,
     patience: Duration,
     /// What the board has been given for its model, until it ends.
-    _image: Option<NamedTempFile>,
+    _images: Vec<NamedTempFile>,
 }
 
-/// What a board is given for a model, if that is not its file: of an unsound one it is, for the board to
-/// say so.
-fn image_of(board: &Board, model: &Path) -> Result<Option<NamedTempFile>> {
-    if Layout::of_target(&board.target, &board.rustflags) == Layout::OWN {
-        return Ok(None);
-    }
-    let Ok(image) = engine::image(model, board) else { return Ok(None) };
+/// What a board is given for a model, and where; and the files that were made for that. Of an unsound model it is
+/// the file, for the board to say so.
+fn images_of(board: &Board, model: &Path) -> Result<(Vec<(PathBuf, u64)>, Vec<NamedTempFile>)> {
     let context = || format!("cannot write an image of {}", model.display());
-    let mut file = NamedTempFile::new().with_context(context)?;
-    file.write_all(&image).with_context(context)?;
-    Ok(Some(file))
+    let bytes = std::fs::read(model).with_context(|| format!("cannot read the model {}", model.display()))?;
+    ensure!(
+        bytes.len() as u64 <= board.memory.model,
+        "{}: {} bytes, the model's region of {} has {}",
+        model.display(),
+        bytes.len(),
+        board.name,
+        board.memory.model
+    );
+    let as_it_is = Layout::of_target(&board.target, &board.rustflags) == Layout::OWN;
+    let bytes = if as_it_is { bytes } else { engine::image(model, board).unwrap_or(bytes) };
+    // QEMU loads no more at once than the machine has RAM.
+    let most = if board.runner.kind == RunnerKind::Qemu { board.memory.ram as usize } else { usize::MAX };
+    let mut places = Vec::new();
+    let mut files = Vec::new();
+    let mut address = board.memory.model_address;
+    for part in bytes.chunks(most.max(1)) {
+        let mut file = NamedTempFile::new().with_context(context)?;
+        file.write_all(part).with_context(context)?;
+        places.push((file.path().to_owned(), address));
+        files.push(file);
+        address += part.len() as u64;
+    }
+    Ok((places, files))
 }
 
 impl Emulator {
@@ -361,22 +379,9 @@ impl Emulator {
     }
 
     fn boot_with(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]) -> Result<Self> {
-        let mut image = None;
-        if let Some(model) = model {
-            let size = std::fs::metadata(model)
-                .with_context(|| format!("cannot read the model {}", model.display()))?
-                .len();
-            ensure!(
-                size <= board.memory.model,
-                "{}: {size} bytes, the model's region of {} has {}",
-                model.display(),
-                board.name,
-                board.memory.model
-            );
-            image = image_of(board, model)?;
-        }
-        let model = image.as_ref().map_or(model, |image| Some(image.path()));
-        let mut command = emulation(board, program, model, extra)?;
+        let (places, images) =
+            model.map_or_else(|| Ok(Default::default()), |model| images_of(board, model))?;
+        let mut command = emulation(board, program, &places, extra)?;
         let mut child =
             match command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn() {
                 Ok(child) => child,
@@ -390,7 +395,7 @@ impl Emulator {
         let streams = child.stdin.take().zip(child.stdout.take());
         let (input, output) = streams.context("the emulator has no streams")?;
         let (input, lines) = serial::line(input, output).context("no line to the emulator")?;
-        Ok(Self { child, input: Some(input), lines, patience: PATIENCE, _image: image })
+        Ok(Self { child, input: Some(input), lines, patience: PATIENCE, _images: images })
     }
 
     /// How long [`Self::line`] waits.
