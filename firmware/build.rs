@@ -2,7 +2,7 @@
 //!
 //! The board is the feature that is named as a folder of `boards/`, `MODEL` a model file to embed. `MEMORY`
 //! is the engine's in bytes, that of `board.toml` if unset: `host` sets it, and the features, for the firmware of
-//! one model.
+//! one model. `RING` is the receive buffer's size in bytes, that of `board.toml` if unset: tests make it too small.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use toml::Table;
 fn main() {
     println!("cargo:rerun-if-env-changed=MODEL");
     println!("cargo:rerun-if-env-changed=MEMORY");
+    println!("cargo:rerun-if-env-changed=RING");
     println!("cargo:rustc-check-cfg=cfg(driver, values(any()))");
     println!("cargo:rustc-check-cfg=cfg(serial_interrupt, model_in_ram)");
     if env::var("CARGO_CFG_TARGET_OS").as_deref() != Ok("none") {
@@ -74,6 +75,16 @@ fn chosen(boards: &Path) -> Result<String, String> {
 
 fn variable(name: &str) -> Result<String, String> {
     env::var(name).map_err(|error| format!("{name}: {error}"))
+}
+
+/// The number of bytes that a variable tells, if it is set.
+fn bytes_of(name: &str) -> Result<Option<i64>, String> {
+    match env::var(name) {
+        Ok(value) if !value.is_empty() => {
+            value.parse().map(Some).map_err(|_| format!("{name}={value}: not a number of bytes"))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// A number of a table.
@@ -147,12 +158,11 @@ fn linker_script(description: &Table, riscv: bool) -> Result<String, String> {
 /// The board's module, and what `board.toml` tells it.
 fn board_code(name: &str, folder: &Path, description: &Table) -> Result<String, String> {
     let mut code = String::new();
-    let memory = match env::var("MEMORY") {
-        Ok(value) if !value.is_empty() => {
-            value.parse().map_err(|_| format!("MEMORY={value}: not a number of bytes"))?
-        }
-        _ => number(table(description, "capacity")?, "memory")?,
+    let memory = match bytes_of("MEMORY")? {
+        Some(memory) => memory,
+        None => number(table(description, "capacity")?, "memory")?,
     };
+    let ring = bytes_of("RING")?;
     let _ = writeln!(code, "/// Bytes of the engine's memory.\npub const MEMORY: usize = {memory};");
     let _ = write!(
         code,
@@ -171,6 +181,7 @@ fn board_code(name: &str, folder: &Path, description: &Table) -> Result<String, 
             println!("cargo:rustc-cfg=serial_interrupt");
         }
         if let Some(value) = value.as_integer() {
+            let value = ring.filter(|_| name == "ring").unwrap_or(value);
             let kind = if name == "base" { "usize" } else { "u32" };
             let _ = writeln!(
                 code,

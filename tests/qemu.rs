@@ -166,7 +166,10 @@ fn a_word_costs_what_its_parts_cost() {
         assert_eq!(row["macs"], gates * 24 * (16 + 24) + 2 * 24);
         assert!((number(&row["instructions_per_mac"]) * number(&row["macs"]) - word).abs() < 1.0);
         let (stack, ram) = (number(&row["stack_bytes"]), number(&row["ram_bytes"]));
-        assert!((500.0..10_000.0).contains(&stack) && (200.0..2000.0).contains(&ram), "{row}");
+        assert!((500.0..=host::board::STACK as f64).contains(&stack), "{row}");
+        assert!((200.0..2000.0).contains(&ram), "{row}");
+        let startup = number(&row["startup_ms_at_best"]);
+        assert!(startup > 0.0 && startup < 50.0, "{row}");
         assert!(number(&row["code_bytes"]) + number(&row["table_bytes"]) < 40_960.0, "{row}");
         // A core without a floating-point unit is an order of magnitude slower in f32.
         assert!(number(&row["float"]["ratio"]) > faster, "{row}");

@@ -1,10 +1,13 @@
 //! The boards: data read from `firmware/boards/<board>/board.toml`.
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use telltale::Model;
 
 use crate::cost::Coefficients;
+
+/// Bytes of RAM that the stack of a session may take: more than `bench device` has measured on any board.
+pub const STACK: u64 = 2048;
 
 /// A board that Telltale runs on.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -36,6 +39,9 @@ pub struct Board {
     pub serial: Serial,
     /// The engine's memory.
     pub capacity: Capacity,
+    /// How a program gets onto it; nothing of a machine that exists in an emulator only.
+    #[serde(default)]
+    pub flashing: Flashing,
     /// Its emulation.
     pub runner: Runner,
     /// The board that [`Self::cost`] was measured on, if it was another of the same core.
@@ -118,6 +124,43 @@ pub struct Serial {
     pub baud: u32,
 }
 
+/// How a program gets onto a board.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flashing {
+    /// Names of the drive that it shows up as.
+    #[serde(default)]
+    pub drives: Vec<String>,
+    /// The ending of the file that its drive, or the command, takes.
+    pub file: Option<String>,
+    /// The chip's family, where the drive takes UF2.
+    pub uf2_family: Option<u32>,
+    /// The chip, as probe-rs calls it.
+    pub chip: Option<String>,
+    /// A command for other tools, `{file}` being the file.
+    pub command: Option<String>,
+    /// Bytes of a window of addresses, where the chip maps its flash through several.
+    pub window: Option<u32>,
+}
+
+impl Flashing {
+    /// Whether there is a way.
+    #[must_use]
+    pub const fn can(&self) -> bool {
+        !self.drives.is_empty() || self.chip.is_some() || self.command.is_some()
+    }
+
+    /// The ways, for people; a dash if there is none.
+    #[must_use]
+    pub fn ways(&self) -> String {
+        let drive = self.drives.first().map(|drive| format!("drive {drive}"));
+        let probe = self.chip.as_ref().map(|_| "probe-rs".to_owned());
+        let command = self.command.as_ref().and_then(|command| command.split(' ').next()).map(str::to_owned);
+        let ways: Vec<String> = [drive, probe, command].into_iter().flatten().collect();
+        if ways.is_empty() { "–".to_owned() } else { ways.join(", ") }
+    }
+}
+
 /// How a board is emulated.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,7 +200,7 @@ pub enum RunnerKind {
 }
 
 /// What a counter counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Retired instructions.

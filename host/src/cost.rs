@@ -36,12 +36,17 @@ use crate::board::Board;
 #[must_use]
 pub fn obstacle(model: &Model<'_>, board: &Board) -> Option<String> {
     let memory = model.requirements().memory_bytes() as u64;
-    let checks = [
-        ("flash for the model", model.bytes() as u64, board.memory.model),
-        ("RAM for the engine", memory, board.capacity.memory),
-    ];
-    let missing = checks.iter().find(|(_, needed, there)| needed > there);
-    missing.map(|(what, needed, there)| format!("{what}: needs {needed} bytes, has {there}"))
+    flash_obstacle(model, board).or_else(|| lacking("RAM for the engine", memory, board.capacity.memory))
+}
+
+/// Why a model cannot be stored on a board; `None` if it can.
+#[must_use]
+pub fn flash_obstacle(model: &Model<'_>, board: &Board) -> Option<String> {
+    lacking("flash for the model", model.bytes() as u64, board.memory.model)
+}
+
+fn lacking(what: &str, needed: u64, there: u64) -> Option<String> {
+    (needed > there).then(|| format!("{what}: needs {needed} bytes, has {there}"))
 }
 
 /// The coefficients of the linear model, in instructions.

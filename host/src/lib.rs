@@ -24,6 +24,7 @@ pub mod files;
 pub mod library;
 pub mod model;
 pub mod ngrams;
+pub mod program;
 pub mod pytorch;
 pub mod quantise;
 mod serial;
@@ -58,6 +59,8 @@ enum Verb {
     Export(command::export::Args),
     #[command(visible_alias = "qemu")]
     Emulate(command::emulate::Args),
+    Firmware(command::firmware::Args),
+    Flash(command::flash::Args),
     Boards(command::boards::Args),
     Bench(command::bench::Args),
 }
@@ -102,6 +105,8 @@ impl Cli {
             Verb::Image(args) => command::image::run(args),
             Verb::Export(args) => command::export::run(args),
             Verb::Emulate(args) => command::emulate::run(args),
+            Verb::Firmware(args) => command::firmware::run(args),
+            Verb::Flash(args) => command::flash::run(args),
             Verb::Boards(args) => command::boards::run(args),
             Verb::Bench(args) => command::bench::run(args),
         }

@@ -330,9 +330,12 @@ pub struct Emulator {
     _images: Vec<NamedTempFile>,
 }
 
+/// Files that lie in a board's memory, and where.
+type Places = Vec<(PathBuf, u64)>;
+
 /// What a board is given for a model, and where; and the files that were made for that. Of an unsound model it is
 /// the file, for the board to say so.
-fn images_of(board: &Board, model: &Path) -> Result<(Vec<(PathBuf, u64)>, Vec<NamedTempFile>)> {
+fn images_of(board: &Board, model: &Path) -> Result<(Places, Vec<NamedTempFile>)> {
     let context = || format!("cannot write an image of {}", model.display());
     let bytes = std::fs::read(model).with_context(|| format!("cannot read the model {}", model.display()))?;
     ensure!(

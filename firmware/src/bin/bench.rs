@@ -95,9 +95,20 @@ mod bench {
         }
     }
 
+    /// What a session does before it says hello: the model's checksum and checks, and its self-test.
+    fn start(memory: &mut Memory) -> Result<(), OpenError> {
+        let model = Model::open(in_region(model_region())?)?;
+        Classifier::new(&model, memory)?.self_test()
+    }
+
     /// What each part takes.
     #[inline(never)]
-    fn measure(memory: &mut Memory) -> Result<[(&'static str, Sample); 7], OpenError> {
+    fn measure(memory: &mut Memory) -> Result<[(&'static str, Sample); 8], OpenError> {
+        let counter = Counter::start();
+        let idle = idle(&counter);
+        let startup = time(&counter, &mut |_| {
+            let _ = black_box(start(memory));
+        });
         let model = Model::open(in_region(model_region())?)?;
         // The self-test shows that what is measured computes the right thing.
         Classifier::new(&model, memory)?.self_test()?;
@@ -105,9 +116,7 @@ mod bench {
         let mut state = State::carve(memory.as_mut(), &model.requirements(), Context::new())?;
         let mut x = [0i16; WIDEST];
         let words = words();
-        let counter = Counter::start();
         let hash = |repeat: u32| words[repeat as usize % WORDS];
-        let idle = idle(&counter);
         let look_up = time(&counter, &mut |repeat| {
             black_box(model.vocabulary().id(hash(repeat)));
         });
@@ -129,6 +138,7 @@ mod bench {
         });
         Ok([
             ("idle", idle),
+            ("startup", startup),
             ("look_up", look_up),
             ("embedding", embedding),
             ("step", step),

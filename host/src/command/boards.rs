@@ -6,10 +6,10 @@ use anyhow::Result;
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use crate::board;
+use crate::board::{self, RunnerKind};
 use crate::console::say;
 
-/// Lists the boards: core, clock, flash, RAM and the room for a model
+/// Lists the boards: core, clock, room, how each is flashed and tested, and what that has shown
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// Results for machines; `-` is standard output
@@ -20,12 +20,25 @@ pub struct Args {
 #[derive(Serialize)]
 struct Row {
     board: &'static str,
+    title: String,
     core: String,
     target: String,
     clock_hz: u64,
     flash_bytes: u64,
     ram_bytes: u64,
     model_bytes: u64,
+    flashing: String,
+    tested_by: &'static str,
+    evidence: String,
+}
+
+/// What runs a board in the suites.
+const fn tested_by(kind: RunnerKind) -> &'static str {
+    match kind {
+        RunnerKind::Qemu => "QEMU",
+        RunnerKind::Rp2040js => "rp2040js",
+        RunnerKind::Unicorn => "Unicorn",
+    }
 }
 
 /// Runs the verb.
@@ -34,39 +47,49 @@ struct Row {
 /// If the JSON cannot be written.
 pub fn run(args: &Args) -> Result<()> {
     crate::files::Paths::default().write("--json", &args.json).check()?;
-    let boards = board::all()?;
+    let rows = board::all()?.into_iter().map(|board| Row {
+        board: board.name,
+        flash_bytes: board.memory.all_flash(),
+        ram_bytes: board.memory.all_ram(),
+        model_bytes: board.memory.model,
+        flashing: board.flashing.ways(),
+        tested_by: tested_by(board.runner.kind),
+        title: board.title,
+        core: board.core,
+        target: board.target,
+        clock_hz: board.clock_hz,
+        evidence: board.evidence,
+    });
+    let rows: Vec<Row> = rows.collect();
     if let Some(path) = &args.json {
-        let rows = boards.into_iter().map(|board| Row {
-            board: board.name,
-            core: board.core,
-            target: board.target,
-            clock_hz: board.clock_hz,
-            flash_bytes: board.memory.flash + board.memory.model,
-            ram_bytes: board.memory.ram,
-            model_bytes: board.memory.model,
-        });
-        return super::write_json(path, &rows.collect::<Vec<_>>());
+        return super::write_json(path, &rows);
     }
     say!(
-        "{:<12} {:<11} {:>8} {:>10} {:>9} {:>10}  remark",
+        "{:<16} {:<11} {:>7} {:>9} {:>7} {:>9}  {:<32} tested by",
         "board",
         "core",
         "clock",
         "flash",
         "RAM",
-        "for model"
+        "for model",
+        "flashed by"
     );
-    for board in boards {
+    for row in &rows {
         say!(
-            "{:<12} {:<11} {:>4} MHz {:>7} kB {:>6} kB {:>7} kB  {}",
-            board.name,
-            board.core,
-            board.clock_hz / 1_000_000,
-            (board.memory.flash + board.memory.model) / 1024,
-            board.memory.ram / 1024,
-            board.memory.model / 1024,
-            board.remark,
+            "{:<16} {:<11} {:>3} MHz {:>6} kB {:>4} kB {:>6} kB  {:<32} {}",
+            row.board,
+            row.core,
+            row.clock_hz / 1_000_000,
+            row.flash_bytes / 1024,
+            row.ram_bytes / 1024,
+            row.model_bytes / 1024,
+            row.flashing,
+            row.tested_by
         );
+    }
+    say!();
+    for row in &rows {
+        say!("{:<16} {}: {}", row.board, row.title, row.evidence);
     }
     Ok(())
 }

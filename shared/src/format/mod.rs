@@ -111,10 +111,10 @@ pub(crate) const fn u32_at(bytes: &[u8], field: core::ops::Range<usize>) -> u32 
     }
 }
 
-/// CRC-32 as in zlib.
+/// CRC-32 as in zlib, a byte at once: the table of 1 kB is what a start in a fraction of the time costs.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u32 {
-    const CRC: crc::Crc<u32, crc::NoTable> = crc::Crc::<u32, crc::NoTable>::new(&crc::CRC_32_ISO_HDLC);
+    static CRC: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
     CRC.checksum(bytes)
 }
 

@@ -28,6 +28,9 @@ use crate::{cost, files};
 /// classes; the words looked up are in its vocabulary, and every second one ends n-grams that its wide part
 /// knows, if it has one and that is large enough. What a folded row takes is the cell's.
 ///
+/// start-up: milliseconds before a session says hello (checksum and checks of the model, self-test), at one instruction a
+/// clock, so that a real core takes longer.
+///
 /// stack: bytes, the peak of a whole session (opening the model, self-test, words with traces).
 ///
 /// RAM: bytes of state and scratch that a program for this network has.
@@ -82,11 +85,17 @@ struct Phases {
 struct Cost {
     /// Multiply-accumulates of layers and head.
     macs: usize,
-    /// The whole step, measured by itself: look-up, n-grams, embedding, cell, pooling, head.
+    /// What the figures count.
+    unit: Unit,
+    /// The whole step, measured by itself: look-up, n-grams, embedding, cell, pooling, head. Cycles where `unit` says so.
     instructions_per_word: f64,
     instructions_per_mac: f64,
     /// Each measured by itself.
     phases: Phases,
+    /// Opening the model and its self-test: what a session does before it says hello.
+    startup_instructions: f64,
+    /// At one instruction a clock, which is the least.
+    startup_ms_at_best: f64,
     stack_bytes: u64,
     ram_bytes: usize,
     code_bytes: u64,
@@ -189,7 +198,7 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn print_header(float: bool) {
     put!(
-        "{:<12} {:<11} {:>8} {:>12} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>7} {:>6} {:>6} {:>6} {:>7}",
+        "{:<12} {:<11} {:>8} {:>12} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>7} {:>8} {:>6} {:>6} {:>6} {:>7}",
         "board",
         "core",
         "MACs",
@@ -201,6 +210,7 @@ fn print_header(float: bool) {
         "cell",
         "pooling",
         "head",
+        "start-up",
         "stack",
         "RAM",
         "code",
@@ -222,7 +232,7 @@ fn print_row(row: &Row) {
     };
     let phases = &cost.phases;
     put!(
-        "{:<12} {:<11} {:>8} {:>12.0} {:>8.3} {:>8.0} {:>8.0} {:>9.0} {:>9.0} {:>8.0} {:>7.0} {:>6} {:>6} {:>6} {:>7}",
+        "{:<12} {:<11} {:>8} {:>12.0} {:>8.3} {:>8.0} {:>8.0} {:>9.0} {:>9.0} {:>8.0} {:>7.0} {:>5.0} ms {:>6} {:>6} {:>6} {:>7}",
         row.board,
         row.core,
         cost.macs,
@@ -234,6 +244,7 @@ fn print_row(row: &Row) {
         phases.cell,
         phases.pooling,
         phases.head,
+        cost.startup_ms_at_best,
         cost.stack_bytes,
         cost.ram_bytes,
         cost.code_bytes,
@@ -312,6 +323,7 @@ impl Bench {
             head: mean.part("head")?,
         };
         let instructions_per_word = mean.part("word")?;
+        let startup_instructions = mean.part("startup")?;
         let float = self.float.as_deref().map(|blob| {
             let result = self.measure_float(board, blob);
             Outcome::from(result.map(|instructions| FloatCost {
@@ -323,9 +335,12 @@ impl Bench {
         });
         Ok(Cost {
             macs,
+            unit: board.runner.counts.unwrap_or(Unit::Instructions),
             instructions_per_word,
             instructions_per_mac: instructions_per_word / macs as f64,
             phases,
+            startup_instructions,
+            startup_ms_at_best: startup_instructions / board.clock_hz as f64 * 1e3,
             stack_bytes: mean.number("stack")? as u64,
             ram_bytes: board.memory_for(&model),
             code_bytes,
@@ -456,9 +471,12 @@ mod tests {
             FloatCost { instructions_per_word: 1.0, instructions_per_mac: 1.0, ratio: 1.0, unit: true };
         let cost = Cost {
             macs: 1,
+            unit: Unit::Instructions,
             instructions_per_word: 1.0,
             instructions_per_mac: 1.0,
             phases,
+            startup_instructions: 1.0,
+            startup_ms_at_best: 1.0,
             stack_bytes: 1,
             ram_bytes: 1,
             code_bytes: 1,
@@ -475,8 +493,8 @@ mod tests {
             keys.join(" ")
         };
         let plain = "board cell code_bytes core embed embed_bits fold hidden instructions_per_mac \
-                     instructions_per_word layers macs phases ram_bytes stack_bytes table_bytes wide \
-                     wide_order";
+                     instructions_per_word layers macs phases ram_bytes stack_bytes \
+                     startup_instructions startup_ms_at_best table_bytes unit wide wide_order";
         assert_eq!(keys(Outcome::Measured(cost.clone())), plain);
         assert_eq!(
             keys(Outcome::Failed { error: "no".to_owned() }),

@@ -45,6 +45,19 @@ impl std::fmt::Display for Preset {
 }
 
 impl Preset {
+    /// The largest of those by size that is never larger than so many bytes.
+    #[must_use]
+    pub fn largest_in(bytes: u64) -> Option<Self> {
+        const LIMITS: [(Preset, u64); 5] = [
+            (Preset::Large, 1 << 20),
+            (Preset::Base, 180 << 10),
+            (Preset::Small, 96 << 10),
+            (Preset::Micro, 48 << 10),
+            (Preset::Nano, 16 << 10),
+        ];
+        LIMITS.iter().find(|(_, most)| *most <= bytes).map(|(preset, _)| *preset)
+    }
+
     /// Whether it is one of the tutorial's models.
     pub const fn is_tutorial(self) -> bool {
         matches!(self, Self::RnnCell | Self::RnnLayer)

@@ -1,0 +1,108 @@
+//! `firmware`: a program with a model in it, as a file.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail, ensure};
+use clap::Args as ClapArgs;
+use telltale::Model;
+
+use super::train::Preset;
+use crate::board::{self, Board};
+use crate::console::say;
+use crate::program::{Form, Program};
+use crate::{cost, engine, files, toolchain};
+
+/// Writes a program with a model in it, to be flashed; says what it takes of the board
+///
+/// The program has the parts of the engine that the model needs, and speaks on the board's serial port. Flash and RAM
+/// are those of the linked program.
+#[derive(ClapArgs, Clone, Debug)]
+pub struct Args {
+    /// The board; `boards` lists them
+    #[arg(long, value_name = "BOARD")]
+    board: String,
+    /// The model, as `train --export` wrote it
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Where to write the program; the ending says the form: .elf, .hex (Intel HEX), .uf2 (Pico), .bin (flash from its first
+    /// address on)
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If the model is unsound or does not fit, the firmware does not build, or the file cannot be written.
+pub fn run(args: &Args) -> Result<()> {
+    files::Paths::default().read("--model", [&args.model]).write("--out", [&args.out]).check()?;
+    let form = Form::of(&args.out)?;
+    let board = board::find(&args.board)?;
+    let program = build(&board, &args.model)?;
+    let file = program.write(form, &board)?;
+    files::write(&args.out, &file)?;
+    say!("wrote {}, {} bytes", args.out.display(), file.len());
+    Ok(())
+}
+
+/// A program for a board with a model in it; says what it takes.
+///
+/// # Errors
+/// As [`run`].
+pub fn build(board: &Board, model: &Path) -> Result<Program> {
+    let engine = engine::with_model(model, |own| {
+        check(own, board)?;
+        Ok(board.memory_for(own))
+    })?;
+    eprintln!("building the firmware for {} ({}) …", board.name, board.core);
+    let program = Program::of_elf(std::fs::read(toolchain::build(board, "classifier", Some(model))?)?)?;
+    let memory = &board.memory;
+    let (of_model, of_program) = program.flash(board);
+    let room = memory.all_flash() - memory.model;
+    say!("flash: program {of_program} of {room} bytes, model {of_model} of {}", memory.model);
+    say!(
+        "RAM: {} bytes static, {engine} of them the engine's, and up to {} of stack, of {}",
+        program.ram(),
+        board::STACK,
+        memory.ram
+    );
+    let needed = program.ram() + board::STACK;
+    ensure!(
+        needed <= memory.ram,
+        "{}: RAM for data and stack: needs {needed} bytes, has {}",
+        board.name,
+        memory.ram
+    );
+    if memory.model_ram_address.is_some() {
+        if of_model <= memory.model_ram {
+            say!(
+                "the board copies the model to RAM when it starts: {of_model} of {} bytes",
+                memory.model_ram
+            );
+        } else {
+            say!(
+                "the model is read from flash, which is slower: it is larger than the {} bytes of RAM that the board has \
+                 for one",
+                memory.model_ram
+            );
+        }
+    }
+    Ok(program)
+}
+
+/// Refuses a model that the board has no room for, and says which preset it has room for.
+fn check(model: &Model<'_>, board: &Board) -> Result<()> {
+    let memory = board.memory_for(model) as u64 + board::STACK;
+    let obstacle = cost::flash_obstacle(model, board).or_else(|| {
+        (memory > board.memory.ram)
+            .then(|| format!("RAM for engine and stack: needs {memory} bytes, has {}", board.memory.ram))
+    });
+    let Some(obstacle) = obstacle else { return Ok(()) };
+    match Preset::largest_in(board.memory.model) {
+        Some(preset) => bail!(
+            "the model does not fit {}: {obstacle}; the largest preset that does is {preset} (`train --preset {preset}`)",
+            board.name
+        ),
+        None => bail!("the model does not fit {}: {obstacle}; no preset does", board.name),
+    }
+}

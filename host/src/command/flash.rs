@@ -1,0 +1,198 @@
+//! `flash`: a program with a model in it, onto a board.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args as ClapArgs;
+
+use super::firmware;
+use crate::board::{self, Board, Flashing};
+use crate::console::say;
+use crate::files;
+use crate::program::{Form, Program};
+
+/// Puts a program with a model in it onto a board: on its drive, by probe-rs, or it says by which command
+///
+/// A board that shows up as a drive is flashed by copying a file there; --drive names the drive, or it is found by its name
+/// among those that are mounted. Without one, probe-rs does it if it is installed. Otherwise an error tells the commands
+/// that do it.
+#[derive(ClapArgs, Clone, Debug)]
+pub struct Args {
+    /// The board; `boards` lists them
+    #[arg(long, value_name = "BOARD")]
+    board: String,
+    /// The model, as `train --export` wrote it
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// The folder where the board's drive is mounted [default: found by the drive's name]
+    #[arg(long, value_name = "FOLDER")]
+    drive: Option<PathBuf>,
+    /// Says what would be done, and does nothing but build
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// How a board will be flashed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Way {
+    /// By copying a file there.
+    Drive(PathBuf),
+    /// By probe-rs, whose name of the chip is this.
+    Probe(String),
+    /// By the one who reads the command.
+    Hand,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If the model does not fit, the firmware does not build, the drive cannot be written, probe-rs fails, or there is
+/// neither a drive nor probe-rs: the error has the commands to run.
+pub fn run(args: &Args) -> Result<()> {
+    let board = board::find(&args.board)?;
+    let flashing = &board.flashing;
+    ensure!(flashing.can(), "{}: {}; `emulate` runs it", board.name, board.remark);
+    let way = way(args, flashing)?;
+    let program = firmware::build(&board, &args.model)?;
+    match way {
+        Way::Drive(folder) => copy(&program, &board, &folder, args.dry_run),
+        Way::Probe(chip) => probe(&program, &board, &chip, args.dry_run),
+        Way::Hand => by_hand(&board, args),
+    }
+}
+
+fn way(args: &Args, flashing: &Flashing) -> Result<Way> {
+    if let Some(folder) = &args.drive {
+        ensure!(!flashing.drives.is_empty(), "--drive: this board does not show up as a drive");
+        ensure!(folder.is_dir(), "--drive {}: no such folder", folder.display());
+        return Ok(Way::Drive(folder.clone()));
+    }
+    if let Some(folder) = mounted(&roots(), &flashing.drives)? {
+        return Ok(Way::Drive(folder));
+    }
+    let installed =
+        Command::new("probe-rs").arg("--version").output().is_ok_and(|output| output.status.success());
+    Ok(match &flashing.chip {
+        Some(chip) if installed => Way::Probe(chip.clone()),
+        _ => Way::Hand,
+    })
+}
+
+/// Where systems mount drives.
+fn roots() -> Vec<PathBuf> {
+    let user = std::env::var("USER").unwrap_or_default();
+    ["/media", "/run/media", "/Volumes"]
+        .iter()
+        .flat_map(|root| [Path::new(root).to_path_buf(), Path::new(root).join(&user)])
+        .collect()
+}
+
+/// The only folder of `roots` that is called as one of the drives is.
+fn mounted(roots: &[PathBuf], drives: &[String]) -> Result<Option<PathBuf>> {
+    let mut found: Vec<PathBuf> = roots
+        .iter()
+        .flat_map(|root| drives.iter().map(move |drive| root.join(drive)))
+        .filter(|folder| folder.is_dir())
+        .collect();
+    found.dedup();
+    if found.len() > 1 {
+        let names: Vec<_> = found.iter().map(|folder| folder.display().to_string()).collect();
+        bail!("several boards are plugged in: name one of them with --drive: {}", names.join(", "));
+    }
+    Ok(found.pop())
+}
+
+/// Copies the program onto a drive: the board's interface chip, or its boot loader, programs what it is given.
+fn copy(program: &Program, board: &Board, folder: &Path, dry_run: bool) -> Result<()> {
+    let ending = board.flashing.file.as_deref().unwrap_or("hex");
+    let path = folder.join(format!("telltale.{ending}"));
+    let file = program.write(Form::of(&path)?, board)?;
+    if dry_run {
+        say!("would write {}, {} bytes", path.display(), file.len());
+        return Ok(());
+    }
+    // In place: such a drive programs the bytes as they come, and what it makes of a renamed file is its own affair.
+    let mut to = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    to.write_all(&file)
+        .and_then(|()| to.sync_all())
+        .with_context(|| format!("cannot write {}: is the drive full, or gone?", path.display()))?;
+    say!("wrote {}, {} bytes: the board programs itself and starts anew", path.display(), file.len());
+    Ok(())
+}
+
+fn probe(program: &Program, board: &Board, chip: &str, dry_run: bool) -> Result<()> {
+    let folder = tempfile::tempdir().context("no folder for temporary files")?;
+    let path = folder.path().join("telltale.elf");
+    files::write(&path, &program.write(Form::Elf, board)?)?;
+    for arguments in [&["download", "--chip", chip, files_text(&path)?][..], &["reset", "--chip", chip]] {
+        let line = format!("probe-rs {}", arguments.join(" "));
+        if dry_run {
+            say!("would run {line}");
+            continue;
+        }
+        let status = Command::new("probe-rs")
+            .args(arguments)
+            .status()
+            .with_context(|| format!("cannot run {line}"))?;
+        ensure!(status.success(), "{line}: {status}; is the board plugged in, and no other?");
+    }
+    if !dry_run {
+        say!("flashed {} by probe-rs", board.name);
+    }
+    Ok(())
+}
+
+fn files_text(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("{}: a name in UTF-8 is expected", path.display()))
+}
+
+/// Says what to do, which is an error unless that was asked for.
+fn by_hand(board: &Board, args: &Args) -> Result<()> {
+    let Flashing { drives, chip, command, file, .. } = &board.flashing;
+    let ending = file.as_deref().unwrap_or("elf");
+    let mut ways = Vec::new();
+    if let Some(drive) = drives.first() {
+        ways.push(format!(
+            "plug it in so that its drive {drive} is mounted (--drive FOLDER if it is mounted elsewhere)"
+        ));
+    }
+    if let Some(chip) = chip {
+        ways.push(format!("install probe-rs, which flashes it as {chip}"));
+    }
+    if let Some(command) = command {
+        ways.push(format!(
+            "run `cargo run -p host -- firmware --board {} --model {} --out telltale.{ending} && {}`",
+            board.name,
+            args.model.display(),
+            command.replace("{file}", &format!("telltale.{ending}"))
+        ));
+    }
+    let ways = ways.join(", or ");
+    if args.dry_run {
+        say!("would do nothing: there is neither a drive nor probe-rs; {ways}");
+        return Ok(());
+    }
+    bail!("{}: neither a drive nor probe-rs is there: {ways}", board.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drive_is_found_by_its_name() {
+        let root = tempfile::tempdir().expect("a folder");
+        let roots = [root.path().join("none"), root.path().to_path_buf()];
+        let drives = ["RPI-RP2".to_owned(), "OTHER".to_owned()];
+        assert_eq!(mounted(&roots, &drives).expect("none"), None);
+        let own = root.path().join("RPI-RP2");
+        std::fs::create_dir(&own).expect("created");
+        assert_eq!(mounted(&roots, &drives).expect("one"), Some(own));
+        std::fs::create_dir(root.path().join("OTHER")).expect("created");
+        let error = mounted(&roots, &drives).expect_err("two").to_string();
+        assert!(error.contains("--drive"), "{error}");
+    }
+}
