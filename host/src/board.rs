@@ -7,7 +7,7 @@ use telltale::Model;
 use crate::cost::Coefficients;
 
 /// Bytes of RAM that the stack of a session may take: more than `bench device` has measured on any board.
-pub const STACK: u64 = 2048;
+pub const STACK: u64 = 3072;
 
 /// A board that Telltale runs on.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
