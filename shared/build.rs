@@ -9,7 +9,7 @@ mod target;
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/kernel/target.rs");
-    let kernels = r#""mve", "dsp", "armv7m", "armv6m", "riscv", "x86", "portable""#;
+    let kernels = r#""mve", "dsp", "armv7m", "armv6m", "riscv", "x86", "wasm", "portable""#;
     println!("cargo:rustc-check-cfg=cfg(kernel, values({kernels}))");
     println!("cargo:rustc-check-cfg=cfg(telltale_dsp, telltale_mve, quads, nodes)");
     let triple = std::env::var("TARGET").unwrap_or_default();
@@ -21,7 +21,7 @@ fn main() {
         println!("cargo:rustc-cfg=quads");
     }
     // Of the sigmoid, the table of nodes, which is half as large, where blending them is cheap.
-    if matches!(name, "dsp" | "portable") {
+    if matches!(name, "dsp" | "portable" | "wasm") {
         println!("cargo:rustc-cfg=nodes");
     }
 }

@@ -26,14 +26,16 @@ command -v qemu-system-riscv32 >/dev/null || packages+=(qemu-system-misc)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
+command -v chromium >/dev/null || packages+=(chromium)
+command -v chromedriver >/dev/null || packages+=(chromium-driver)
 sources() { [ -f "$("$1" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; }
 cores() {
     local target
-    for target in $(sed -n 's/^target = "\(.*\)"/\1/p' firmware/boards/*/board.toml | sort -u); do
+    for target in "$@" $(sed -n 's/^target = "\(.*\)"/\1/p' firmware/boards/*/board.toml | sort -u); do
         ls "$(rustc --print target-libdir --target "$target")"/libcore-* >/dev/null 2>&1 || return 1
     done
 }
-if ! cores && ! sources rustc && ! sources /usr/bin/rustc; then
+if ! cores wasm32-unknown-unknown && ! sources rustc && ! sources /usr/bin/rustc; then
     packages+=(rustc-web cargo-web rust-web-src)
 fi
 if [ ${#packages[@]} -gt 0 ]; then

@@ -6,6 +6,7 @@
 //! - [`evaluate`]: how good a model is, by class and by part, and what its words say
 //! - [`board`] and [`toolchain`]: the boards and their firmware; [`cost`]: what a model costs on them
 //! - [`library`] and [`export`]: the engine in C, and a model as a folder for other people's tools
+//! - [`web`]: the engine as WebAssembly
 //! - [`command`]: the verbs
 #![forbid(unsafe_code)]
 
@@ -32,6 +33,7 @@ pub mod threads;
 pub mod toolchain;
 pub mod train;
 pub mod vocabulary;
+pub mod web;
 
 use anyhow::Result;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -54,6 +56,7 @@ enum Verb {
     Run(command::run::Args),
     EarlyExit(command::early_exit::Args),
     Label(command::label::Args),
+    Report(command::report::Args),
     Inspect(command::inspect::Args),
     Image(command::image::Args),
     Export(command::export::Args),
@@ -101,6 +104,7 @@ impl Cli {
             Verb::Run(args) => command::run::run(args),
             Verb::EarlyExit(args) => command::early_exit::run(args),
             Verb::Label(args) => command::label::run(args),
+            Verb::Report(args) => command::report::run(args),
             Verb::Inspect(args) => command::inspect::run(args),
             Verb::Image(args) => command::image::run(args),
             Verb::Export(args) => command::export::run(args),

@@ -1,6 +1,8 @@
 //! What the suites share: the program, a folder of one's own, models, and difficult texts.
 #![forbid(unsafe_code)]
 
+pub mod browser;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

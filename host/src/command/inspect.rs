@@ -29,8 +29,9 @@ pub struct Args {
     json: Option<PathBuf>,
 }
 
+/// What is in a model.
 #[derive(Serialize)]
-struct Report {
+pub struct Report {
     digest: String,
     bytes: usize,
     /// Which cores read the file as it is: pairs M4, M7, M33, M55 and PCs, quads M0, M3 and RISC-V.
@@ -129,7 +130,11 @@ fn part_name(kind: u8) -> &'static str {
     NAMES.iter().find(|(own, _)| *own as u8 == kind).map_or("unknown, skipped", |(_, name)| name)
 }
 
-fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
+/// What is in a model that lies in a layout.
+///
+/// # Errors
+/// If a board's description is malformed, which a test excludes.
+pub fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
     let manifest = model.manifest()?;
     let provenance = &manifest.provenance;
     let share = |units: Option<u16>| units.map(|units| f64::from(units) / 10_000.0);

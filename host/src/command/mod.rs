@@ -16,6 +16,7 @@ pub mod inspect;
 pub mod label;
 mod measures;
 mod rows;
+pub mod report;
 pub mod run;
 pub mod train;
 

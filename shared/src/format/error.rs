@@ -137,7 +137,8 @@ impl OpenError {
     }
 
     /// What to do about it.
-    const fn advice(&self) -> &'static str {
+    #[must_use]
+    pub const fn advice(&self) -> &'static str {
         match *self {
             Self::TooShort(_) => "give the whole file that `train --export` wrote",
             Self::Misaligned(_) => {

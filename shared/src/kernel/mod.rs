@@ -50,6 +50,7 @@
 //! |---|---|---|---|---|
 //! | `dsp` | Cortex-M4, M7, M33 | 27, and 3 for every four eights | 0.844 | 15 |
 //! | `mve` | Cortex-M55 | 7.5 | 0.234 | 13 |
+//! | `wasm` | WebAssembly with 128-bit vectors | 13 and 3 for the loop | 0.5 | 16 |
 //! | `x86` | x86-64 with AVX2 | 7 and 2 for the loop | 0.28 | 14 |
 //! | `armv7m`, quads | Cortex-M3 | 52 | 1.625 | 23 |
 //! | `armv6m`, quads | Cortex-M0, M0+ | 80 | 2.5 | 51 |
@@ -60,10 +61,13 @@
 //! [`Affine::prove`] shows, when a blob is opened, that Σ |w|·|x| < 2²³ for every row, so that
 //! |⌊sum / 256⌋| ≤ 2¹⁵ and its product with a scale is below 2³⁰, and that y stays in an i32.
 
-#[cfg(not(any(kernel = "portable", kernel = "x86")))]
+#[cfg(not(any(kernel = "portable", kernel = "x86", kernel = "wasm")))]
 #[allow(unsafe_code)]
 mod assembly;
 mod target;
+#[cfg(kernel = "wasm")]
+#[allow(unsafe_code)]
+mod wasm;
 #[cfg(kernel = "x86")]
 #[allow(unsafe_code)]
 mod x86;
@@ -277,7 +281,9 @@ impl<'a> Affine<'a> {
         portable(self, x, y);
         #[cfg(kernel = "x86")]
         x86::apply(self, x, y);
-        #[cfg(not(any(kernel = "portable", kernel = "x86")))]
+        #[cfg(kernel = "wasm")]
+        wasm::apply(self, x, y);
+        #[cfg(not(any(kernel = "portable", kernel = "x86", kernel = "wasm")))]
         assembly::apply(self, x, y);
     }
 

@@ -21,6 +21,7 @@ pub fn kernel_of(target: &str, dsp: bool, mve: bool, std: bool) -> Kernel {
         "thumbv7m" | "thumbv8m.main" => ("armv7m", true),
         "thumbv6m" => ("armv6m", true),
         "riscv32im" | "riscv32ima" | "riscv32imac" | "riscv32imc" => ("riscv", true),
+        "wasm32" => ("wasm", false),
         "x86_64" if std => ("x86", false),
         _ => ("portable", false),
     };

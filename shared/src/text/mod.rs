@@ -82,8 +82,8 @@ pub enum Token<'w> {
 const SPACE: u32 = b' ' as u32;
 const APOSTROPHE: u32 = b'\'' as u32;
 
-/// Whether there are short cuts for ASCII; a chip has better uses for the room.
-const FAST: bool = cfg!(not(target_os = "none"));
+/// Whether there are short cuts for ASCII; a chip and a page have better uses for the room.
+const FAST: bool = cfg!(not(any(target_os = "none", target_arch = "wasm32")));
 
 /// Stands for the end of the text among characters.
 const END: u32 = 0x11_0000;

@@ -68,12 +68,30 @@ pub struct Args {
     json: Option<PathBuf>,
 }
 
+/// Some of a corpus' texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Split {
+pub enum Split {
+    /// Every text
     All,
+    /// Those that are learnt from
     Train,
+    /// Those that are chosen by
     Valid,
+    /// Those that are measured on
     Test,
+}
+
+impl Split {
+    /// What its texts are called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Train => "training",
+            Self::Valid => "validation",
+            Self::Test => "test",
+        }
+    }
 }
 
 #[derive(Serialize)]

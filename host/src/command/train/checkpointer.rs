@@ -19,7 +19,8 @@ use crate::train::stop::Stop;
 use crate::train::{Event, Trainer, TrainingExample};
 
 /// Flags that say where things go, and in what form, and not what is trained: they may differ when a run goes on.
-const FREE: [&str; 7] = ["export", "fold", "json", "save", "checkpoint", "checkpoint_minutes", "resume"];
+const FREE: [&str; 8] =
+    ["export", "fold", "json", "report", "save", "checkpoint", "checkpoint_minutes", "resume"];
 
 /// Flags that say where the texts lie: they may have moved, and that they are the same the [facts](facts) tell.
 const MOVABLE: [&str; 5] = ["data", "test_data", "unlabelled", "rename_labels", "teacher_cache"];
@@ -34,7 +35,7 @@ pub struct CheckpointArgs {
     #[arg(long, value_name = "MINUTES", default_value_t = 5.0)]
     pub checkpoint_minutes: f64,
     /// Goes on from the checkpoint in this folder, with the flags of its run; flags that are given
-    /// again must be the same, but for --export, --json, --save and those of this section
+    /// again must be the same, but for --export, --json, --report, --save and those of this section
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
 }

@@ -17,7 +17,10 @@ use candle_core::Device;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
+use telltale::Model;
 
+use super::eval::Split;
+use super::report::{self as page, Results};
 use crate::corpus::CorpusArgs;
 use crate::exit_reason::ExitReason;
 use crate::files::Paths;
@@ -25,10 +28,11 @@ use crate::model::Network;
 use crate::pytorch;
 use crate::quantise;
 use crate::train::log::Log;
-use crate::train::{End, Outcome, Trainer};
+use crate::train::{End, Epoch, Outcome, Trainer};
 use checkpointer::{CheckpointArgs, Checkpointer};
 use data::Data;
 pub use draft::{Drafts, Size};
+use finish::Finished;
 use plan::Plan;
 pub use plan::{Preset, ShapeArgs, TrainingArgs};
 
@@ -55,6 +59,11 @@ pub struct Args {
     /// Results for machines; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// A page about the model, with its curves and what it makes of the test texts, or of the validation texts where
+    /// there are none; see the verb `report`
+    #[arg(long, value_name = "FILE")]
+    #[serde(default)]
+    report: Option<PathBuf>,
     /// The seed of splits, weights, order and dropout: same seed, same machine, same file
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -136,6 +145,7 @@ impl Args {
             .read("--unlabelled", &self.unlabelled)
             .write("--export", &self.export)
             .write("--json", &self.json)
+            .write("--report", &self.report)
             .write("--save", saved)
     }
 
@@ -153,6 +163,7 @@ impl Args {
             export: of(&self.export),
             save: of(&self.save),
             json: of(&self.json),
+            report: of(&self.report),
             ..self.clone()
         }
     }
@@ -208,12 +219,31 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(path) = &args.json {
         super::write_json(path, &report)?;
     }
+    if let Some(path) = &args.report {
+        write_page(path, &finished, &data, trainer.history())?;
+    }
     match end {
         End::Complete | End::Patience => Ok(()),
         End::Diverged { .. } => {
             Err(ExitReason::Diverged(format!("{end}; the best epoch before was kept")).into())
         }
     }
+}
+
+/// Writes the page about a finished model.
+fn write_page(path: &Path, finished: &Finished, data: &Data, epochs: &[Epoch]) -> Result<()> {
+    let (model, corpus) = (Model::open(&finished.blob)?, &data.corpus);
+    let measured = match (&corpus.test[..], &corpus.valid[..]) {
+        ([], []) => None,
+        ([], _) if corpus.validates_on_train => Some((Split::Train, &corpus.valid)),
+        ([], _) => Some((Split::Valid, &corpus.valid)),
+        _ => Some((Split::Test, &corpus.test)),
+    };
+    let results = measured
+        .map(|(split, texts)| Results::of_examples(&model, &corpus.name, split, texts, &corpus.labels))
+        .transpose()?;
+    let epochs = serde_json::to_value(epochs).context("cannot encode the epochs")?;
+    page::write(&model, results, Some(epochs), path)
 }
 
 fn device(choice: DeviceChoice) -> Result<Device> {

@@ -1,0 +1,209 @@
+//! `report`: a page about a model in one file, in which the engine itself runs.
+
+mod results;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args as ClapArgs;
+use serde::Serialize;
+use serde_json::Value;
+use telltale::Model;
+use telltale::engine::kernel::Layout;
+
+use super::eval::Split;
+use super::inspect;
+use crate::console::say;
+use crate::corpus::CorpusArgs;
+use crate::engine::with_model;
+use crate::files::{self, Paths};
+use crate::web;
+pub use results::Results;
+
+const PAGE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// How the page's script takes in the one that it imports.
+const IMPORT: &str = "import { open } from \"./telltale.js\";\n";
+
+/// Writes a page about a model that works from disk, without a network: try the model word by word, tests, training, bytes and boards, its card
+///
+/// The page holds the model and the integer engine as WebAssembly: what it answers is what a board answers, with the
+/// same trace hashes.
+#[derive(ClapArgs, Clone, Debug)]
+pub struct Args {
+    /// The model, as `train --export` wrote it
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// Labelled texts to test with: as `train --data`; `reviews` are the embedded ones
+    #[arg(long, value_name = "CORPUS")]
+    data: Option<String>,
+    /// A second corpus that serves as test split
+    #[arg(long, value_name = "CORPUS", requires = "data")]
+    test_data: Option<String>,
+    /// The column that holds the text, by name or by number from 1
+    #[arg(long, value_name = "NAME", requires = "data")]
+    text_column: Option<String>,
+    /// The column that holds the label, by name or by number from 1
+    #[arg(long, value_name = "NAME", requires = "data")]
+    label_column: Option<String>,
+    /// Which of the texts: the splits are those that `train` makes with the model's seed
+    #[arg(long, value_enum, default_value_t = Split::Test, requires = "data")]
+    split: Split,
+    /// What `train --json` wrote, for the curves
+    #[arg(long, value_name = "FILE")]
+    train_json: Option<PathBuf>,
+    /// Where the page goes
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If the model, the corpus or the curves cannot be read, or the page not be written.
+pub fn run(args: &Args) -> Result<()> {
+    let corpus = args.data.as_ref().map(|data| CorpusArgs {
+        test_data: args.test_data.clone(),
+        text_column: args.text_column.clone(),
+        label_column: args.label_column.clone(),
+        ..CorpusArgs::of(data.clone())
+    });
+    Paths::default()
+        .read("--model", [&args.model])
+        .read("--data", corpus.iter().flat_map(CorpusArgs::inputs))
+        .read("--train-json", &args.train_json)
+        .write("--out", [&args.out])
+        .check()?;
+    let epochs = args.train_json.as_deref().map(epochs_of).transpose()?;
+    with_model(&args.model, |model| {
+        let results = corpus.map(|corpus| Results::of_corpus(model, &corpus, args.split)).transpose()?;
+        write(model, results, epochs, &args.out)
+    })
+}
+
+/// The epochs of what `train --json` wrote.
+fn epochs_of(path: &Path) -> Result<Value> {
+    let name = path.display();
+    let text = files::read(path).with_context(|| format!("cannot read {name}"))?;
+    let mut run: Value = serde_json::from_slice(&text).with_context(|| format!("{name} is no JSON"))?;
+    let epochs = run["epochs"].take();
+    let are_numbers = |epoch: &Value| {
+        ["train_loss", "train_accuracy", "valid_loss", "valid_accuracy"]
+            .iter()
+            .all(|key| epoch.get(key).is_some_and(|value| value.is_number() || value.is_null()))
+    };
+    ensure!(
+        epochs.as_array().is_some_and(|epochs| epochs.iter().all(are_numbers)),
+        "{name}: `epochs` with losses and accuracies are expected, as `train --json` writes them"
+    );
+    Ok(epochs)
+}
+
+/// What the page's script reads.
+#[derive(Serialize)]
+struct Data<'d> {
+    /// As `inspect --json` writes it.
+    model: inspect::Report,
+    labels: Vec<&'d str>,
+    tests: Option<&'d Results>,
+    epochs: Option<Value>,
+    /// The text that is there to begin with.
+    example: &'d str,
+    /// The model's file and the engine, in base 64.
+    bytes: String,
+    engine: String,
+}
+
+/// The text to begin with where no corpus gives one.
+const EXAMPLE: &str = "slow, but superb";
+
+/// Writes a model's page.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write(model: &Model<'_>, results: Option<Results>, epochs: Option<Value>, out: &Path) -> Result<()> {
+    let page = page(model, results.as_ref(), epochs.filter(|epochs| epochs != &Value::Array(Vec::new())))?;
+    files::write(out, page.as_bytes())?;
+    if let Some(results) = &results {
+        results.say();
+    }
+    say!("wrote {}: {} bytes, open it in a browser", out.display(), page.len());
+    Ok(())
+}
+
+fn page(model: &Model<'_>, results: Option<&Results>, epochs: Option<Value>) -> Result<String> {
+    let data = Data {
+        model: inspect::report(model, Layout::OWN)?,
+        labels: model.labels().collect(),
+        tests: results,
+        epochs,
+        example: results.and_then(Results::example).unwrap_or(EXAMPLE),
+        bytes: base64(model.file()),
+        engine: base64(web::MODULE),
+    };
+    // No text can end the element that holds it.
+    let data = serde_json::to_string(&data).context("cannot encode the page's data")?.replace('<', "\\u003c");
+    let script = [web::SCRIPT, SCRIPT.trim_start_matches(IMPORT)].concat();
+    let mut page = String::new();
+    let mut rest = PAGE;
+    for (mark, content) in [("/*STYLE*/", STYLE), ("/*DATA*/", &data[..]), ("/*SCRIPT*/", &script)] {
+        let (before, after) = rest.split_once(mark).context("the page's frame lacks a mark")?;
+        page += before;
+        page += content;
+        rest = after;
+    }
+    Ok(page + rest)
+}
+
+/// Base 64 (RFC 4648, section 4).
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let mut all = [0; 4];
+        all[1..=three.len()].copy_from_slice(three);
+        let all = u32::from_be_bytes(all);
+        for at in 0..4 {
+            let digit = DIGITS[(all >> (18 - 6 * at)) as usize % 64];
+            text.push(if at <= three.len() { digit.into() } else { '=' });
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_become_base_64() {
+        let encoded = ["", "f", "fo", "foo", "foob", "fooba", "foobar"].map(|text| base64(text.as_bytes()));
+        assert_eq!(encoded, ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"]);
+        assert_eq!(base64(&[0xFF, 0xFE, 0xFD]), "//79");
+    }
+
+    #[test]
+    fn the_scripts_fit_together() {
+        assert!(SCRIPT.starts_with(IMPORT) && SCRIPT.matches("import ").count() == 1);
+        // What enters a page in another way than as text could be markup.
+        for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+            assert!(!SCRIPT.contains(way), "{way}");
+        }
+        assert!([web::SCRIPT, SCRIPT].iter().all(|script| !script.contains("</script")));
+    }
+
+    #[test]
+    fn curves_are_those_of_a_run() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.json");
+        let epoch = r#"{"train_loss":1,"train_accuracy":0.5,"valid_loss":null,"valid_accuracy":0.5}"#;
+        std::fs::write(&path, format!(r#"{{"epochs":[{epoch}]}}"#)).expect("written");
+        assert_eq!(epochs_of(&path).expect("curves")[0]["train_loss"], 1);
+        for wrong in ["{}", r#"{"epochs":[{"train_loss":"1"}]}"#, "["] {
+            std::fs::write(&path, wrong).expect("written");
+            assert!(format!("{:#}", epochs_of(&path).expect_err("is refused")).contains("run.json"));
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The engine as WebAssembly: the committed module, what it was built from, and how it is built anew.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
+
+use crate::{files, toolchain};
+
+/// The committed module.
+pub const MODULE: &[u8] = include_bytes!("../web/npm/telltale.wasm");
+
+/// The JavaScript around it.
+pub const SCRIPT: &str = include_str!("../web/npm/telltale.js");
+
+/// The most bytes that a module may have.
+pub const MOST_BYTES: usize = 40 << 10;
+
+/// The command that builds the committed module anew.
+pub const RENEW: &str = "cargo run -p host --example renew_web";
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// The digest of the sources of the committed module.
+const BUILT_FROM: &str = include_str!("../web/built-from.sha256");
+
+/// What a module is built from: files, and folders with all that is in them.
+const SOURCES: [&str; 6] = [
+    "shared/Cargo.toml",
+    "shared/build.rs",
+    "shared/src",
+    "host/web/Cargo.toml",
+    "host/web/build.rs",
+    "host/web/src",
+];
+
+/// Builds the module with what this machine has.
+///
+/// # Errors
+/// If no compiler can be found, which names the command to run, or the build fails, with its output.
+pub fn build() -> Result<Vec<u8>> {
+    let root = toolchain::workspace()?;
+    let folder = root.join("target/web");
+    let mut cargo = toolchain::bare_metal_cargo(TARGET)?;
+    cargo.current_dir(&root).args(["build", "--package", "web", "--profile", "web", "--target", TARGET]);
+    let built = cargo.arg("--target-dir").arg(&folder).output().context("cannot run cargo")?;
+    ensure!(built.status.success(), "the module does not build:\n{}", String::from_utf8_lossy(&built.stderr));
+    let file = folder.join(TARGET).join("web/web.wasm");
+    let module = files::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    ensure!(module.len() <= MOST_BYTES, "the module has {} bytes, {MOST_BYTES} are the most", module.len());
+    Ok(module)
+}
+
+/// Builds the committed module anew, and notes what it was built from; its bytes.
+///
+/// # Errors
+/// As [`build`], or if a file cannot be written.
+pub fn renew() -> Result<usize> {
+    let (module, folder) = (build()?, toolchain::workspace()?.join("host/web"));
+    files::write(&folder.join("npm/telltale.wasm"), &module)?;
+    files::write(&folder.join("built-from.sha256"), format!("{}\n", digest()?).as_bytes())?;
+    Ok(module.len())
+}
+
+/// Whether the committed module was built from the sources that are there.
+///
+/// # Errors
+/// If the sources cannot be read; if they have moved on, with the command to run.
+pub fn check() -> Result<()> {
+    let (now, then) = (digest()?, BUILT_FROM.trim());
+    ensure!(
+        now == then,
+        "the engine's sources have the digest {now}, host/web/npm/telltale.wasm was built from {then}: `{RENEW}` \
+         builds it anew"
+    );
+    Ok(())
+}
+
+/// The SHA-256 of the sources: of each file, in the order of their names, the name and the content.
+fn digest() -> Result<String> {
+    let root = toolchain::workspace()?;
+    let mut paths = Vec::new();
+    for source in SOURCES {
+        collect(&root.join(source), &mut paths)?;
+    }
+    paths.sort();
+    let mut hash = Sha256::new();
+    for path in &paths {
+        let content = files::read(path).with_context(|| path.display().to_string())?;
+        let name = path.strip_prefix(&root).unwrap_or(path).to_string_lossy();
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name.as_bytes());
+        hash.update((content.len() as u64).to_le_bytes());
+        hash.update(&content);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn collect(path: &Path, to: &mut Vec<PathBuf>) -> Result<()> {
+    if !path.is_dir() {
+        to.push(path.to_owned());
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path).with_context(|| path.display().to_string())? {
+        collect(&entry.with_context(|| path.display().to_string())?.path(), to)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_module_is_that_of_the_sources() {
+        check().expect("is of these sources");
+        assert!(MODULE.starts_with(b"\0asm") && MODULE.len() <= MOST_BYTES);
+    }
+}

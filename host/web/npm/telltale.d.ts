@@ -1,0 +1,74 @@
+/**
+ * Telltale: text classification by small recurrent networks, word by word, with the integers of the microcontroller.
+ */
+
+/** What the model says after a word. */
+export interface Word {
+    /** Its number in the text, from 0. */
+    readonly index: number;
+    /** The word as the model sees it: normalised, its first 32 bytes of UTF-8 at most. */
+    readonly word: string;
+    /** Its number in the vocabulary; the number of known words if it is unknown. */
+    readonly id: number;
+    /** Whether it is in the vocabulary. */
+    readonly known: boolean;
+    /** Whether the network read it; otherwise the text had been decided before (early exit). */
+    readonly read: boolean;
+    /** The label with the highest score so far. */
+    readonly label: string;
+    /** Its number among the labels. */
+    readonly class: number;
+    /** Its probability, 0 to 1 in steps of 0.0001. */
+    readonly probability: number;
+    /** The 64-bit trace hash in 16 hex digits, with `trace: true`: the same on every machine. */
+    readonly trace: string | undefined;
+}
+
+/** What the model says of a whole text. */
+export interface Answer {
+    readonly label: string;
+    readonly class: number;
+    /** 0 to 1 in steps of 0.0001. */
+    readonly probability: number;
+    /** Words of the text. */
+    readonly words: number;
+    /** Those that are not in the vocabulary. */
+    readonly unknown: number;
+}
+
+/** An answer, and the words that had no end before. */
+export interface Finished extends Answer {
+    readonly last: Word[];
+}
+
+export interface Options {
+    /** Whether words carry trace hashes; `false` by default. */
+    trace?: boolean;
+    /** The engine, compiled or as bytes, where telltale.wasm does not lie beside the script. */
+    engine?: WebAssembly.Module | BufferSource;
+}
+
+/**
+ * Opens a model as `train --export` wrote it. The bytes are copied; each classifier has memory of its own, so that
+ * any number of them can be open at once.
+ *
+ * @throws Error with the engine's sentence if the bytes are no sound model: what was found, what was expected, what to do.
+ */
+export function open(model: Uint8Array | ArrayBuffer, options?: Options): Promise<Classifier>;
+
+/** Reads one text after another. Made by `open`. */
+export class Classifier {
+    private constructor();
+    /** The labels, in the order of the classes. */
+    readonly labels: readonly string[];
+    /** Takes the next piece of the text, cut anywhere: the words that end in it. */
+    feed(text: string | Uint8Array | ArrayBuffer): Word[];
+    /** Ends the text: its answer; the next piece starts a new text. */
+    finish(): Finished;
+    /** Drops the text that was being fed. */
+    reset(): void;
+    /** The answer to a whole text; one that was being fed is dropped. */
+    classify(text: string | Uint8Array | ArrayBuffer): Answer;
+    /** All words of a whole text, and the answer; one that was being fed is dropped. */
+    read(text: string | Uint8Array | ArrayBuffer): { words: Word[]; answer: Answer };
+}
