@@ -15,8 +15,8 @@ pub mod import;
 pub mod inspect;
 pub mod label;
 mod measures;
-mod rows;
 pub mod report;
+mod rows;
 pub mod run;
 pub mod train;
 

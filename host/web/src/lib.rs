@@ -24,7 +24,7 @@
 //! and an answer as class (2), probability (2), words (4) and unknown words (4), behind the words that the end
 //! completes. Nothing panics: the handler would be an import, and there is none.
 #![cfg(target_arch = "wasm32")]
-#![no_std]
+#![cfg_attr(target_arch = "wasm32", no_std)]
 #![deny(unsafe_code)]
 
 mod boundary;
