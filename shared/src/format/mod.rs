@@ -111,10 +111,17 @@ pub(crate) const fn u32_at(bytes: &[u8], field: core::ops::Range<usize>) -> u32 
     }
 }
 
-/// CRC-32 as in zlib, a byte at once: the table of 1 kB is what a start in a fraction of the time costs.
+/// What a CRC is computed with: the table of 1 kB is what a start in a fraction of the time costs.
+#[cfg(not(target_arch = "wasm32"))]
+type CrcTable = crc::Table<1>;
+/// In a page there is time, and no room.
+#[cfg(target_arch = "wasm32")]
+type CrcTable = crc::NoTable;
+
+/// CRC-32 as in zlib.
 #[must_use]
 pub fn checksum(bytes: &[u8]) -> u32 {
-    static CRC: crc::Crc<u32, crc::Table<1>> = crc::Crc::<u32, crc::Table<1>>::new(&crc::CRC_32_ISO_HDLC);
+    static CRC: crc::Crc<u32, CrcTable> = crc::Crc::<u32, CrcTable>::new(&crc::CRC_32_ISO_HDLC);
     CRC.checksum(bytes)
 }
 
