@@ -99,6 +99,18 @@ fn answers_are_measured_by_class_and_explained_by_words() {
 }
 
 #[test]
+fn a_network_that_fills_all_bytes_has_no_n_grams_and_says_so() {
+    let folder = folder();
+    let model = folder.path().join("model.bin");
+    let flags = ["train", "--epochs", "1", "--hidden", "8", "--bytes", "3000", "--export", text(&model)];
+    let output = host(&flags, b"");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("no room for n-grams"), "{said}");
+    let shown = String::from_utf8(succeed(&["inspect", text(&model)], b"")).expect("UTF-8");
+    assert!(!shown.contains("n-grams  "), "{shown}");
+}
+
+#[test]
 fn run_prints_a_line_per_word() {
     let folder = folder();
     let model = folder.path().join("model.bin");

@@ -115,7 +115,7 @@ impl Space<'_> {
     }
 }
 
-/// The recipes tried, the best first.
+/// The recipes tried, the best first; those that have no room for an n-gram are not.
 ///
 /// # Errors
 /// If the texts have no n-gram in common.
@@ -140,6 +140,9 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     let mut tried: Vec<(Choice, Vec<Bag>)> = Vec::new();
     for &orders in orders {
         let recipe = recipe(orders, start);
+        if recipe.most == 0 {
+            continue;
+        }
         let all = bags(&texts, space.options, recipe.orders());
         let choice = space.measure(recipe, &all)?;
         tell(&choice);
@@ -155,7 +158,11 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         more.push(separate(1.0, Weighting::Idf));
     }
     for method in more {
-        let choice = space.measure(recipe(orders, method), all)?;
+        let recipe = recipe(orders, method);
+        if recipe.most == 0 {
+            continue;
+        }
+        let choice = space.measure(recipe, all)?;
         tell(&choice);
         choices.push(choice);
     }

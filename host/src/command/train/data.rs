@@ -11,7 +11,7 @@ use telltale::engine::vocab::Vocabulary;
 use super::Args;
 use super::plan::{Plan, Preset};
 use super::teach;
-use crate::console::{self, say};
+use crate::console::{self, say, warn};
 use crate::corpus::{self, Corpus, Example};
 use crate::model::weights::Ranges;
 use crate::model::{Config, Network};
@@ -125,7 +125,8 @@ impl Data {
             return Ok(None);
         }
         let started = Instant::now();
-        let room = self.plan.bytes.saturating_sub(self.network_bytes(seed)?);
+        let network = self.network_bytes(seed)?;
+        let room = self.plan.bytes.saturating_sub(network);
         let learnt =
             NgramTexts::of(self, &self.texts.train, &self.corpus.train, &self.unlabelled, CHOICE_BYTES);
         let tried = NgramTexts::of(self, &self.texts.valid, &self.corpus.valid, &[], CHOICE_BYTES);
@@ -141,13 +142,14 @@ impl Data {
             seed,
         };
         let choices = choose(&space, |choice| say!("  tried {choice}"))?;
-        let Some(best) = choices.first() else { return Ok(None) };
+        let Some(best) = choices.first() else {
+            warn(&format!(
+                "the network alone takes {network} bytes: of {} there is no room for n-grams beside it (--bytes N)",
+                self.plan.bytes
+            ));
+            return Ok(None);
+        };
         say!("n-grams: {best}, the best of {}, {}", choices.len(), human(started.elapsed()));
-        ensure!(
-            best.recipe.most > 0,
-            "--bytes {}: the network leaves no room for n-grams; give more, or --ngrams 0",
-            self.plan.bytes
-        );
         Ok(Some(best.recipe))
     }
 
