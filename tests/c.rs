@@ -54,7 +54,7 @@ fn exported() -> &'static Path {
         let out = folder.path().join("c");
         let mut arguments =
             vec!["export", "--as", "c", "--any-model", "--model", text(rich()), "--out", text(&out)];
-        for core in ["cortex-m0plus", "cortex-m4", "rv32imac"] {
+        for core in ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m33", "rv32imac"] {
             arguments.extend(["--core", core]);
         }
         succeed(&arguments, b"");
@@ -162,7 +162,7 @@ struct Machine {
     memory: [u32; 3],
 }
 
-const MACHINES: [Machine; 3] = [
+const MACHINES: [Machine; 5] = [
     Machine {
         name: "microbit",
         core: "cortex-m0plus",
@@ -180,6 +180,18 @@ const MACHINES: [Machine; 3] = [
         core: "cortex-m4",
         flags: "-mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16",
         memory: [0, 0x2000_0000, 64 << 10],
+    },
+    Machine {
+        name: "mps2-an385",
+        core: "cortex-m3",
+        flags: "-mcpu=cortex-m3 -mthumb",
+        memory: [0, 0x2000_0000, 64 << 10],
+    },
+    Machine {
+        name: "mps2-an505",
+        core: "cortex-m33",
+        flags: "-mcpu=cortex-m33 -mthumb -mfloat-abi=soft",
+        memory: [0x1000_0000, 0x3800_0000, 64 << 10],
     },
 ];
 

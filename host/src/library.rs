@@ -12,7 +12,7 @@ use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSymbol};
 use telltale::engine::kernel::Layout;
 
-use crate::toolchain::{bare_metal_cargo, clean, workspace};
+use crate::toolchain::{bare_metal_cargo, clean, variable, workspace};
 
 /// What `telltale.h` says.
 pub const HEADER: &str = include_str!("../../firmware/c/include/telltale.h");
@@ -147,7 +147,7 @@ pub fn object(core: &Core, features: Features<'_>) -> Result<Vec<u8>> {
     rustc(&mut cargo, &folder, "staticlib", features)?;
     cargo.args(["--target", core.target]);
     if !core.rustflags.is_empty() {
-        cargo.args(["--config", &format!("target.{:?}.rustflags={:?}", core.target, core.rustflags)]);
+        cargo.env(variable(core.target, "RUSTFLAGS"), core.rustflags.join(" "));
     }
     let archive = build(cargo, &folder, &format!("{}/firmware/lib{CRATE}.a", core.target))?;
     let object = strip(own_object(&archive)?).context("the library's object cannot be stripped")?;

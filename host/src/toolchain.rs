@@ -102,7 +102,7 @@ impl Compiler {
 }
 
 /// The environment variable of cargo's configuration for a target.
-fn variable(target: &str, key: &str) -> String {
+pub(crate) fn variable(target: &str, key: &str) -> String {
     format!("CARGO_TARGET_{}_{key}", target.to_uppercase().replace(['-', '.'], "_"))
 }
 
