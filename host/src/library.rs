@@ -12,6 +12,7 @@ use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSymbol};
 use telltale::engine::kernel::Layout;
 
+use crate::aligned::AlignedBytes;
 use crate::toolchain::{bare_metal_cargo, clean, variable, workspace};
 
 /// What `telltale.h` says.
@@ -222,7 +223,9 @@ fn own_object(archive: &[u8]) -> Result<&[u8]> {
 /// Leaves out what a linker does not need: attributes, which would tie the object to one float ABI, notes, and the
 /// names of what is local.
 fn strip(object: &[u8]) -> Result<Vec<u8>> {
-    let mut builder = Builder::read(object)?;
+    // A member of an archive starts on an even byte, a header of ELF on a word.
+    let object = AlignedBytes::new(object);
+    let mut builder = Builder::read(&object[..])?;
     let (mut deleted, mut used) = (Vec::new(), Vec::new());
     for section in &mut builder.sections {
         let name = section.name.as_slice();
