@@ -151,10 +151,9 @@ fn labels_and_texts_of_a_corpus_stay_texts() {
     succeed(&[&report[..], &[text(&page)], &data].concat(), b"");
     let browser = Browser::start();
     open(&browser, &page);
-    assert_eq!(
-        shown(&browser, 0).lines().count(),
-        expected(&model, "goal match team number 1").lines().count()
-    );
+    let sentence = "goal match team number 1";
+    paste(&browser, 0, sentence);
+    assert_eq!(shown(&browser, 0).lines().count(), expected(&model, sentence).lines().count());
     let script = "document.querySelectorAll('.mistake').forEach((each) => { each.open = true; }); \
                   return [...document.querySelectorAll('#tests tbody th')].map((each) => each.textContent)";
     let names = browser.run(script);
