@@ -55,6 +55,20 @@ impl Form {
             ),
         }
     }
+
+    /// Finds out before a program is built whether a board takes the form.
+    ///
+    /// # Errors
+    /// If it has no drive that takes UF2.
+    pub fn check(self, board: &Board) -> Result<()> {
+        if self == Self::Uf2 { uf2_family(board).map(|_| ()) } else { Ok(()) }
+    }
+}
+
+/// By what a boot loader knows programs for its chip.
+fn uf2_family(board: &Board) -> Result<u32> {
+    let family = board.flashing.uf2_family;
+    family.with_context(|| format!("{}: its boot loader takes no .uf2; write .hex or .elf", board.name))
 }
 
 /// UF2: a block, what is in it, and the marks around that ("USB Flashing Format" specification).
@@ -120,9 +134,7 @@ impl Program {
         Ok(match form {
             Form::Elf => self.elf.clone(),
             Form::Hex => self.hex().into_bytes(),
-            Form::Uf2 => self.uf2(board.flashing.uf2_family.with_context(|| {
-                format!("{}: its boot loader takes no .uf2; write .hex or .elf", board.name)
-            })?),
+            Form::Uf2 => self.uf2(uf2_family(board)?),
             Form::Bin => self.bin(board.flashing.window),
         })
     }

@@ -38,6 +38,7 @@ pub fn run(args: &Args) -> Result<()> {
     files::Paths::default().read("--model", [&args.model]).write("--out", [&args.out]).check()?;
     let form = Form::of(&args.out)?;
     let board = board::find(&args.board)?;
+    form.check(&board)?;
     let program = build(&board, &args.model)?;
     let file = program.write(form, &board)?;
     files::write(&args.out, &file)?;
