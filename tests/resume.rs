@@ -173,7 +173,10 @@ fn without_checkpoints_ctrl_c_says_that_nothing_is_kept() {
 #[test]
 fn a_second_ctrl_c_stops_at_once() {
     // One batch takes many seconds.
-    let flags = ["--epochs", "1", "--batch", "5000", "--hidden", "600", "--layers", "3", "--cell", "lstm"];
+    let flags = [
+        "--epochs", "1", "--batch", "5000", "--hidden", "600", "--layers", "3", "--cell", "lstm", "--ngrams",
+        "0",
+    ];
     let mut child = start(&flags);
     wait_for(&mut child, "lstm ×3");
     // From the description to the first batch, where the signal is noted, takes a moment.
