@@ -99,18 +99,8 @@ pub fn run(args: &Args) -> Result<()> {
 /// Texts and their classes in the model's order.
 fn texts<'c>(model: &Model<'_>, corpus: &Corpus, examples: &'c [Example]) -> Result<Vec<(&'c str, usize)>> {
     let labels: Vec<&str> = model.labels().collect();
-    let classes: Vec<Option<usize>> =
-        corpus.labels.iter().map(|label| corpus::label_position(&labels, label)).collect();
-    let class = |example: &Example| {
-        classes[example.label as usize].with_context(|| {
-            format!(
-                "{}: the label `{}` is unknown to the model, which knows {}",
-                corpus.name,
-                corpus.labels[example.label as usize],
-                labels.join(", ")
-            )
-        })
-    };
+    let class =
+        |example: &Example| corpus::class_of(&corpus.name, &labels, &corpus.labels[example.label as usize]);
     examples.iter().map(|example| Ok((&example.text[..], class(example)?))).collect()
 }
 

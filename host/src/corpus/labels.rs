@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::delimited;
 use super::input::{self, Decoder};
@@ -101,6 +101,17 @@ pub fn position<L: AsRef<str>>(labels: &[L], wanted: &str) -> Option<usize> {
     let same = |label: &L| value(wanted).is_some_and(|wanted| value(label.as_ref()) == Some(wanted));
     let exact = labels.iter().position(|label| label.as_ref() == wanted);
     exact.or_else(|| labels.iter().position(same))
+}
+
+/// As [`position`], of a label of the corpus `data`.
+///
+/// # Errors
+/// If the model does not know it.
+pub fn class_of<L: AsRef<str>>(data: &str, labels: &[L], wanted: &str) -> Result<usize> {
+    position(labels, wanted).with_context(|| {
+        let known: Vec<&str> = labels.iter().map(AsRef::as_ref).collect();
+        format!("{data}: the label `{wanted}` is unknown to the model, which knows {}", known.join(", "))
+    })
 }
 
 /// Refuses labels that no model can have.

@@ -39,7 +39,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use input::Decoder;
-pub use labels::position as label_position;
+pub use labels::{class_of, position as label_position};
 pub use notes::{Note, Notes, count};
 use table::{Columns, Label, Row};
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Bins of probabilities for the expected calibration error.
+/// Bins of probabilities.
 const BINS: usize = 10;
 
 /// An answer to a text whose label is known.
@@ -109,8 +109,8 @@ pub struct Measures {
     pub macro_f1: f64,
     /// By class, in the order of the labels.
     pub per_class: Vec<ClassMeasures>,
-    /// Expected calibration error over ten bins of equal width (Guo et al., "On calibration of modern neural
-    /// networks", ICML 2017): how far probability and accuracy are apart, 0 to 1.
+    /// Expected calibration error over the bins of [`calibration`] (Guo et al., "On calibration of modern neural networks", ICML 2017):
+    /// how far probability and accuracy are apart, 0 to 1.
     pub calibration_error: f64,
     /// What is taken for what.
     pub confusion: ConfusionMatrix,
@@ -147,11 +147,13 @@ impl Measures {
             support: confusion.support(class),
             answered: confusion.answered(class),
         };
+        let bins = calibration(answers);
+        let gaps = bins.iter().map(|bin| bin.texts as f64 * bin.gap());
         Self {
             accuracy: confusion.accuracy(),
             macro_f1: confusion.macro_f1(),
             per_class: labels.iter().enumerate().map(per_class).collect(),
-            calibration_error: calibration_error(answers),
+            calibration_error: gaps.sum::<f64>() / answers.len().max(1) as f64,
             confusion,
         }
     }
@@ -162,15 +164,42 @@ impl Measures {
     }
 }
 
-fn calibration_error(answers: &[Judged]) -> f64 {
-    let mut bins = [[0.0f64; 2]; BINS];
+/// Answers whose probability is from `from` to `to`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Bin {
+    /// The least probability.
+    pub from: f64,
+    /// The largest.
+    pub to: f64,
+    /// How many answers.
+    pub texts: usize,
+    /// Those that are right.
+    pub right: usize,
+    /// The mean probability, 0 of none.
+    pub probability: f64,
+}
+
+impl Bin {
+    /// How far probability and accuracy are apart.
+    fn gap(&self) -> f64 {
+        (self.probability - ratio(self.right as u64, self.texts as u64)).abs()
+    }
+}
+
+/// Answers by their probability, in bins of equal width.
+#[must_use]
+pub fn calibration(answers: &[Judged]) -> Vec<Bin> {
+    let step = 1.0 / BINS as f64;
+    let empty = |at: usize| Bin { from: at as f64 * step, to: (at + 1) as f64 * step, ..Bin::default() };
+    let mut bins: Vec<Bin> = (0..BINS).map(empty).collect();
     for own in answers {
         let bin = &mut bins[((own.probability * BINS as f64) as usize).min(BINS - 1)];
-        bin[0] += own.probability;
-        bin[1] += f64::from(u8::from(own.truth == own.answer));
+        bin.texts += 1;
+        bin.right += usize::from(own.truth == own.answer);
+        bin.probability += own.probability;
     }
-    let gap = bins.iter().map(|[sure, right]| (sure - right).abs()).sum::<f64>();
-    gap / answers.len().max(1) as f64
+    bins.iter_mut().for_each(|bin| bin.probability /= bin.texts.max(1) as f64);
+    bins
 }
 
 #[cfg(test)]

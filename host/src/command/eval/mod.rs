@@ -188,13 +188,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let mut shuffle = args.shuffle.map(Shuffle::new);
     let mut texts = Vec::new();
     for (text, label) in &examples {
-        let Some(label) = corpus::label_position(&labels, label) else {
-            anyhow::bail!(
-                "{}: the label `{label}` is unknown to the model, which knows {}",
-                args.corpus.data,
-                labels.join(", ")
-            );
-        };
+        let label = corpus::class_of(&args.corpus.data, &labels, label)?;
         let items = match &mut shuffle {
             Some(shuffle) => items(model, &shuffle.text(text)),
             None => items(model, text),

@@ -231,20 +231,9 @@ function addText(text) {
     return input;
 }
 
-/** Precision, recall and F1 of each class, from the confusion matrix (rows are true labels). */
-function measures(confusion) {
-    return labels.map((label, at) => {
-        const support = confusion[at].reduce((sum, count) => sum + count, 0);
-        const said = confusion.reduce((sum, row) => sum + row[at], 0);
-        const right = confusion[at][at];
-        return { label, support, precision: right / said, recall: right / support, f1: (2 * right) / (said + support) };
-    });
-}
-
 function tests(place, results) {
-    const classes = measures(results.confusion);
-    const scored = classes.filter(({ support, f1 }) => support > 0 && !Number.isNaN(f1));
-    const macro = scored.reduce((sum, { f1 }) => sum + f1, 0) / scored.length;
+    // A ratio of nothing is no number.
+    const ratio = (value, whole) => percent(whole > 0 ? value : null);
     const largest = Math.max(1, ...results.confusion.flat());
     const cells = (row, truth) => row.map((count, said) => {
         const cell = element("td", {}, String(count));
@@ -252,11 +241,12 @@ function tests(place, results) {
     });
     place.append(
         element("h2", {}, "Tests"),
-        element("p", {}, `${number(results.examples)} texts of `, apart(results.name), ` (${results.split}): accuracy ${percent(results.accuracy)}, macro F1 ${percent(macro)}. Every text was read by the integer engine.`),
+        element("p", {}, `${number(results.examples)} texts of `, apart(results.name), ` (${results.split}): accuracy ${percent(results.accuracy)}, macro F1 ${percent(results.macro_f1)}. Every text was read by the integer engine.`),
         element("div", { class: "grid" },
             element("div", {}, element("h3", {}, "By class"),
-                table("", ["class", "precision", "recall", "F1", "texts"], classes.map((each) => [
-                    apart(each.label), percent(each.precision), percent(each.recall), percent(each.f1), number(each.support)]))),
+                table("", ["class", "precision", "recall", "F1", "texts"], results.per_class.map((each) => [
+                    apart(each.label), ratio(each.precision, each.answered), ratio(each.recall, each.support),
+                    ratio(each.f1, each.answered + each.support), number(each.support)]))),
             element("div", {}, element("h3", {}, "Confusion"),
                 table("rows: the true label; columns: the answer", ["", ...labels.map(apart)],
                     results.confusion.map((row, truth) => [apart(labels[truth]), ...cells(row, truth)])))),

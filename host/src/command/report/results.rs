@@ -1,6 +1,6 @@
 //! What a model makes of labelled texts.
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use rayon::prelude::*;
 use serde::Serialize;
 use telltale::{Classifier, Model};
@@ -10,6 +10,7 @@ use crate::command::eval::Split;
 use crate::console::say;
 use crate::corpus::{self, CorpusArgs, Example};
 use crate::engine::memory_for;
+use crate::evaluate::measures::{Bin, Judged, Measures, calibration};
 
 /// Mistakes that a page shows.
 const MISTAKES: usize = 20;
@@ -20,9 +21,6 @@ const MISTAKES_BYTES: usize = 100_000;
 /// The most bytes of the text that is there to begin with.
 const EXAMPLE_BYTES: usize = 400;
 
-/// Steps of the calibration.
-const BINS: usize = 10;
-
 /// The integer engine's answers to labelled texts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
@@ -31,9 +29,8 @@ pub struct Results {
     /// Which of its texts.
     split: &'static str,
     examples: usize,
-    accuracy: f64,
-    /// Rows are true labels, columns the engine's.
-    confusion: Vec<Vec<u64>>,
+    #[serde(flatten)]
+    measures: Measures,
     /// By the answer's probability.
     calibration: Vec<Bin>,
     /// Texts with a wrong answer.
@@ -42,17 +39,6 @@ pub struct Results {
     mistakes: Vec<Mistake>,
     #[serde(skip)]
     example: Option<String>,
-}
-
-/// Answers whose probability is from `from` to `to`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-struct Bin {
-    from: f64,
-    to: f64,
-    texts: usize,
-    right: usize,
-    /// The mean.
-    probability: f64,
 }
 
 /// A text with a wrong answer.
@@ -73,7 +59,11 @@ impl Results {
         if split == Split::All {
             let all = corpus::load_all(args)?;
             all.notes.print();
-            let texts = all.examples.iter().map(|(text, label)| Ok((&text[..], class(model, label)?)));
+            let labels: Vec<&str> = model.labels().collect();
+            let texts = all
+                .examples
+                .iter()
+                .map(|(text, label)| Ok((&text[..], corpus::class_of(&args.data, &labels, label)?)));
             return Self::read(model, &args.data, split.name(), &texts.collect::<Result<Vec<_>>>()?);
         }
         let corpus = corpus::load(args, model.manifest()?.provenance.seed)?;
@@ -97,7 +87,9 @@ impl Results {
         examples: &[Example],
         labels: &[String],
     ) -> Result<Self> {
-        let classes = labels.iter().map(|label| class(model, label)).collect::<Result<Vec<_>>>()?;
+        let own: Vec<&str> = model.labels().collect();
+        let class = |label: &String| corpus::class_of(name, &own, label);
+        let classes = labels.iter().map(class).collect::<Result<Vec<_>>>()?;
         let texts: Vec<(&str, usize)> =
             examples.iter().map(|example| (&example.text[..], classes[example.label as usize])).collect();
         Self::read(model, name, split.name(), &texts)
@@ -105,48 +97,42 @@ impl Results {
 
     fn read(model: &Model<'_>, name: &str, split: &'static str, texts: &[(&str, usize)]) -> Result<Self> {
         ensure!(!texts.is_empty(), "{name}: no {split} texts: choose others with --split");
-        let read = |memory: &mut AlignedBytes, (text, _): &(&str, usize)| -> Result<(usize, f64)> {
+        let read = |memory: &mut AlignedBytes, &(text, truth): &(&str, usize)| -> Result<Judged> {
             let answer = Classifier::within(model, memory)?.classify(text);
-            Ok((answer.class.index(), f64::from(answer.probability.ten_thousandths()) / 10_000.0))
+            let probability = f64::from(answer.probability.ten_thousandths()) / 10_000.0;
+            Ok(Judged { truth, answer: answer.class.index(), probability })
         };
-        let said: Vec<(usize, f64)> =
+        let judged: Vec<Judged> =
             texts.par_iter().with_min_len(16).map_init(|| memory_for(model), read).collect::<Result<_>>()?;
-        let labels = model.labels().count();
-        let mut confusion = vec![vec![0; labels]; labels];
-        let step = 1.0 / BINS as f64;
-        let empty = |at: usize| Bin { from: at as f64 * step, to: (at + 1) as f64 * step, ..Bin::default() };
-        let mut calibration: Vec<Bin> = (0..BINS).map(empty).collect();
-        let mut wrong = Vec::new();
-        for (&(text, truth), &(said, probability)) in texts.iter().zip(&said) {
-            confusion[truth][said] += 1;
-            let bin = &mut calibration[((probability * BINS as f64) as usize).min(BINS - 1)];
-            bin.texts += 1;
-            bin.right += usize::from(said == truth);
-            bin.probability += probability;
-            if said != truth {
-                wrong.push((text, truth, said, probability));
-            }
-        }
-        calibration.iter_mut().for_each(|bin| bin.probability /= bin.texts.max(1) as f64);
-        wrong.sort_by(|a, b| b.3.total_cmp(&a.3));
+        let labels: Vec<String> = model.labels().map(str::to_owned).collect();
+        let measures = Measures::of(&judged, &labels);
+        let mut wrong: Vec<(&str, &Judged)> = texts
+            .iter()
+            .zip(&judged)
+            .filter(|(_, own)| own.truth != own.answer)
+            .map(|((text, _), own)| (*text, own))
+            .collect();
+        wrong.sort_by(|(_, a), (_, b)| b.probability.total_cmp(&a.probability));
         let mut room = MISTAKES_BYTES;
-        let fits = |(text, ..): &&(&str, usize, usize, f64)| {
+        let fits = |(text, _): &&(&str, &Judged)| {
             let fits = text.len() <= room;
             room -= if fits { text.len() } else { 0 };
             fits
         };
-        let mistakes = wrong.iter().filter(fits).take(MISTAKES).map(|&(text, truth, said, probability)| {
-            Mistake { text: text.to_owned(), truth, said, probability }
-        });
-        let mistakes = mistakes.collect();
+        let mistake = |&(text, own): &(&str, &Judged)| Mistake {
+            text: text.to_owned(),
+            truth: own.truth,
+            said: own.answer,
+            probability: own.probability,
+        };
+        let mistakes = wrong.iter().filter(fits).take(MISTAKES).map(mistake).collect();
         let mut short = texts.iter().map(|(text, _)| *text).filter(|text| text.len() <= EXAMPLE_BYTES);
         Ok(Self {
             name: name.to_owned(),
             split,
             examples: texts.len(),
-            accuracy: (texts.len() - wrong.len()) as f64 / texts.len() as f64,
-            confusion,
-            calibration,
+            calibration: calibration(&judged),
+            measures,
             wrong: wrong.len(),
             mistakes,
             example: short.next().map(str::to_owned),
@@ -165,16 +151,7 @@ impl Results {
             self.split,
             self.examples,
             self.name,
-            self.accuracy * 100.0
+            self.measures.accuracy * 100.0
         );
-    }
-}
-
-/// The class of a label.
-fn class(model: &Model<'_>, label: &str) -> Result<usize> {
-    let labels: Vec<String> = model.labels().map(str::to_owned).collect();
-    match corpus::label_position(&labels, label) {
-        Some(class) => Ok(class),
-        None => bail!("the label `{label}` is unknown to the model, which knows {}", labels.join(", ")),
     }
 }

@@ -164,12 +164,14 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     let measures = |split: &Split<'_>, verdicts: &[Verdict]| {
         (!verdicts.is_empty()).then(|| Measures::of(&split.judged(verdicts), &corpus.labels))
     };
+    let (valid_measures, test_measures) = (measures(&valid, &valid_own), measures(&test, &test_own));
+    let accuracy = |own: &Option<Measures>| own.as_ref().map(|own| own.accuracy);
     let quantised = QuantisedReport {
-        valid_accuracy: valid.accuracy(&valid_own),
-        test_accuracy: test_float.as_ref().map(|_| test.accuracy(&test_own)),
+        valid_accuracy: accuracy(&valid_measures).unwrap_or(f64::NAN),
+        test_accuracy: accuracy(&test_measures),
         agreement,
-        valid: measures(&valid, &valid_own),
-        test: measures(&test, &test_own),
+        valid: valid_measures,
+        test: test_measures,
     };
     description.metrics =
         metrics((!corpus.validates_on_train).then_some(&valid_float), test_float.as_ref(), &quantised);
@@ -245,10 +247,6 @@ impl Split<'_> {
 
     fn judged(&self, verdicts: &[Verdict]) -> Vec<Judged> {
         verdicts.iter().zip(self.texts).map(|(verdict, text)| verdict.judged(text.label)).collect()
-    }
-
-    fn accuracy(&self, verdicts: &[Verdict]) -> f64 {
-        share(verdicts.iter().zip(self.texts).map(|(verdict, text)| verdict.class == text.label as usize))
     }
 }
 
