@@ -1,7 +1,11 @@
 //! What the fuzz targets share: the golden models, in aligned memory.
 #![forbid(unsafe_code)]
 
-use telltale::session::{Line, Session};
+#[path = "../../shared/tests/tape/mod.rs"]
+mod tape;
+
+use tape::Tape;
+use telltale::session::Session;
 
 telltale::include_model!(static RNN = "../../shared/tests/golden/rnn.bin");
 telltale::include_model!(static GRU = "../../shared/tests/golden/gru.bin");
@@ -51,42 +55,6 @@ impl Aligned {
     }
 }
 
-/// A line with an input, some bytes at a time, and what comes out.
-pub struct Tape<'i> {
-    /// What is still to come.
-    pub input: &'i [u8],
-    /// The most bytes of a read.
-    pub at_once: usize,
-    /// What was written.
-    pub output: Vec<u8>,
-}
-
-impl embedded_io::ErrorType for Tape<'_> {
-    type Error = core::convert::Infallible;
-}
-
-impl embedded_io::Read for Tape<'_> {
-    fn read(&mut self, to: &mut [u8]) -> Result<usize, Self::Error> {
-        let count = self.input.len().min(to.len()).min(self.at_once);
-        to[..count].copy_from_slice(&self.input[..count]);
-        self.input = &self.input[count..];
-        Ok(count)
-    }
-}
-
-impl embedded_io::Write for Tape<'_> {
-    fn write(&mut self, from: &[u8]) -> Result<usize, Self::Error> {
-        self.output.extend(from);
-        Ok(from.len())
-    }
-
-    fn flush(&mut self) -> Result<(), Self::Error> {
-        Ok(())
-    }
-}
-
-impl Line for Tape<'_> {}
-
 /// What a session with a model answers.
 ///
 /// # Panics
@@ -96,7 +64,7 @@ pub fn converse(file: &'static [u8], input: &[u8], at_once: usize) -> Vec<u8> {
     let model = telltale::Model::open(file).expect("a sound model");
     let mut memory = Aligned::zeroed(model.requirements().whole_memory_bytes());
     let classifier = telltale::Classifier::within(&model, memory.bytes_mut()).expect("room");
-    let mut tape = Tape { input, at_once, output: Vec::new() };
+    let mut tape = Tape { input, at_once, output: Vec::new(), lost: 0 };
     match Session::new(classifier, None).converse(&mut tape) {
         Ok(()) => tape.output,
     }

@@ -3,8 +3,11 @@
 //! They are written anew only when the number of the version rises; see `golden/make.sh`.
 #![cfg(feature = "std")]
 
+mod tape;
+
+use tape::Tape;
 use telltale::engine::format::VERSION;
-use telltale::session::{Line, Session, TRACED};
+use telltale::session::{Session, TRACED};
 use telltale::{Answer, Classifier, Model, OwnedClassifier};
 
 telltale::include_model!(static RNN = "golden/rnn.bin");
@@ -31,44 +34,6 @@ fn models() -> [(&'static str, &'static [u8], &'static str, usize); 6] {
 /// Memory on a boundary of 16 bytes.
 fn memory(bytes: usize) -> Vec<u128> {
     vec![0; bytes.div_ceil(16)]
-}
-
-/// A line on which `input` comes in, some bytes at a time.
-struct Tape<'i> {
-    input: &'i [u8],
-    at_once: usize,
-    output: Vec<u8>,
-    lost: u32,
-}
-
-impl embedded_io::ErrorType for Tape<'_> {
-    type Error = core::convert::Infallible;
-}
-
-impl embedded_io::Read for Tape<'_> {
-    fn read(&mut self, to: &mut [u8]) -> Result<usize, Self::Error> {
-        let count = self.input.len().min(to.len()).min(self.at_once);
-        to[..count].copy_from_slice(&self.input[..count]);
-        self.input = &self.input[count..];
-        Ok(count)
-    }
-}
-
-impl embedded_io::Write for Tape<'_> {
-    fn write(&mut self, from: &[u8]) -> Result<usize, Self::Error> {
-        self.output.extend(from);
-        Ok(from.len())
-    }
-
-    fn flush(&mut self) -> Result<(), Self::Error> {
-        Ok(())
-    }
-}
-
-impl Line for Tape<'_> {
-    fn lost(&mut self) -> u32 {
-        std::mem::take(&mut self.lost)
-    }
 }
 
 /// What a session says of `input`.
