@@ -226,7 +226,7 @@ impl Recipe<'_> {
         let mut name = format!("{bin}{}{features}", if features.is_empty() { "" } else { "-" });
         command.env_remove("MEMORY");
         if let Some(Tailored { features, memory }) = tailored {
-            let features = features.join(",");
+            let features = [&features[..], &["checksum-table"]].concat().join(",");
             command.args(["--no-default-features", "--features", &features]);
             command.env("MEMORY", memory.to_string());
             name += &format!("-{features}-{memory}");

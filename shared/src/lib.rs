@@ -51,7 +51,8 @@
 //!
 //! All of them are on by default (`full`). A model that needs one that is off is refused when it is opened, with
 //! [`OpenError::FeatureDisabled`]; what is read gives the same integers whatever else is compiled in. `host inspect`
-//! prints the features that a model needs.
+//! prints the features that a model needs. `checksum-table`, on by default, opens a model in a fraction of the time for
+//! 1 kB of flash.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![deny(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::float_arithmetic))]

@@ -111,11 +111,10 @@ pub(crate) const fn u32_at(bytes: &[u8], field: core::ops::Range<usize>) -> u32 
     }
 }
 
-/// What a CRC is computed with: the table of 1 kB is what a start in a fraction of the time costs.
-#[cfg(not(target_arch = "wasm32"))]
+/// What a CRC is computed with: a table of 1 kB, or a bit at a time.
+#[cfg(feature = "checksum-table")]
 type CrcTable = crc::Table<1>;
-/// In a page there is time, and no room.
-#[cfg(target_arch = "wasm32")]
+#[cfg(not(feature = "checksum-table"))]
 type CrcTable = crc::NoTable;
 
 /// CRC-32 as in zlib.
