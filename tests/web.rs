@@ -237,11 +237,41 @@ fn the_package_is_installed_and_imported() {
     for page in ["README.md", "host/web/npm/README.md"] {
         fs::write(folder.path().join("example.mjs"), example(page)).expect("written");
         let said = ran("node", &["example.mjs"], folder.path());
-        let expected = lines_of_the_pc(&model, &[b"slow, but superb".to_vec()]);
-        let answer: Vec<&str> = expected.lines().last().expect("an answer").split('\t').collect();
-        let probability = answer[2].trim_end_matches('0');
-        assert!(said.starts_with(&format!("{} {probability}", answer[1])), "{page}: {said} {answer:?}");
+        let expected = answer_of_the_pc(&model);
+        assert!(said.starts_with(&expected), "{page}: {said} {expected}");
     }
+}
+
+/// Label and probability of "slow, but superb", as JavaScript prints them.
+fn answer_of_the_pc(model: &Path) -> String {
+    let lines = lines_of_the_pc(model, &[b"slow, but superb".to_vec()]);
+    let answer: Vec<&str> = lines.lines().last().expect("an answer").split('\t').collect();
+    format!("{} {}", answer[1], answer[2].trim_end_matches('0'))
+}
+
+#[test]
+fn an_exported_package_is_installed_and_classifies() {
+    let folder = folder();
+    let model = golden_models().into_iter().find(|path| path.ends_with("gru.bin")).expect("there");
+    let (package, program) = (folder.path().join("package"), folder.path().join("program"));
+    succeed(
+        &["export", "--as", "npm", "--name", "film_mood", "--model", text(&model), "--out", text(&package)],
+        b"",
+    );
+    fs::create_dir(&program).expect("made");
+    fs::write(program.join("package.json"), r#"{ "type": "module" }"#).expect("written");
+    let packed = ran("npm", &["pack", "--silent", "--pack-destination", text(&program)], &package);
+    ran("npm", &["install", "--offline", "--no-audit", "--no-fund", packed.trim()], &program);
+    fs::copy(package.join("example.js"), program.join("example.js")).expect("copied");
+    let (said, expected) = (ran("node", &["example.js"], &program), answer_of_the_pc(&model));
+    assert!(said.starts_with(&expected), "{said} {expected}");
+    fs::write(
+        program.join("labels.js"),
+        "import { labels, load } from \"film-mood\";\nconst own = (await load()).labels;\n\
+         console.log(labels.join() === own.join(), labels.length);\n",
+    )
+    .expect("written");
+    assert_eq!(ran("node", &["labels.js"], &program).trim(), "true 2");
 }
 
 #[test]

@@ -13,6 +13,12 @@ pub const MODULE: &[u8] = include_bytes!("../web/npm/telltale.wasm");
 /// The JavaScript around it.
 pub const SCRIPT: &str = include_str!("../web/npm/telltale.js");
 
+/// Its contract, in TypeScript.
+pub const TYPES: &str = include_str!("../web/npm/telltale.d.ts");
+
+/// The package's manifest.
+pub const MANIFEST: &str = include_str!("../web/npm/package.json");
+
 /// The most bytes that a module may have.
 pub const MOST_BYTES: usize = 40 << 10;
 

@@ -12,11 +12,12 @@ use crate::export::{self, Folder, Form, Order};
 use crate::files;
 use crate::library::CORES;
 
-/// Writes a model as a folder that C, Arduino, PlatformIO, Zephyr or cargo take as it is
+/// Writes a model as a folder that C, Arduino, PlatformIO, Zephyr, cargo or npm take as it is
 ///
 /// The library in it is built with the features that the model needs, for every core: this takes minutes the first
 /// time, and a compiler for each of them (what is missing is named). Programs with several models take one library
-/// that reads them all (`--any-model`). A crate for cargo has the engine's sources instead.
+/// that reads them all (`--any-model`). A crate for cargo has the engine's sources
+/// instead, a package for npm the engine as WebAssembly.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// Whose tools the folder is for

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, IBM866, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::LONGEST_TEXT;
 use super::notes::{Notes, count};
@@ -241,8 +241,11 @@ fn guess(bytes: &[u8]) -> Option<&'static Encoding> {
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(bytes, true);
-    let encoding = detector.guess(None, Utf8Detection::Deny);
-    Some(encoding)
+    let guess = detector.guess(None, Utf8Detection::Deny);
+    // Where bytes are characters, letters stand from C0 on, but for IBM866. Signs alone, such as £ and dashes, say
+    // nothing of a language.
+    let is_signs = guess.is_single_byte() && guess != IBM866 && bytes.iter().all(|&byte| byte < 0xC0);
+    Some(if is_signs { WINDOWS_1252 } else { guess })
 }
 
 /// Whether more characters beyond ASCII are whole UTF-8 than broken.

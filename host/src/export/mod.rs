@@ -3,6 +3,7 @@
 
 mod card;
 mod folder;
+mod npm;
 mod rust;
 mod source;
 
@@ -27,6 +28,8 @@ pub enum Form {
     Zephyr,
     /// Cargo: a crate with the engine's sources, for every target of Rust's
     Rust,
+    /// Node and browsers: an npm package with the engine as WebAssembly
+    Npm,
 }
 
 /// What to export.
@@ -58,6 +61,7 @@ pub fn folder(order: &Order<'_>) -> Result<Folder> {
         Form::Platformio => platformio(order, &mut folder)?,
         Form::Zephyr => zephyr(order, &mut folder)?,
         Form::Rust => rust::package(order, &mut folder)?,
+        Form::Npm => npm::package(order, &mut folder)?,
     }
     Ok(folder)
 }

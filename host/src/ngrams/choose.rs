@@ -1,6 +1,7 @@
 //! Which n-grams suit a corpus: a few recipes, tried on texts that they have not learnt from.
 
 use anyhow::Result;
+use telltale::engine::ngrams::Orders;
 use telltale::engine::text::Options;
 
 use crate::evaluate::measures::ConfusionMatrix;
@@ -18,6 +19,9 @@ const FOLDS: usize = 3;
 
 /// More classes than this have a vector for each n-gram instead of a number a class.
 const MOST_SEPARATE: usize = 12;
+
+/// A largest class of more than this many times the mean is weighed against the others.
+const UNEQUAL: f64 = 1.2;
 
 /// Texts of more words than this in the mean are read by words alone first.
 const LONG_TEXT: usize = 100;
@@ -50,6 +54,8 @@ pub struct Space<'t> {
 pub struct Choice {
     /// What was tried.
     pub recipe: Recipe,
+    /// N-grams that were kept.
+    pub kept: usize,
     /// Share of right answers.
     pub accuracy: f64,
     /// Mean F1 of the classes.
@@ -58,11 +64,16 @@ pub struct Choice {
 
 impl std::fmt::Display for Choice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Recipe { words, characters, method, most } = self.recipe;
-        write!(f, "{most} of up to {words} words and {characters} characters, ")?;
+        let Recipe { words, characters, method, .. } = self.recipe;
+        write!(f, "{} of up to {words} words and {characters} characters, ", self.kept)?;
         match method {
-            Method::Separate { cost, weighting: Weighting::Idf } => write!(f, "cost {cost}, by frequency")?,
-            Method::Separate { cost, weighting: Weighting::Bayes } => write!(f, "cost {cost}, by class")?,
+            Method::Separate { cost, weighting, balance } => {
+                let by = if weighting == Weighting::Idf { "by frequency" } else { "by class" };
+                write!(f, "cost {cost}, {by}")?;
+                if balance > 0.0 {
+                    write!(f, ", balanced {balance}")?;
+                }
+            }
             Method::Factorise { width } => write!(f, "{width} numbers each")?,
         }
         write!(f, ": {:.2} %, macro-F1 {:.2} %", 100.0 * self.accuracy, 100.0 * self.macro_f1)
@@ -78,6 +89,14 @@ impl Choice {
 impl Space<'_> {
     fn classes(&self) -> usize {
         self.targets.first().map_or(0, |target| target.len())
+    }
+
+    /// Whether the largest class has many more texts than a class has in the mean.
+    fn is_unequal(&self) -> bool {
+        let mut counts = vec![0usize; self.classes()];
+        self.targets.iter().for_each(|target| counts[top(target)] += 1);
+        let most = counts.iter().copied().max().unwrap_or(0);
+        (most * counts.len()) as f64 > UNEQUAL * self.targets.len() as f64
     }
 
     /// As many n-grams of a recipe as there is room for.
@@ -96,7 +115,7 @@ impl Space<'_> {
         let targets: Vec<&[f32]> = self.targets.iter().chain(self.valid.1).copied().collect();
         let weight = |at: usize| self.weights.get(at).copied().unwrap_or(1.0);
         let folds = if few { FOLDS } else { 1 };
-        let mut answers = Vec::new();
+        let (mut answers, mut kept) = (Vec::new(), 0);
         for fold in 0..folds {
             let is_tried = |at: usize| if few { at % FOLDS == fold } else { at >= count };
             let (tried, learnt): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&at| is_tried(at));
@@ -107,15 +126,19 @@ impl Space<'_> {
                 weights: &learnt.iter().map(|&at| weight(at)).collect::<Vec<_>>(),
             };
             let ngrams = Ngrams::fit(examples, &recipe, self.seed)?;
+            kept = ngrams.len();
             let judged = |(logits, &at): (&Vec<f32>, &usize)| (top(targets[at]), top(logits));
             answers.extend(ngrams.logits(&pick(&tried))?.iter().zip(&tried).map(judged));
         }
         let confusion = ConfusionMatrix::of(answers, self.classes());
-        Ok(Choice { recipe, accuracy: confusion.accuracy(), macro_f1: confusion.macro_f1() })
+        Ok(Choice { recipe, kept, accuracy: confusion.accuracy(), macro_f1: confusion.macro_f1() })
     }
 }
 
 /// The recipes tried, the best first; those that have no room for an n-gram are not.
+///
+/// First how long n-grams are, then, of the best, how they are fitted: one quantity after the other, each from the
+/// best so far.
 ///
 /// # Errors
 /// If the texts have no n-gram in common.
@@ -123,49 +146,81 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     let classes = space.classes();
     let words: usize = space.texts.iter().map(|text| text.split_whitespace().count()).sum();
     let long = words > LONG_TEXT * space.texts.len();
-    let recipe = |(words, characters): (u8, u8), method: Method| {
-        space.filled(Recipe { words, characters, method, most: 0 })
-    };
-    let separate = |cost: f32, weighting: Weighting| Method::Separate { cost, weighting };
     let few_classes = classes <= MOST_SEPARATE;
-    let (orders, methods): (&[(u8, u8)], Vec<Method>) = match (few_classes, long) {
-        (true, true) => (&[(3, 0)], vec![]),
-        (true, false) => (&[(2, 5), (3, 0)], vec![]),
-        (false, _) => (&[(2, 5)], vec![Method::Factorise { width: 32 }]),
+    let orders: &[(u8, u8)] = match (few_classes, long) {
+        (true, true) => &[(3, 0)],
+        (true, false) => &[(2, 5), (3, 0)],
+        (false, _) => &[(2, 5)],
     };
     let settled = space.orders.map(|orders| [orders]);
     let orders = settled.as_ref().map_or(orders, |orders| &orders[..]);
-    let start = if few_classes { separate(0.5, Weighting::Bayes) } else { Method::Factorise { width: 16 } };
+    let start = if few_classes { Fit::START.method() } else { Method::Factorise { width: 16 } };
     let texts: Vec<&str> = space.texts.iter().chain(space.valid.0).copied().collect();
     let mut tried: Vec<(Choice, Vec<Bag>)> = Vec::new();
-    for &orders in orders {
-        let recipe = recipe(orders, start);
-        if recipe.most == 0 {
-            continue;
+    let mut measure =
+        |(words, characters): (u8, u8), method: Method, all: &[Bag]| -> Result<Option<Choice>> {
+            let recipe = space.filled(Recipe { words, characters, method, most: 0 });
+            if recipe.most == 0 {
+                return Ok(None);
+            }
+            let choice = space.measure(recipe, all)?;
+            tell(&choice);
+            Ok(Some(choice))
+        };
+    for &(words, characters) in orders {
+        let all = bags(&texts, space.options, Orders { words, characters });
+        if let Some(choice) = measure((words, characters), start, &all)? {
+            tried.push((choice, all));
         }
-        let all = bags(&texts, space.options, recipe.orders());
-        let choice = space.measure(recipe, &all)?;
-        tell(&choice);
-        tried.push((choice, all));
     }
     tried.sort_by(|(a, _), (b, _)| b.worth().total_cmp(&a.worth()));
     let mut choices: Vec<Choice> = tried.iter().map(|(choice, _)| *choice).collect();
-    let Some((best, all)) = tried.first() else { return Ok(choices) };
-    let orders = (best.recipe.words, best.recipe.characters);
-    let mut more = methods;
+    let Some((first, all)) = tried.first() else { return Ok(choices) };
+    let orders = (first.recipe.words, first.recipe.characters);
     if few_classes {
-        more.extend([0.15, 1.5].map(|cost| separate(cost, Weighting::Bayes)));
-        more.push(separate(1.0, Weighting::Idf));
-    }
-    for method in more {
-        let recipe = recipe(orders, method);
-        if recipe.most == 0 {
-            continue;
+        let mut best = (first.worth(), Fit::START);
+        let is_unequal = space.is_unequal();
+        let costs: &[f32] = if long { &[0.15, 1.5] } else { &[0.05, 0.15, 1.5] };
+        let mut steps: Vec<Step> =
+            costs.iter().map(|&cost| -> Step { Box::new(move |fit| Fit { cost, ..fit }) }).collect();
+        if is_unequal {
+            steps.push(Box::new(|fit| Fit { balance: 0.5, ..fit }));
+            steps.push(Box::new(|fit| Fit { balance: 1.0, ..fit }));
+            steps.push(Box::new(|fit| Fit { cost: fit.cost * 2.0, ..fit }));
+            steps.push(Box::new(|fit| Fit { cost: fit.cost / 2.0, ..fit }));
         }
-        let choice = space.measure(recipe, all)?;
-        tell(&choice);
+        steps.push(Box::new(|fit| Fit { cost: fit.cost * 2.0, weighting: Weighting::Idf, ..fit }));
+        for step in steps {
+            let fit = step(best.1);
+            let Some(choice) = measure(orders, fit.method(), all)? else { continue };
+            choices.push(choice);
+            if choice.worth() > best.0 {
+                best = (choice.worth(), fit);
+            }
+        }
+    } else if let Some(choice) = measure(orders, Method::Factorise { width: 32 }, all)? {
         choices.push(choice);
     }
     choices.sort_by(|a, b| b.worth().total_cmp(&a.worth()));
     Ok(choices)
+}
+
+/// How [`Method::Separate`] fits.
+#[derive(Clone, Copy)]
+struct Fit {
+    cost: f32,
+    weighting: Weighting,
+    balance: f32,
+}
+
+/// Another fit in the place of one.
+type Step = Box<dyn Fn(Fit) -> Fit>;
+
+impl Fit {
+    const START: Self = Self { cost: 0.5, weighting: Weighting::Bayes, balance: 0.0 };
+
+    const fn method(self) -> Method {
+        let Self { cost, weighting, balance } = self;
+        Method::Separate { cost, weighting, balance }
+    }
 }

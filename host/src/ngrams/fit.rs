@@ -55,6 +55,8 @@ pub enum Method {
         cost: f32,
         /// How n-grams count.
         weighting: Weighting,
+        /// How much more rare classes count, 0 to 1.
+        balance: f32,
     },
     /// This many numbers, which a map takes to the classes.
     Factorise {
@@ -321,9 +323,9 @@ impl Fitted {
         seed: u64,
     ) -> Self {
         match method {
-            Method::Separate { cost, .. } => {
+            Method::Separate { cost, balance, .. } => {
                 let columns = if classes == 2 { 1 } else { classes };
-                let fit = svc::Fit { cost, seed };
+                let fit = svc::Fit { cost, balance, seed };
                 Self::Separators(fit.run(rows, features, targets, weights, columns))
             }
             Method::Factorise { width } => {

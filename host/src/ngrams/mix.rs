@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::evaluate::measures::ConfusionMatrix;
+use crate::train::top;
+
 /// What the logits of both count; their sum's probabilities are as sure as they are right.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mix {
@@ -11,41 +14,32 @@ pub struct Mix {
     pub ngrams: f32,
 }
 
-/// What is tried: a geometric series.
+/// Gains tried: a geometric series.
 const LEAST: f32 = 0.02;
 const FACTOR: f32 = 1.25;
 const STEPS: i32 = 36;
+
+/// What is tried of the network's likeliest gain.
+const SHARES: [f32; 3] = [1.0, 0.5, 0.25];
 
 impl Mix {
     /// What is taken where there are no texts to choose by.
     pub const EVEN: Self = Self { network: 1.0, ngrams: 2.0 };
 
-    /// The gains with the least cross-entropy on texts that neither has learnt from.
+    /// Gains fitted to texts that neither has learnt from: the likeliest, or with less of the network where that is
+    /// right more often, by accuracy and macro-F1.
     #[must_use]
     pub fn fit(network: &[Vec<f32>], ngrams: &[Vec<f32>], labels: &[u32]) -> Self {
         if labels.is_empty() {
             return Self::EVEN;
         }
-        let gains: Vec<f32> = (0..STEPS).map(|step| LEAST * FACTOR.powi(step)).collect();
-        let loss = |mix: Self| -> f64 {
-            let texts = network.iter().zip(ngrams).zip(labels);
-            texts.map(|((own, others), &label)| mix.loss(own, others, label as usize)).sum()
-        };
-        let best = |tried: &mut dyn Iterator<Item = Self>| {
-            tried.map(|mix| (loss(mix), mix)).min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, mix)| mix)
-        };
-        // The loss is convex in both gains: going along one and the other ends in its valley.
-        let mut mix = Self::EVEN;
-        for _ in 0..8 {
-            let before = mix;
-            mix = best(&mut gains.iter().map(|&ngrams| Self { ngrams, ..mix })).unwrap_or(mix);
-            mix = best(&mut gains.iter().map(|&network| Self { network, ..mix })).unwrap_or(mix);
-            mix = best(&mut gains.iter().map(|&gain| mix.times(gain))).unwrap_or(mix);
-            if mix == before {
-                break;
-            }
-        }
-        mix
+        let opinions = Opinions { network, ngrams, labels };
+        let likeliest = opinions.likeliest();
+        let shares = SHARES.map(|share| Self { network: share * likeliest.network, ..likeliest });
+        let worths = shares.map(|mix| opinions.worth(mix));
+        let most = worths.iter().copied().fold(f64::MIN, f64::max);
+        let best = worths.iter().position(|&worth| worth == most).map_or(likeliest, |at| shares[at]);
+        opinions.best(gains().map(|gain| best.times(gain))).unwrap_or(best)
     }
 
     const fn times(self, gain: f32) -> Self {
@@ -57,12 +51,61 @@ impl Mix {
     pub fn logits(self, network: &[f32], ngrams: &[f32]) -> Vec<f32> {
         network.iter().zip(ngrams).map(|(own, other)| self.network * own + self.ngrams * other).collect()
     }
+}
 
-    fn loss(self, network: &[f32], ngrams: &[f32], label: usize) -> f64 {
-        let logits = self.logits(network, ngrams);
-        let largest = logits.iter().fold(f32::MIN, |largest, logit| largest.max(*logit));
-        let total: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
-        f64::from(largest + total.ln() - logits[label])
+fn gains() -> impl Iterator<Item = f32> {
+    (0..STEPS).map(|step| LEAST * FACTOR.powi(step))
+}
+
+/// Logits \[texts\]\[C\] of both, and the true classes.
+struct Opinions<'t> {
+    network: &'t [Vec<f32>],
+    ngrams: &'t [Vec<f32>],
+    labels: &'t [u32],
+}
+
+impl Opinions<'_> {
+    fn mixed(&self, mix: Mix) -> impl Iterator<Item = (Vec<f32>, usize)> {
+        let texts = self.network.iter().zip(self.ngrams).zip(self.labels);
+        texts.map(move |((own, other), &label)| (mix.logits(own, other), label as usize))
+    }
+
+    /// Cross-entropy, summed up.
+    fn loss(&self, mix: Mix) -> f64 {
+        let loss = |(logits, label): (Vec<f32>, usize)| {
+            let largest = logits.iter().fold(f32::MIN, |largest, logit| largest.max(*logit));
+            let total: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+            f64::from(largest + total.ln() - logits[label])
+        };
+        self.mixed(mix).map(loss).sum()
+    }
+
+    /// Accuracy and macro-F1, added.
+    fn worth(&self, mix: Mix) -> f64 {
+        let classes = self.network.first().map_or(0, Vec::len);
+        let judged = self.mixed(mix).map(|(logits, label)| (label, top(&logits)));
+        let confusion = ConfusionMatrix::of(judged, classes);
+        confusion.accuracy() + confusion.macro_f1()
+    }
+
+    /// The one of those with the least loss.
+    fn best(&self, tried: impl Iterator<Item = Mix>) -> Option<Mix> {
+        tried.map(|mix| (self.loss(mix), mix)).min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, mix)| mix)
+    }
+
+    /// The gains of the least loss, which is convex in both: going along one and the other ends in its valley.
+    fn likeliest(&self) -> Mix {
+        let mut mix = Mix::EVEN;
+        for _ in 0..8 {
+            let before = mix;
+            mix = self.best(gains().map(|ngrams| Mix { ngrams, ..mix })).unwrap_or(mix);
+            mix = self.best(gains().map(|network| Mix { network, ..mix })).unwrap_or(mix);
+            mix = self.best(gains().map(|gain| mix.times(gain))).unwrap_or(mix);
+            if mix == before {
+                break;
+            }
+        }
+        mix
     }
 }
 

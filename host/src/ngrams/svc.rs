@@ -32,6 +32,8 @@ pub struct Separator {
 pub struct Fit {
     /// C: what a violated margin costs beside the weights' norm.
     pub cost: f32,
+    /// How much more the texts of a rare class count: the power of (texts / classes / texts of the class), 0 to 1.
+    pub balance: f32,
     /// The seed of the order of the texts.
     pub seed: u64,
 }
@@ -49,16 +51,31 @@ impl Fit {
         columns: usize,
     ) -> Vec<Separator> {
         let classes = targets.first().map_or(0, |target| target.len());
+        let rarity = self.rarity(targets, weights, classes);
         (classes - columns..classes)
             .into_par_iter()
             .map(|class| {
+                let others = if columns == 1 { rarity[0] } else { 1.0 };
                 let side = |(target, weight): (&&[f32], &f32)| {
                     let lead = 2.0 * target[class] - 1.0;
-                    (lead.signum(), lead.abs() * weight)
+                    (lead.signum(), lead.abs() * weight * if lead > 0.0 { rarity[class] } else { others })
                 };
                 let sides: Vec<Side> = targets.iter().zip(weights).map(side).collect();
                 self.separate(rows, features, &sides)
             })
+            .collect()
+    }
+
+    /// \[C\] what a text counts more for being of that class.
+    fn rarity(self, targets: &[&[f32]], weights: &[f32], classes: usize) -> Vec<f32> {
+        let mut shares = vec![0.0f32; classes];
+        for (target, weight) in targets.iter().zip(weights) {
+            shares.iter_mut().zip(*target).for_each(|(sum, share)| *sum += share * weight);
+        }
+        let mean = shares.iter().sum::<f32>() / classes.max(1) as f32;
+        shares
+            .iter()
+            .map(|share| if *share > 0.0 { (mean / share).powf(self.balance) } else { 1.0 })
             .collect()
     }
 

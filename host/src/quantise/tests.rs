@@ -416,8 +416,8 @@ fn ngrams_and_network_add_up() {
     let targets: Vec<&[f32]> = targets.iter().map(|target| &target[..]).collect();
     let options = Options { punctuation: true };
     let methods = [
-        (Method::Separate { cost: 1.0, weighting: Weighting::Bayes }, 0.03),
-        (Method::Separate { cost: 1.0, weighting: Weighting::Idf }, 0.03),
+        (Method::Separate { cost: 1.0, weighting: Weighting::Bayes, balance: 0.0 }, 0.03),
+        (Method::Separate { cost: 1.0, weighting: Weighting::Idf, balance: 1.0 }, 0.03),
         // Rows of 4 bits.
         (Method::Factorise { width: 8 }, 0.1),
     ];

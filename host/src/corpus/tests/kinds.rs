@@ -90,6 +90,13 @@ fn encodings() {
         "{}",
         said(&read.notes)
     );
+    // Signs alone are no letters of a Slavic language.
+    let signs =
+        b"text,label\nyou won \xA35000 call now to claim,a\nthe \x93film\x94 was dull \x96 and long,b\n";
+    assert_eq!(
+        read_file("signs.csv", signs).expect("is read").examples[0].0,
+        "you won £5000 call now to claim"
+    );
     let folder = folder();
     let asked = |name: &str| CorpusArgs {
         encoding: Some(name.to_owned()),

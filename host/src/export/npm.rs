@@ -1,0 +1,51 @@
+//! For node and browsers: a package with the model and the engine as WebAssembly.
+
+use anyhow::{Context, Result};
+use serde_json::{Map, Value, json};
+use telltale::engine::image::image;
+use telltale::engine::kernel::Layout;
+
+use super::{Folder, Order, fill};
+use crate::web;
+
+/// Adds the package.
+///
+/// # Errors
+/// If the engine's own `package.json`, from which this one is made, is not what it was.
+pub(super) fn package(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
+    let name = order.name.replace('_', "-");
+    let labels: Vec<&str> = order.model.labels().collect();
+    let labels = serde_json::to_string(&labels)?;
+    let filled = |template: &str| {
+        fill(order, template).replace("{{package}}", &name).replace("{{labels_js}}", &labels)
+    };
+    folder.add("package.json", manifest(&name)?);
+    folder.add("index.js", filled(include_str!("templates/npm.js")));
+    folder.add("index.d.ts", filled(include_str!("templates/npm.d.ts")));
+    folder.add("example.js", filled(include_str!("templates/npm.example.js")));
+    folder.add("README.md", filled(include_str!("templates/npm.md")));
+    folder.add("model.bin", image(order.model, Layout::Pairs));
+    folder.add("telltale.wasm", web::MODULE);
+    folder.add("telltale.js", web::SCRIPT);
+    folder.add("telltale.d.ts", web::TYPES);
+    Ok(())
+}
+
+/// The package's manifest: the engine's, with files of its own.
+fn manifest(name: &str) -> Result<String> {
+    let mut manifest: Map<String, Value> =
+        serde_json::from_str(web::MANIFEST).context("host/web/npm/package.json")?;
+    let own = json!({
+        "name": name,
+        "private": true,
+        "description": "A text classifier, word by word: model and engine",
+        "exports": { ".": { "types": "./index.d.ts", "default": "./index.js" } },
+        "types": "./index.d.ts",
+        "files": [
+            "index.js", "index.d.ts", "model.bin", "telltale.js", "telltale.d.ts", "telltale.wasm", "LICENSE-MIT",
+            "LICENSE-APACHE",
+        ],
+    });
+    manifest.extend(own.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
+    Ok(format!("{}\n", serde_json::to_string_pretty(&manifest)?))
+}
