@@ -285,6 +285,41 @@ fn early_exit_is_calibrated_written_and_obeyed() {
     assert!(fail(&["early-exit", "--model", text(&model), "--agreement", "2"]).contains("--agreement 2"));
 }
 
+#[test]
+fn texts_of_no_class_are_rejected() {
+    let folder = folder();
+    let [model, corpus, texts, answers] =
+        ["model.bin", "corpus.csv", "texts.txt", "answers.csv"].map(|name| folder.path().join(name));
+    train(&model, &["--reject", "0.1"]);
+    let run = |input: &[u8]| succeed(&["run", "--answers", "--model", text(&model)], input);
+    let said = String::from_utf8(run(b"a wonderful, superb film\nqwx zzkt vvrp\n \n")).expect("UTF-8");
+    let labels: Vec<&str> = said.lines().filter_map(|line| line.split('\t').nth(1)).collect();
+    assert_eq!(labels, ["pos", "?", "?"], "{said}");
+    let shown = String::from_utf8(succeed(&["inspect", text(&model)], b"")).expect("UTF-8");
+    assert!(shown.contains("rejects answers of less than"), "{shown}");
+    // What was calibrated on one split holds on another, about.
+    let evaluate = |data: &[&str]| -> Value {
+        let arguments = [&["eval", "--json", "-", "--model", text(&model)], data].concat();
+        serde_json::from_slice(&succeed(&arguments, b"")).expect("JSON")
+    };
+    let own = &evaluate(&["--split", "test"])["rejection"];
+    assert!((0.03..0.2).contains(&own["rejected"].as_f64().expect("a share")), "{own}");
+    assert!(own["strangers_rejected"].is_null(), "{own}");
+    std::fs::write(
+        &corpus,
+        "text,label\na wonderful superb film,pos\nqwx zzkt vvrp,weather\nzzkt qwx qq,taxes\n",
+    )
+    .expect("written");
+    let all = evaluate(&["--data", text(&corpus)]);
+    assert_eq!((&all["examples"], &all["rejection"]["strangers"]), (&1.into(), &2.into()), "{all}");
+    assert_eq!(all["rejection"]["strangers_rejected"], 1.0, "{all}");
+    std::fs::write(&texts, "qwx zzkt vvrp\n").expect("written");
+    succeed(&["label", "--model", text(&model), "--data", text(&texts), "--out", text(&answers)], b"");
+    let rows = std::fs::read_to_string(&answers).expect("written");
+    assert!(rows.contains("\n?,0."), "{rows}");
+    assert!(fail(&["train", "--reject", "0.6"]).contains("--reject 0.6: 0 to 0.5"));
+}
+
 /// Single words cannot tell apart two texts of the same words, so n-grams of one word get one text of every
 /// such pair right and one wrong; the network reads them in order.
 #[test]

@@ -116,6 +116,14 @@ pub enum Item {
     Known(u32),
 }
 
+impl Item {
+    /// Whether it is a word.
+    #[must_use]
+    pub const fn is_word(&self) -> bool {
+        !matches!(self, Self::Character(_))
+    }
+}
+
 /// The items of a text; its characters only if `model` looks at them.
 #[must_use]
 pub fn items(model: &Model<'_>, text: &str) -> Vec<Item> {

@@ -285,6 +285,6 @@ impl<M: AsMut<[u8]>> OwnedClassifier<M> {
 }
 
 fn answer<'m>(model: &Model<'m>, conclusion: Conclusion) -> Answer<'m> {
-    let Conclusion { class, probability, words, unknown } = conclusion;
-    Answer { label: model.label(class), class, probability, words, unknown }
+    let Conclusion { class, probability, words, unknown, rejected } = conclusion;
+    Answer { label: model.label(class), class, probability, words, unknown, rejected }
 }

@@ -46,6 +46,7 @@
 //! | `characters` | n-grams of characters |
 //! | `projection` | n-grams whose sums a map takes to the classes |
 //! | `early-exit` | a rule of [early exit](engine::early_exit) |
+//! | `rejection` | a rule of [rejection](engine::rejection) |
 //! | `i4` | an [embedding](engine::embedding) of 4 bits |
 //! | `fold` | a [folded](engine::embedding#folded) embedding |
 //!
@@ -92,6 +93,8 @@ pub mod model;
 pub mod ngrams;
 #[doc(hidden)]
 pub mod pooling;
+#[doc(hidden)]
+pub mod rejection;
 pub mod session;
 #[doc(hidden)]
 pub mod text;
@@ -106,6 +109,7 @@ pub use format::OpenError;
 pub use memory::Memory;
 pub use model::Model;
 pub use prediction::{Answer, Class, Prediction, Probability};
+pub use rejection::Rejection;
 pub use saved::StateError;
 pub use text::Word;
 
@@ -125,7 +129,8 @@ pub use text::Word;
 /// - [`embedding`](engine::embedding), [`cell`](engine::cell), [`pooling`](engine::pooling), [`head`](engine::head):
 ///   the layers of a network; [`model`](engine::model): all of it
 /// - [`ngrams`](engine::ngrams): n-grams that add to the scores, beside the network
-/// - [`early_exit`](engine::early_exit): when the rest of a text need not be read
+/// - [`early_exit`](engine::early_exit): when the rest of a text need not be read;
+///   [`rejection`](engine::rejection): when it is none of the classes
 /// - `image`, on a PC: a model laid out for another core
 /// - `float_reference`, behind the feature of that name: the step in f32, to compare with
 pub mod engine {
@@ -139,8 +144,8 @@ pub mod engine {
     pub use crate::prediction::decide;
     #[doc(inline)]
     pub use crate::{
-        activation, cell, early_exit, embedding, fixed, format, head, kernel, model, ngrams, pooling, text,
-        vector, vocab,
+        activation, cell, early_exit, embedding, fixed, format, head, kernel, model, ngrams, pooling,
+        rejection, text, vector, vocab,
     };
     #[doc(hidden)]
     pub use pastey::paste;

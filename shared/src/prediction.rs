@@ -88,6 +88,9 @@ pub struct Answer<'m> {
     pub words: u32,
     /// Those that are not in the vocabulary.
     pub unknown: u32,
+    /// Whether the text is none of the classes, by the model's rule of [rejection](crate::engine::rejection); label and
+    /// class are the nearest then. Never without a rule.
+    pub rejected: bool,
 }
 
 /// The first class of the highest score, and its softmax probability.

@@ -30,6 +30,7 @@ pub(crate) struct Conclusion {
     pub(crate) probability: Probability,
     pub(crate) words: u32,
     pub(crate) unknown: u32,
+    pub(crate) rejected: bool,
 }
 
 /// Early exit: the rule, if there is one, and how far the present text is.
@@ -188,7 +189,9 @@ impl Reading {
                 decide(model.scores(state))
             }
         };
-        let conclusion = Conclusion { class, probability, words: self.words, unknown: self.unknown };
+        let &mut Self { words, unknown, .. } = self;
+        let rejected = model.rejection().is_some_and(|rule| rule.rejects(probability, words, unknown));
+        let conclusion = Conclusion { class, probability, words, unknown, rejected };
         self.start(state);
         conclusion
     }

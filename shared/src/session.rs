@@ -13,7 +13,8 @@
 //! ```
 //!
 //! In a traced line, the id of a word that is not in the vocabulary is the number of words that are, which the hello
-//! line says. An answer tells how many words the text had, how many of them were not in the vocabulary, and how many
+//! line says. The label of a text that is none of the classes, by the model's rule of
+//! [rejection](crate::engine::rejection), is [`REJECTED`]. An answer tells how many words the text had, how many of them were not in the vocabulary, and how many
 //! bytes the line has [lost](Line::lost) since the last answer; only an answer starts with `=`.
 //!
 //! Control bytes, which text cannot contain (they would separate words like a space, see [`sanitise`]):
@@ -63,6 +64,9 @@ pub const PARAGRAPHS: u8 = 0x07;
 pub const XON: u8 = 0x11;
 /// Asks the other side to stop sending.
 pub const XOFF: u8 = 0x13;
+
+/// What stands for the label of a text that is none of the classes.
+pub const REJECTED: &[u8] = b"?";
 
 /// Bytes that are read at once: a UART has but one at a time.
 const CHUNK: usize = 16;
@@ -274,7 +278,7 @@ impl<'m> Session<'m> {
 
 fn say_answer<L: Line>(line: &mut L, model: &Model<'_>, conclusion: &Conclusion) -> Result<(), L::Error> {
     send(line, b"=\t")?;
-    send(line, model.label_bytes(conclusion.class))?;
+    send(line, if conclusion.rejected { REJECTED } else { model.label_bytes(conclusion.class) })?;
     send(line, b"\t")?;
     say_probability(line, conclusion.probability)?;
     for number in [conclusion.words, conclusion.unknown, line.lost()] {

@@ -75,6 +75,7 @@ typedef struct tt_answer {
     uint32_t unknown;      /* those that are not in the vocabulary */
     uint16_t category;     /* the class, by its number in the order of the labels */
     uint16_t probability;  /* of the class, in steps of 1/10000: 0 to 10000 */
+    uint8_t rejected;      /* 1 if the text is none of the classes, by the model's rule; the label is the nearest then */
 } tt_answer;
 
 /* What a model says after a word. */

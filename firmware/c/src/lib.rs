@@ -42,6 +42,7 @@ pub struct Answer {
     unknown: u32,
     category: u16,
     probability: u16,
+    rejected: u8,
 }
 
 impl From<telltale::Answer<'static>> for Answer {
@@ -53,6 +54,7 @@ impl From<telltale::Answer<'static>> for Answer {
             unknown: answer.unknown,
             category: answer.class.index() as u16,
             probability: answer.probability.ten_thousandths(),
+            rejected: answer.rejected.into(),
         }
     }
 }

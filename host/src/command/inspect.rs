@@ -48,6 +48,7 @@ pub struct Report {
     head_hidden: usize,
     macs_per_word: usize,
     early_exit: Option<ExitReport>,
+    rejection: Option<RejectionReport>,
     state_bytes: usize,
     scratch_bytes: usize,
     /// What `Memory` needs: both.
@@ -73,6 +74,14 @@ struct LayerReport {
     cell: &'static str,
     inputs: usize,
     hidden: usize,
+}
+
+#[derive(Serialize)]
+struct RejectionReport {
+    /// The least probability of an answer that is not rejected.
+    probability: f64,
+    /// The least share of known words.
+    known: f64,
 }
 
 #[derive(Serialize)]
@@ -118,7 +127,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn part_name(kind: u8) -> &'static str {
-    const NAMES: [(Kind, &str); 7] = [
+    const NAMES: [(Kind, &str); 8] = [
         (Kind::Vocabulary, "vocabulary"),
         (Kind::Embedding, "embedding"),
         (Kind::Layer, "layer"),
@@ -126,6 +135,7 @@ fn part_name(kind: u8) -> &'static str {
         (Kind::Ngrams, "n-grams"),
         (Kind::EarlyExit, "early exit"),
         (Kind::Folded, "folded embedding"),
+        (Kind::Rejection, "rejection"),
     ];
     NAMES.iter().find(|(own, _)| *own as u8 == kind).map_or("unknown, skipped", |(_, name)| name)
 }
@@ -172,6 +182,10 @@ pub fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
         early_exit: model.early_exit().map(|rule| ExitReport {
             probability: f64::from(rule.probability) / 10_000.0,
             words: rule.words,
+        }),
+        rejection: model.rejection().map(|rule| RejectionReport {
+            probability: f64::from(rule.probability) / 10_000.0,
+            known: f64::from(rule.known) / 10_000.0,
         }),
         state_bytes: requirements.state_bytes(),
         scratch_bytes: requirements.memory_bytes() - requirements.state_bytes(),
@@ -228,6 +242,13 @@ fn print(report: &Report, path: &Path) {
             "early exit: once a class has had {:.4} or more for {} words in a row",
             exit.probability,
             exit.words
+        );
+    }
+    if let Some(rule) = &report.rejection {
+        say!(
+            "rejects answers of less than {:.4}, and texts of which less than {:.4} of the words are known",
+            rule.probability,
+            rule.known
         );
     }
     say!(

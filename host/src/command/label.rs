@@ -18,7 +18,7 @@ use crate::files::Paths;
 /// Answers every text of a file: a row each, in their order, with label, probability and the share of known words
 ///
 /// The integer engine reads the texts exactly as a chip would. Columns or members of what is written: `label`;
-/// `probability`, 0 to 1; `known`, the share of the text's words that the vocabulary has, 0 to 1 (0 of a text without
+/// (`?` for a text that a model of `train --reject` takes for none of its classes); `probability`, 0 to 1; `known`, the share of the text's words that the vocabulary has, 0 to 1 (0 of a text without
 /// words, whose label is the one that the model gives before it has read anything).
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
@@ -41,6 +41,9 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
 }
+
+/// In the place of the label of a text that the model rejects.
+const REJECTED: &str = "?";
 
 /// What the engine says of a text.
 #[derive(Debug, PartialEq, Serialize)]
@@ -93,7 +96,10 @@ fn answers<'m>(model: &'m Model<'_>, texts: &[String]) -> Result<Vec<Answer<'m>>
         let answer = Classifier::within(model, memory)?.classify(text);
         let known = f64::from(answer.words - answer.unknown) / f64::from(answer.words.max(1));
         Ok(Answer {
-            label: labels.get(answer.class.index()).copied().unwrap_or_default(),
+            label: match answer.rejected {
+                true => REJECTED,
+                false => labels.get(answer.class.index()).copied().unwrap_or_default(),
+            },
             probability: f64::from(answer.probability.ten_thousandths()) / 10_000.0,
             known: (known * 10_000.0).round() / 10_000.0,
         })

@@ -34,6 +34,8 @@ export interface Answer {
     readonly words: number;
     /** Those that are not in the vocabulary. */
     readonly unknown: number;
+    /** Whether the text is none of the classes, by the model's rule; label and class are the nearest then. */
+    readonly rejected: boolean;
 }
 
 /** An answer, and the words that had no end before. */

@@ -95,10 +95,12 @@ export class Classifier {
         const view = new DataView(this.#engine.memory.buffer, this.#output + length, ANSWER);
         this.#index = 0;
         const klass = view.getUint16(0, true);
+        const said = view.getUint16(2, true);
         return {
             label: this.#labels[klass],
             class: klass,
-            probability: view.getUint16(2, true) / 10000,
+            probability: (said & 0x7fff) / 10000,
+            rejected: said > 0x7fff,
             words: view.getUint32(4, true),
             unknown: view.getUint32(8, true),
             last: words,

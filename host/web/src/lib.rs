@@ -21,7 +21,7 @@
 //! | 1 | bytes of the word |
 //! | … | the word |
 //!
-//! and an answer as class (2), probability (2), words (4) and unknown words (4), behind the words that the end
+//! and an answer as class (2), probability (2, its highest bit: rejected), words (4) and unknown words (4), behind the words that the end
 //! completes. Nothing panics: the handler would be an import, and there is none.
 #![cfg(target_arch = "wasm32")]
 #![cfg_attr(target_arch = "wasm32", no_std)]

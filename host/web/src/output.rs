@@ -47,8 +47,9 @@ impl Output {
     }
 
     pub fn put_answer(&mut self, answer: &Answer<'_>) {
-        self.put_said(answer.class, answer.probability);
-        self.put_numbers(&[answer.words, answer.unknown]);
+        let steps = u32::from(answer.probability.ten_thousandths());
+        let said = answer.class.index() as u32 | steps << 16 | u32::from(answer.rejected) << 31;
+        self.put_numbers(&[said, answer.words, answer.unknown]);
     }
 
     fn put_said(&mut self, class: Class, probability: Probability) {

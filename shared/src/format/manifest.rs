@@ -45,6 +45,8 @@ pub enum Kind {
     EarlyExit = 6,
     /// A [folded](crate::embedding::Embedding::is_folded) embedding, in place of the other
     Folded = 7,
+    /// [`crate::rejection::Rejection`], which a blob may lack
+    Rejection = 8,
 }
 
 /// An entry of the section table.

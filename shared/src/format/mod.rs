@@ -47,7 +47,7 @@
 //! Kinds of sections: 1 [vocabulary](crate::vocab), 2 [embedding](crate::embedding),
 //! 3 [layer](crate::cell), one for each layer in order, 4 [head](crate::head),
 //! 5 [n-grams](crate::ngrams) and 6 [early exit](crate::early_exit), which a blob may lack,
-//! 7 [folded embedding](crate::embedding#folded), in place of 2. What each contains is specified on those pages. A reader skips an unknown section that is not required and
+//! 7 [folded embedding](crate::embedding#folded), in place of 2, 8 [rejection](crate::rejection), which a blob may lack. What each contains is specified on those pages. A reader skips an unknown section that is not required and
 //! refuses one that is; new parts of a network come as new kinds, under the same version.
 //!
 //! # Promises
@@ -251,7 +251,7 @@ pub fn section_bytes<'a>(blob: &'a [u8], section: &Section) -> Result<&'a [u8], 
     let start = section.offset as usize;
     let bytes = blob.get(start..).and_then(|rest| rest.get(..section.length as usize));
     match bytes {
-        _ if section.required && !(1..=7).contains(&section.kind) => {
+        _ if section.required && !(1..=8).contains(&section.kind) => {
             Err(OpenError::UnknownSection(section.kind.into()))
         }
         Some(bytes) if start.is_multiple_of(ALIGNMENT) => Ok(bytes),

@@ -48,6 +48,8 @@ pub enum Subject {
     Characters,
     /// N-grams whose sums a map takes to the classes.
     Projection,
+    /// The rule of [rejection](crate::rejection).
+    Rejection,
     /// The header.
     Header,
 }
@@ -75,6 +77,7 @@ i4
 fold
 characters
 projection
+rejection
 header";
 
 impl Subject {

@@ -21,6 +21,7 @@ use crate::head::Head;
 use crate::ngrams::Ngrams;
 use crate::pooling;
 use crate::prediction::Class;
+use crate::rejection::Rejection;
 use crate::vocab::Vocabulary;
 
 /// The most layers a network may have; more than one are a [feature](crate#features).
@@ -39,6 +40,8 @@ pub struct Model<'a> {
     ngrams: Option<Ngrams<'a>>,
     #[cfg(feature = "early-exit")]
     early_exit: Option<Rule>,
+    #[cfg(feature = "rejection")]
+    rejection: Option<Rejection>,
 }
 
 impl<'a> Model<'a> {
@@ -74,6 +77,8 @@ impl<'a> Model<'a> {
             ngrams: None,
             #[cfg(feature = "early-exit")]
             early_exit: None,
+            #[cfg(feature = "rejection")]
+            rejection: None,
         }
     }
 
@@ -161,6 +166,11 @@ impl<'a> Model<'a> {
                 reader.rename(Subject::EarlyExit);
                 self.early_exit = Some(Rule::read(reader));
             }
+            #[cfg(feature = "rejection")]
+            kind if kind == Kind::Rejection as u8 => {
+                reader.rename(Subject::Rejection);
+                self.rejection = Some(Rejection::read(reader));
+            }
             #[cfg(feature = "ngrams")]
             kind if kind == Kind::Ngrams as u8 => {
                 reader.rename(Subject::Ngrams);
@@ -181,6 +191,7 @@ impl<'a> Model<'a> {
             kind => {
                 reader.need(kind != Kind::EarlyExit as u8, Subject::EarlyExit);
                 reader.need(kind != Kind::Ngrams as u8, Subject::Ngrams);
+                reader.need(kind != Kind::Rejection as u8, Subject::Rejection);
                 return;
             }
         }
@@ -257,6 +268,7 @@ impl<'a> Model<'a> {
             ("characters", self.ngrams.is_some_and(|ngrams| ngrams.orders().characters > 0)),
             ("projection", self.ngrams.is_some_and(|ngrams| ngrams.projected() > 0)),
             ("early-exit", self.early_exit().is_some()),
+            ("rejection", self.rejection().is_some()),
             ("i4", self.embedding.bits() == 4),
             ("fold", self.embedding.is_folded()),
         ];
@@ -333,6 +345,16 @@ impl<'a> Model<'a> {
         #[cfg(feature = "early-exit")]
         let rule = self.early_exit;
         #[cfg(not(feature = "early-exit"))]
+        let rule = None;
+        rule
+    }
+
+    /// When a text is none of the classes, if the model has such a rule.
+    #[must_use]
+    pub const fn rejection(&self) -> Option<Rejection> {
+        #[cfg(feature = "rejection")]
+        let rule = self.rejection;
+        #[cfg(not(feature = "rejection"))]
         let rule = None;
         rule
     }

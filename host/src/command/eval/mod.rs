@@ -16,14 +16,18 @@ use telltale::Model;
 use telltale::engine::early_exit::Rule;
 
 use crate::corpus::{self, CorpusArgs};
-use crate::engine::{self, Reading, classify_all, items, with_model};
+use crate::engine::{self, Item, Reading, classify_all, items, with_model};
 use crate::evaluate::early_exit::{Effect, answers, effect};
 use crate::evaluate::measures::{Judged, Measures};
 use crate::evaluate::parts::{Alone, Parts, accuracy};
+use crate::evaluate::rejection;
 use pairs::{Pairs, Solved};
 use shuffle::Shuffle;
 
 /// Reads a labelled corpus with the integer engine, exactly as a chip would
+///
+/// Texts with labels that the model does not have are an error; of a model that rejects texts (`train --reject`), they
+/// are texts of no class, and it is told how many of them, and of the others, are rejected.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The model, as `train --export` wrote it
@@ -106,6 +110,9 @@ struct Report {
     /// What early exit does; all the rest is of the full reading.
     #[serde(skip_serializing_if = "Option::is_none")]
     early_exit: Option<Effect>,
+    /// What the model's rule of rejection does; all the rest is of the nearest classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejection: Option<rejection::Effect>,
     #[serde(skip_serializing_if = "Option::is_none")]
     parts: Option<Parts>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,7 +188,14 @@ fn examples(args: &Args) -> Result<Vec<(String, String)>> {
 
 fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let labels: Vec<String> = model.labels().map(str::to_owned).collect();
-    let examples = examples(args)?;
+    let mut examples = examples(args)?;
+    // Who can reject texts is measured by those that are of no class, too.
+    let mut strangers = Vec::new();
+    if model.rejection().is_some() && args.by.is_none() && args.pairs.is_none() {
+        let is_known =
+            |(_, label): &(String, String)| corpus::class_of(&args.corpus.data, &labels, label).is_ok();
+        (examples, strangers) = examples.into_iter().partition(is_known);
+    }
     let by = groups(args, "--by", args.by.as_deref())?;
     let pairs = groups(args, "--pairs", args.pairs.as_deref())?;
     let started = Instant::now();
@@ -201,13 +215,13 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let seconds = started.elapsed().as_secs_f64();
     let early_exit = match rule(args)?.or(model.early_exit()).filter(|_| args.shuffle.is_none()) {
         None => None,
-        Some(rule) => {
-            let texts: Vec<(&str, usize)> = examples
-                .iter()
-                .zip(&texts)
-                .map(|((text, _), (_, label))| (&text[..], *label as usize))
-                .collect();
-            Some(effect(&answers(model, &texts)?, rule))
+        Some(rule) => Some(effect(&answers(model, &with_classes(&examples, &texts))?, rule)),
+    };
+    let rejection = match model.rejection() {
+        None => None,
+        Some(_) => {
+            let strangers: Vec<&str> = strangers.iter().map(|(text, _)| &text[..]).collect();
+            Some(rejection::effect(model, &with_classes(&examples, &texts), &strangers)?)
         }
     };
     let alone = if args.parts { Some(Alone::read(model, &readings)?) } else { None };
@@ -240,14 +254,20 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
         measures: Measures::of(&judged, &labels),
         loss: verdicts.iter().map(|verdict| verdict.loss).sum::<f64>() / verdicts.len().max(1) as f64,
         labels,
-        words: texts.iter().map(|(ids, ..)| ids.len()).sum(),
+        words: texts.iter().flat_map(|(items, _)| items).filter(|item| item.is_word()).count(),
         seconds,
         early_exit,
+        rejection,
         parts: parts(&all),
         by,
         pairs,
         shuffle: args.shuffle,
     })
+}
+
+/// Texts with their true classes.
+fn with_classes<'t>(examples: &'t [(String, String)], texts: &[(Vec<Item>, u32)]) -> Vec<(&'t str, usize)> {
+    examples.iter().zip(texts).map(|((text, _), (_, class))| (&text[..], *class as usize)).collect()
 }
 
 /// A column, and the positions of the texts with each of its values.

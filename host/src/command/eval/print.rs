@@ -28,6 +28,18 @@ pub fn print(report: &Report) {
             exit.accuracy * 100.0
         );
     }
+    if let Some(own) = &report.rejection {
+        put!(
+            "rejected: {:.2} % of {} texts of the classes ({:.2} % of the others are right)",
+            own.rejected * 100.0,
+            own.texts,
+            own.accuracy * 100.0
+        );
+        match own.strangers_rejected {
+            Some(share) => say!(", {:.2} % of {} texts of no class", share * 100.0, own.strangers),
+            None => say!(),
+        }
+    }
     if let Some(parts) = &report.parts {
         print_parts(parts);
     }

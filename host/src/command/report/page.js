@@ -195,7 +195,7 @@ function traced(words) {
 /** The answer to a text, with its chart, its words and its trace. */
 function reading(text) {
     const { words, answer } = classifier.read(sanitised(text));
-    const said = element("p", { class: "answer" }, styled(element("b", {}, apart(answer.label)), { color: colour(answer.class) }),
+    const said = element("p", { class: "answer" }, answer.rejected ? "none of the classes; the nearest: " : "", styled(element("b", {}, apart(answer.label)), { color: colour(answer.class) }),
         ` ${answer.probability.toFixed(4)}`,
         element("span", { class: "soft" }, `  ${number(answer.words)} words, ${number(answer.unknown)} unknown`));
     const trace = element("details", {}, element("summary", {}, "Trace"));

@@ -88,6 +88,11 @@ impl Data {
     pub fn load(args: &Args) -> Result<Self> {
         let Source { corpus, unlabelled, text, counts } = Source::read(args)?;
         let words = counts.total();
+        ensure!(
+            args.training.reject.is_none() || !(corpus.valid.is_empty() || corpus.validates_on_train),
+            "--reject: it is calibrated on validation texts, and {} has none: give more texts, or --valid",
+            corpus.name
+        );
         let plan = Plan::new(args, words, corpus.train.len() + unlabelled.len(), corpus.labels.len())?;
         let frequent = frequent(args, &corpus, &counts, &plan)?;
         let vocabulary = Built::new(&frequent)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rayon::prelude::*;
 use telltale::Model;
-use telltale::engine::format::Metrics;
+use telltale::engine::format::{Kind, Metrics};
 
 use super::plan::{Plan, Preset};
 use super::report::{BlobReport, ModelReport, QuantisedReport, Report, metrics};
@@ -15,6 +15,7 @@ use crate::console::say;
 use crate::corpus::Example;
 use crate::engine::{Item, Parts, Reading, Verdict, classify_all, items};
 use crate::evaluate::measures::{Judged, Measures};
+use crate::evaluate::rejection;
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Config, Network, Weights};
 use crate::ngrams::{Bag, Mix, Ngrams, bags};
@@ -133,6 +134,10 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     };
     let (draft, _) = write(&description, side.as_ref())?;
     let model = Model::open(&draft)?;
+    let rejection = match args.training.reject {
+        Some(share) => Some(rejection::calibrate(&model, &valid.strings(), share)?),
+        None => None,
+    };
     let valid_float = valid.evaluate(&valid_logits, side.as_ref(), data)?;
     let valid_own = valid.classify(&model, &whole)?;
     let same = |own: &[Verdict], float: &Evaluation| {
@@ -175,7 +180,14 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     };
     description.metrics =
         metrics((!corpus.validates_on_train).then_some(&valid_float), test_float.as_ref(), &quantised);
-    let (blob, sections) = write(&description, side.as_ref())?;
+    let (mut blob, sections) = write(&description, side.as_ref())?;
+    if let Some(rule) = rejection {
+        blob = quantise::with_section(&blob, Kind::Rejection, &rule.section())?;
+        let [probability, known] = [rule.probability, rule.known].map(|share| f64::from(share) / 100.0);
+        say!(
+            "rejected: answers of less than {probability:.2} %, texts with less than {known:.2} % known words"
+        );
+    }
     let sizes = BlobReport {
         bytes: blob.len(),
         vocab_bytes: vocabulary.section().len(),
@@ -217,8 +229,11 @@ struct Split<'t> {
 
 impl Split<'_> {
     fn bags(&self, ngrams: &Ngrams, data: &Data) -> Vec<Bag> {
-        let texts: Vec<&str> = self.examples.iter().map(|example| &example.text[..]).collect();
-        bags(&texts, data.text, ngrams.orders)
+        bags(&self.strings(), data.text, ngrams.orders)
+    }
+
+    fn strings(&self) -> Vec<&str> {
+        self.examples.iter().map(|example| &example.text[..]).collect()
     }
 
     /// The float model, from the network's logits.

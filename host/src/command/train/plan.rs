@@ -163,6 +163,11 @@ pub struct TrainingArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     #[serde(default)]
     pub balance: Option<bool>,
+    /// The share of validation texts that may be answered as none of the classes, 0 to 0.5: texts with answers less
+    /// probable, or fewer known words, are then rejected on the chip, too [default: no text is]
+    #[arg(long, value_name = "SHARE")]
+    #[serde(default)]
+    pub reject: Option<f64>,
     /// Which predictions are trained: the last, or the one after every word [default: every-word; final for
     /// short texts]
     #[arg(long, value_enum)]
@@ -257,6 +262,9 @@ impl Plan {
             ("--weight-decay", options.decay, 10.0),
         ] {
             ensure!((0.0..=most).contains(&share), "{flag} {share}: 0 to {most} is possible");
+        }
+        if let Some(share) = training.reject {
+            ensure!((0.0..=0.5).contains(&share), "--reject {share}: 0 to 0.5 is possible");
         }
         ensure!(options.clip > 0.0, "--clip {}: a positive norm is expected", options.clip);
         ensure!(options.epochs > 0, "--epochs 0: at least one is needed");
