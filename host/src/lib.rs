@@ -2,6 +2,7 @@
 //!
 //! - [`corpus`]: labelled texts and their splits; [`vocabulary`]: words → ids
 //! - [`model`]: networks in f32 and their fused sequences; [`train`]: the loop; [`threads`]: where both run
+//! - [`pipeline`]: one run, from a corpus to a finished model
 //! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model
 //! - [`evaluate`]: how good a model is, by class and by part, and what its words say
 //! - [`board`] and [`toolchain`]: the boards and their firmware; [`cost`]: what a model costs on them
@@ -25,6 +26,7 @@ pub mod files;
 pub mod library;
 pub mod model;
 pub mod ngrams;
+pub mod pipeline;
 pub mod program;
 pub mod pytorch;
 pub mod quantise;
@@ -51,6 +53,7 @@ enum Verb {
     Train(Box<command::train::Args>),
     Fit(Box<command::fit::Args>),
     Frontier(Box<command::frontier::Args>),
+    Compare(Box<command::compare::Args>),
     Import(command::import::Args),
     Eval(command::eval::Args),
     Run(command::run::Args),
@@ -84,7 +87,6 @@ impl Cli {
         match (&mut cli.verb, matches.subcommand()) {
             (Verb::Train(args), Some((_, own))) => args.note_given(own),
             (Verb::Fit(args), Some((_, own))) => args.note_given(own),
-            (Verb::Frontier(args), Some((_, own))) => args.note_given(own),
             _ => {}
         }
         cli
@@ -99,6 +101,7 @@ impl Cli {
             Verb::Train(args) => command::train::run(args),
             Verb::Fit(args) => command::fit::run(args),
             Verb::Frontier(args) => command::frontier::run(args),
+            Verb::Compare(args) => command::compare::run(args),
             Verb::Import(args) => command::import::run(args),
             Verb::Eval(args) => command::eval::run(args),
             Verb::Run(args) => command::run::run(args),

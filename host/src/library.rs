@@ -19,7 +19,7 @@ use crate::toolchain::{bare_metal_cargo, clean, variable, workspace};
 pub const HEADER: &str = include_str!("../../firmware/c/include/telltale.h");
 
 /// Bytes of a `tt_classifier` on the cores.
-pub const HANDLE_BYTES: usize = 720;
+pub const HANDLE_BYTES: usize = 728;
 
 /// The files of the crate, beside what the object of a library is called.
 const CRATE: &str = "telltale_c";

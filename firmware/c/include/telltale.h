@@ -46,9 +46,9 @@ extern "C" {
 /* Bytes of a handle, and the boundary on which it lies: for whoever makes room for one by other means than
  * declaring it. */
 #if UINTPTR_MAX > 0xFFFFFFFFu
-#define TT_CLASSIFIER_BYTES 1152
+#define TT_CLASSIFIER_BYTES 1160
 #else
-#define TT_CLASSIFIER_BYTES 720
+#define TT_CLASSIFIER_BYTES 728
 #endif
 #define TT_CLASSIFIER_ALIGN 8
 

@@ -8,7 +8,7 @@ use telltale::{OpenError, OwnedClassifier, StateError};
 use crate::code::Code;
 
 /// `TT_CLASSIFIER_BYTES` and `TT_CLASSIFIER_ALIGN` of `telltale.h`.
-pub(crate) const BYTES: usize = if usize::BITS > 32 { 1152 } else { 720 };
+pub(crate) const BYTES: usize = if usize::BITS > 32 { 1160 } else { 728 };
 pub(crate) const ALIGN: usize = 8;
 
 /// `TT_MODEL_ALIGN` and `TT_MEMORY_ALIGN`.

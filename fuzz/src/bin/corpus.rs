@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use host::corpus::{CorpusArgs, load_all};
+use host::corpus::{CorpusConfig, load_all};
 use libfuzzer_sys::fuzz_target;
 
 static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder"));
@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     let [which, content @ ..] = bytes else { return };
     let path = FOLDER.path().join(NAMES[usize::from(*which) % NAMES.len()]);
     std::fs::write(&path, content).expect("written");
-    if let Err(error) = load_all(&CorpusArgs::of(path.to_string_lossy())) {
+    if let Err(error) = load_all(&CorpusConfig::of(path.to_string_lossy())) {
         assert!(!format!("{error:#}").trim_end().contains('\n'));
     }
 });

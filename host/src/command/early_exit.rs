@@ -9,8 +9,9 @@ use telltale::Model;
 use telltale::engine::format::Kind;
 
 use crate::aligned::AlignedBytes;
+use crate::command::corpus::CorpusArgs;
 use crate::console::say;
-use crate::corpus::{self, Corpus, CorpusArgs, Example};
+use crate::corpus::{self, Corpus, Example};
 use crate::evaluate::early_exit::{Effect, answers, calibrate, effect};
 use crate::quantise::{install, with_section};
 
@@ -74,7 +75,7 @@ pub fn run(args: &Args) -> Result<()> {
     let model = Model::open(&bytes).with_context(|| {
         format!("{} is not a usable model (write one with `train --export`)", args.model.display())
     })?;
-    let corpus = corpus::load(&args.corpus, args.seed)?;
+    let corpus = corpus::load(&args.corpus.config(), args.seed)?;
     corpus.notes.print();
     ensure!(!corpus.valid.is_empty(), "{}: the validation split is empty (--valid)", corpus.name);
     let read = |examples: &[Example]| answers(&model, &texts(&model, &corpus, examples)?);

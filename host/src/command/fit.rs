@@ -7,10 +7,11 @@ use clap::{ArgMatches, Args as ClapArgs};
 use serde::Serialize;
 use telltale::Model;
 
-use super::train::{self, Drafts, Preset, Size};
+use super::train::{self, Preset, Size};
 use crate::board::{self, Board};
 use crate::console::say;
 use crate::cost::{Work, obstacle};
+use crate::pipeline::Drafts;
 
 /// Flash that the firmware is given, in bytes: the smallest board's linker allows no more.
 const FIRMWARE: u64 = 40 << 10;
@@ -151,10 +152,11 @@ pub fn run(args: &Args) -> Result<()> {
     }
     args.train.paths().write("--candidates", &args.candidates).check()?;
     let room = Room::of(args, &board)?;
-    let mut drafts = Drafts::new(&args.train)?;
+    let mut drafts = Drafts::new(args.train.source()?);
     let mut candidates = Vec::new();
     for size in PRESETS.iter().flat_map(|&preset| SHARES.map(|share| Size { preset, share })) {
-        let draft = drafts.draft(&args.train.sized(size))?;
+        let config = args.train.sized(size).resolve(drafts.source())?;
+        let draft = drafts.draft(&config)?;
         candidates.push((size, room.judge(&Model::open(&draft)?, size)));
     }
     drop(drafts);

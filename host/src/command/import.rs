@@ -12,7 +12,7 @@ use telltale::engine::format::Metrics;
 use telltale::engine::text::Options as TextOptions;
 
 use crate::console::say;
-use crate::corpus::{self, CorpusArgs};
+use crate::corpus::{self, CorpusConfig};
 use crate::engine::{Item, Parts, Reading, classify_all};
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Config, Network, Weights};
@@ -226,7 +226,7 @@ pub fn run(args: &Args) -> Result<()> {
         .read("--vocab", [&args.vocab])
         .read("--config", [&args.config])
         .read("--check", &args.check)
-        .read("--data", args.data.iter().flat_map(|data| CorpusArgs::of(data).inputs()))
+        .read("--data", args.data.iter().flat_map(|data| CorpusConfig::of(data).inputs()))
         .write("--export", &args.export)
         .write("--json", &args.json)
         .check()?;
@@ -416,10 +416,10 @@ fn top(logits: &[f32]) -> usize {
 type Labelled = (Vec<(String, u32)>, [u8; 32]);
 
 fn read_corpus(args: &Args, data: &str, description: &Description) -> Result<Labelled> {
-    let corpus = CorpusArgs {
+    let corpus = CorpusConfig {
         text_column: args.text_column.clone(),
         label_column: args.label_column.clone(),
-        ..CorpusArgs::of(data)
+        ..CorpusConfig::of(data)
     };
     let corpus::Labelled { examples: all, digest, notes } = corpus::load_all(&corpus)?;
     notes.print();

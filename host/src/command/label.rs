@@ -11,7 +11,7 @@ use telltale::{Classifier, Model};
 use super::rows::Form;
 use crate::aligned::AlignedBytes;
 use crate::console::{self, say};
-use crate::corpus::{CorpusArgs, unlabelled};
+use crate::corpus::{CorpusConfig, unlabelled};
 use crate::engine::{memory_for, with_model};
 use crate::files::Paths;
 
@@ -69,11 +69,11 @@ pub fn run(args: &Args) -> Result<()> {
         console::divert();
     }
     with_model(&args.model, |model| {
-        let corpus = CorpusArgs {
+        let corpus = CorpusConfig {
             text_column: args.text_column.clone(),
             no_header: args.no_header,
             encoding: args.encoding.clone(),
-            ..CorpusArgs::of(args.data.to_string_lossy())
+            ..CorpusConfig::of(args.data.to_string_lossy())
         };
         let (texts, notes) = unlabelled::read_rows(&args.data, &corpus)?;
         notes.print();

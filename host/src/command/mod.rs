@@ -2,6 +2,8 @@
 
 pub mod bench;
 pub mod boards;
+pub mod compare;
+pub mod corpus;
 pub mod early_exit;
 pub mod emulate;
 pub mod eval;

@@ -34,10 +34,9 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use clap::Args;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use embedded::NAME as EMBEDDED;
 use input::Decoder;
 pub use labels::{class_of, position as label_position};
 pub use notes::{Note, Notes, count};
@@ -52,46 +51,54 @@ const SHARE: f64 = 0.1;
 /// Fewer texts than these are not split unless a flag says so.
 const FEW: usize = 40;
 
-/// Which corpus, and how it is split.
-#[derive(Args, Clone, Debug, Serialize, Deserialize)]
-pub struct CorpusArgs {
-    /// Labelled texts: `reviews` (embedded), a .csv, .tsv or .jsonl, fastText's lines, a folder with train, valid and
-    /// test files of these kinds, a folder per class, an aclImdb folder or .tar.gz; packed with gzip or not; `-` is
-    /// standard input
-    #[arg(long, value_name = "CORPUS", default_value = embedded::NAME)]
+/// Which corpus, and how it is read and split.
+#[derive(Clone, Debug)]
+pub struct CorpusConfig {
+    /// A path, or the name of what is [no file](is_path).
     pub data: String,
-    /// A second corpus that serves as test split
-    #[arg(long, value_name = "CORPUS")]
+    /// A second corpus that serves as test split.
     pub test_data: Option<String>,
-    /// The column that holds the text, by name or by number from 1
-    #[arg(long, value_name = "NAME")]
+    /// The column that holds the text, by name or by number from 1; otherwise it is found out.
     pub text_column: Option<String>,
-    /// The column that holds the label, by name or by number from 1
-    #[arg(long, value_name = "NAME")]
+    /// The column that holds the label, likewise.
     pub label_column: Option<String>,
-    /// The first row is a text and no header: columns go by number
-    #[arg(long)]
-    #[serde(default)]
+    /// Whether the first row is a text.
     pub no_header: bool,
-    /// The encoding of files that have no byte order mark: utf-8, windows-1252, shift_jis … [default: UTF-8 if the
-    /// bytes are, otherwise guessed]
-    #[arg(long, value_name = "NAME")]
-    #[serde(default)]
+    /// The encoding of files that have no byte order mark; otherwise it is found out.
     pub encoding: Option<String>,
-    /// New names of labels, a line each: old name, comma or tab, new name; labels with the same new name become one
-    #[arg(long, value_name = "FILE")]
-    #[serde(default)]
+    /// A file with new names of labels.
     pub rename_labels: Option<PathBuf>,
-    /// Share of the training texts that is set aside for validation; 0 for none: then the last epoch is taken
-    /// [default: 0.1 where the corpus has no validation split]
-    #[arg(long, value_name = "FRACTION")]
+    /// Share of the training texts that is set aside for validation, 0 for none; otherwise a tenth, where the corpus has
+    /// no validation split and texts enough.
     pub valid: Option<f64>,
-    /// Share that is set aside for the test where the corpus has no test split of its own [default: 0.1]
-    #[arg(long, value_name = "FRACTION")]
+    /// Share that is set aside for the test, likewise.
     pub test: Option<f64>,
 }
 
-impl CorpusArgs {
+/// Whether a folder has a file to train on and one to measure on.
+///
+/// # Errors
+/// If it cannot be listed.
+pub fn has_splits(folder: &Path) -> Result<bool> {
+    let files = splits::files(folder)?;
+    Ok([Split::Train, Split::Test].iter().all(|split| files.iter().any(|(own, _)| own == split)))
+}
+
+/// What is in a folder, by name, without what operating systems leave there.
+///
+/// # Errors
+/// If it cannot be listed.
+pub fn children(folder: &Path) -> Result<Vec<PathBuf>> {
+    splits::children(folder, &mut 0)
+}
+
+/// Whether a corpus is called by its path: neither the embedded one nor standard input.
+#[must_use]
+pub fn is_path(data: &str) -> bool {
+    data != embedded::NAME && data != input::STDIN
+}
+
+impl CorpusConfig {
     /// A corpus of which everything is guessed.
     #[must_use]
     pub fn of(data: impl Into<String>) -> Self {
@@ -113,7 +120,7 @@ impl CorpusArgs {
     pub fn inputs(&self) -> Vec<PathBuf> {
         let mut all: Vec<PathBuf> = self.rename_labels.iter().cloned().collect();
         for data in std::iter::once(&self.data).chain(&self.test_data) {
-            if data == embedded::NAME || data == input::STDIN {
+            if !is_path(data) {
                 continue;
             }
             let path = PathBuf::from(data);
@@ -125,25 +132,6 @@ impl CorpusArgs {
             }
         }
         all
-    }
-
-    /// With paths that hold from any folder.
-    #[must_use]
-    pub fn absolute(&self) -> Self {
-        let of = |data: &String| match &data[..] {
-            embedded::NAME | input::STDIN => data.clone(),
-            path => {
-                std::path::absolute(path).map_or_else(|_| data.clone(), |path| path.display().to_string())
-            }
-        };
-        let rename_labels = self.rename_labels.as_ref();
-        Self {
-            data: of(&self.data),
-            test_data: self.test_data.as_ref().map(of),
-            rename_labels: rename_labels
-                .map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
-            ..self.clone()
-        }
     }
 
     fn columns(&self) -> Columns<'_> {
@@ -232,28 +220,28 @@ impl Found {
 ///
 /// # Errors
 /// One line that names the file and the line or member that is wrong.
-pub fn load(args: &CorpusArgs, seed: u64) -> Result<Corpus> {
-    let (valid, test) = (args.valid.unwrap_or(SHARE), args.test.unwrap_or(SHARE));
+pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
+    let (valid, test) = (config.valid.unwrap_or(SHARE), config.test.unwrap_or(SHARE));
     for (flag, share) in [("--valid", valid), ("--test", test)] {
         ensure!((0.0..=0.8).contains(&share), "{flag} {share}: a fraction from 0 to 0.8 is expected");
     }
     ensure!(valid + test <= 0.9, "--valid and --test together leave too little to train on");
     let mut notes = Notes::default();
-    let mut found = read(args, &mut notes)?;
-    if let Some(test) = &args.test_data {
+    let mut found = read(config, &mut notes)?;
+    if let Some(test) = &config.test_data {
         found.retain(|example| example.split != Split::Test);
-        let own = CorpusArgs { data: test.clone(), ..args.clone() };
+        let own = CorpusConfig { data: test.clone(), ..config.clone() };
         found.extend(
             read(&own, &mut notes)?.into_iter().map(|example| Found { split: Split::Test, ..example }),
         );
     }
-    prepare_labels(args, &mut found, &mut notes)?;
+    prepare_labels(config, &mut found, &mut notes)?;
     let rows = found.len() + notes.count_left_out();
     let learnt = found.iter().filter(|example| example.split == Split::Train).map(|example| &example.label);
-    let labels = labels::list(&args.data, learnt, &mut notes)?;
+    let labels = labels::list(&config.data, learnt, &mut notes)?;
     let digest = digest_of(&found);
-    let name = name_of(&args.data);
-    let parts = sift(found, &labels, args, &mut notes)?;
+    let name = name_of(&config.data);
+    let parts = sift(found, &labels, config, &mut notes)?;
     let (own_valid, own_test) = (!parts.valid.is_empty(), !parts.test.is_empty());
     let few = parts.train.len() < FEW;
     let share = |own: bool, asked: Option<f64>| match asked {
@@ -261,13 +249,13 @@ pub fn load(args: &CorpusArgs, seed: u64) -> Result<Corpus> {
         None if few => 0.0,
         asked => asked.unwrap_or(SHARE),
     };
-    let shares = (share(own_valid, args.valid), share(own_test, args.test));
+    let shares = (share(own_valid, config.valid), share(own_test, config.test));
     let [mut train, split_valid, split_test] =
         split::split(parts.train, labels.len(), shares.0, shares.1, seed);
     let (mut valid, mut test) = (parts.valid, parts.test);
     valid.extend(split_valid);
     test.extend(split_test);
-    let validates_on_train = valid.is_empty() && args.valid != Some(0.0);
+    let validates_on_train = valid.is_empty() && config.valid != Some(0.0);
     if validates_on_train {
         valid.clone_from(&train);
         notes.warn(format!(
@@ -277,7 +265,7 @@ pub fn load(args: &CorpusArgs, seed: u64) -> Result<Corpus> {
         ));
     }
     tell_of_classes(&labels, &train, if validates_on_train { &[] } else { &valid }, &mut notes);
-    if args.data == embedded::NAME {
+    if config.data == embedded::NAME {
         train.extend(generate::reviews(seed)?);
     }
     Ok(Corpus { name, labels, train, valid, test, validates_on_train, digest, rows, notes })
@@ -287,14 +275,14 @@ pub fn load(args: &CorpusArgs, seed: u64) -> Result<Corpus> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_all(args: &CorpusArgs) -> Result<Labelled> {
+pub fn load_all(config: &CorpusConfig) -> Result<Labelled> {
     let mut notes = Notes::default();
-    let mut found = read(args, &mut notes)?;
-    prepare_labels(args, &mut found, &mut notes)?;
+    let mut found = read(config, &mut notes)?;
+    prepare_labels(config, &mut found, &mut notes)?;
     ensure!(
         !found.is_empty(),
         "{}: no text has a label (`host label` answers texts without labels)",
-        args.data
+        config.data
     );
     let digest = digest_of(&found);
     let examples = found.into_iter().map(|example| (example.text, example.label)).collect();
@@ -305,15 +293,15 @@ pub fn load_all(args: &CorpusArgs) -> Result<Labelled> {
 ///
 /// # Errors
 /// If the corpus is not one file with columns, or has no such column.
-pub fn load_column(args: &CorpusArgs, column: &str) -> Result<Vec<String>> {
-    let path = Path::new(&args.data);
+pub fn load_column(config: &CorpusConfig, column: &str) -> Result<Vec<String>> {
+    let path = Path::new(&config.data);
     ensure!(
-        args.data != embedded::NAME && path.is_file() && !acl_imdb::is_archive(path),
+        config.data != embedded::NAME && path.is_file() && !acl_imdb::is_archive(path),
         "{}: only a .csv, .tsv or .jsonl has a column `{column}`",
-        args.data
+        config.data
     );
-    let columns = Columns { other: Some(column), ..args.columns() };
-    let table = source::read(path, &columns, &mut args.decoder()?, &mut Notes::default())?;
+    let columns = Columns { other: Some(column), ..config.columns() };
+    let table = source::read(path, &columns, &mut config.decoder()?, &mut Notes::default())?;
     Ok(table.rows.into_iter().filter(|row| !row.label.is_empty()).map(|row| row.other).collect())
 }
 
@@ -327,8 +315,8 @@ fn name_of(data: &str) -> String {
 }
 
 /// Every row of a corpus that has a label.
-fn read(args: &CorpusArgs, notes: &mut Notes) -> Result<Vec<Found>> {
-    let data = &args.data;
+fn read(config: &CorpusConfig, notes: &mut Notes) -> Result<Vec<Found>> {
+    let data = &config.data;
     if data == embedded::NAME {
         return embedded::read();
     }
@@ -338,17 +326,17 @@ fn read(args: &CorpusArgs, notes: &mut Notes) -> Result<Vec<Found>> {
         "{data}: no such file or folder (a path, `-` or `{}`, the embedded corpus, is expected)",
         embedded::NAME
     );
-    let mut decoder = args.decoder()?;
+    let mut decoder = config.decoder()?;
     let mut without_label = String::new();
     let mut found = if path.is_dir() {
-        match splits::read(path, &args.columns(), &mut decoder, notes)? {
+        match splits::read(path, &config.columns(), &mut decoder, notes)? {
             Some(found) => found,
             None => folders::read(path, &mut decoder, notes)?,
         }
     } else if acl_imdb::is_archive(path) {
         acl_imdb::read_archive(path, &mut decoder)?
     } else {
-        let table = source::read(path, &args.columns(), &mut decoder, notes)?;
+        let table = source::read(path, &config.columns(), &mut decoder, notes)?;
         ensure!(
             table.rows.iter().any(|row| !row.label.is_empty()),
             "{data}: no text has a label (`host label` answers texts without labels)"
@@ -366,8 +354,8 @@ fn read(args: &CorpusArgs, notes: &mut Notes) -> Result<Vec<Found>> {
 }
 
 /// Renames labels and unites those that are equal numbers.
-fn prepare_labels(args: &CorpusArgs, found: &mut [Found], notes: &mut Notes) -> Result<()> {
-    if let Some(path) = &args.rename_labels {
+fn prepare_labels(config: &CorpusConfig, found: &mut [Found], notes: &mut Notes) -> Result<()> {
+    if let Some(path) = &config.rename_labels {
         labels::Names::read(path)?.apply(found.iter_mut().map(|example| &mut example.label), notes);
     }
     labels::unite_numbers(found.iter_mut().map(|example| &mut example.label), notes);
@@ -382,8 +370,8 @@ struct Parts {
 }
 
 /// Leaves out what cannot be learnt from or measured on, and counts it.
-fn sift(found: Vec<Found>, labels: &[String], args: &CorpusArgs, notes: &mut Notes) -> Result<Parts> {
-    tell_of_splits(&found, labels, args, notes);
+fn sift(found: Vec<Found>, labels: &[String], config: &CorpusConfig, notes: &mut Notes) -> Result<Parts> {
+    tell_of_splits(&found, labels, config, notes);
     let index: HashMap<&str, u32> = labels.iter().map(String::as_str).zip(0..).collect();
     let mut parts = Parts { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
     let (mut empty, mut strange) = (0, 0);
@@ -418,7 +406,7 @@ fn sift(found: Vec<Found>, labels: &[String], args: &CorpusArgs, notes: &mut Not
     ensure!(
         !parts.train.is_empty(),
         "{}: nothing is left to train on: {}",
-        args.data,
+        config.data,
         if before > 0 {
             format!(
                 "all {} also stand in the test or validation split (is it the same file?)",
@@ -433,18 +421,18 @@ fn sift(found: Vec<Found>, labels: &[String], args: &CorpusArgs, notes: &mut Not
 }
 
 /// Labels that only some of the splits have.
-fn tell_of_splits(found: &[Found], labels: &[String], args: &CorpusArgs, notes: &mut Notes) {
+fn tell_of_splits(found: &[Found], labels: &[String], config: &CorpusConfig, notes: &mut Notes) {
     let own: HashSet<&String> = labels.iter().collect();
-    let files = splits::files(Path::new(&args.data)).unwrap_or_default();
-    let file = |split: Split, otherwise: &str| match (&args.test_data, split) {
+    let files = splits::files(Path::new(&config.data)).unwrap_or_default();
+    let file = |split: Split, otherwise: &str| match (&config.test_data, split) {
         (Some(data), Split::Test) => name_of(data),
         _ => files
             .iter()
             .find(|(own, _)| *own == split)
             .map_or_else(|| otherwise.to_owned(), |(_, path)| name_of(&path.to_string_lossy())),
     };
-    let learnt = match &args.test_data {
-        Some(_) if files.is_empty() => name_of(&args.data),
+    let learnt = match &config.test_data {
+        Some(_) if files.is_empty() => name_of(&config.data),
         _ => file(Split::Train, "the training split"),
     };
     for (split, what) in [(Split::Valid, "the validation split"), (Split::Test, "the test split")] {

@@ -10,8 +10,8 @@ use super::*;
 
 mod kinds;
 
-fn args(data: &Path) -> CorpusArgs {
-    CorpusArgs::of(data.display().to_string())
+fn args(data: &Path) -> CorpusConfig {
+    CorpusConfig::of(data.display().to_string())
 }
 
 fn folder() -> TempDir {
@@ -168,7 +168,7 @@ fn a_folder_with_both_files_and_a_second_corpus() {
     assert_eq!(corpus.train.len() + corpus.valid.len(), 89, "what is in the test is not trained on");
     let other = file(&folder, "other.tsv", "label\tsentence\nclass 1\t\"raw\" text\n");
     let with =
-        CorpusArgs { test_data: Some(other.display().to_string()), ..args(&folder.path().join("pair")) };
+        CorpusConfig { test_data: Some(other.display().to_string()), ..args(&folder.path().join("pair")) };
     assert_eq!(texts(&load(&with, 1).expect("is sound").test), ["\"raw\" text"]);
 }
 
@@ -221,7 +221,8 @@ fn the_pairs_about_order_keep_their_promises() {
     let args = args(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/order.csv"));
     let found = load_all(&args).expect("is sound").examples;
     let [kinds, names] = ["kind", "pair"].map(|column| load_column(&args, column).expect("is there"));
-    let embedded = load_all(&CorpusArgs { data: embedded::NAME.into(), ..args }).expect("is sound").examples;
+    let embedded =
+        load_all(&CorpusConfig { data: embedded::NAME.into(), ..args }).expect("is sound").examples;
     let known: HashSet<&str> = embedded.iter().map(|(text, _)| &text[..]).collect();
     assert!(found.iter().all(|(text, _)| !known.contains(&text[..])));
     assert_eq!(found.iter().map(|(text, _)| text).collect::<HashSet<_>>().len(), 200);

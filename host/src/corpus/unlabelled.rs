@@ -7,23 +7,23 @@ use anyhow::{Context, Result, ensure};
 use super::input::{self, Decoder, check_length};
 use super::notes::Notes;
 use super::table::{Columns, Label};
-use super::{CorpusArgs, acl_imdb, source};
+use super::{CorpusConfig, acl_imdb, source};
 
 /// Reads every text of `path` that is not empty: an aclImdb archive (its `unsup` members), a file that
 /// [`source::read`] knows, or a folder of `.txt` files, at any depth.
 ///
 /// # Errors
 /// Names the file and the line or member that is wrong.
-pub fn read(path: &Path, args: &CorpusArgs) -> Result<(Vec<String>, Notes)> {
+pub fn read(path: &Path, config: &CorpusConfig) -> Result<(Vec<String>, Notes)> {
     let name = input::name(path);
     let mut notes = Notes::default();
-    let mut decoder = args.decoder()?;
+    let mut decoder = config.decoder()?;
     let mut texts = if path.is_dir() {
         folder(path, &mut decoder)?
     } else if acl_imdb::is_archive(path) {
         acl_imdb::read_unlabelled(path, &mut decoder)?
     } else {
-        file(path, args, false, &mut decoder, &mut notes)?
+        file(path, config, false, &mut decoder, &mut notes)?
     };
     let rows = texts.len();
     texts.retain(|text| !text.trim().is_empty());
@@ -37,17 +37,17 @@ pub fn read(path: &Path, args: &CorpusArgs) -> Result<(Vec<String>, Notes)> {
 ///
 /// # Errors
 /// As [`read`], and if a row is of another width.
-pub fn read_rows(path: &Path, args: &CorpusArgs) -> Result<(Vec<String>, Notes)> {
+pub fn read_rows(path: &Path, config: &CorpusConfig) -> Result<(Vec<String>, Notes)> {
     let mut notes = Notes::default();
-    let mut decoder = args.decoder()?;
-    let texts = file(path, args, true, &mut decoder, &mut notes)?;
+    let mut decoder = config.decoder()?;
+    let texts = file(path, config, true, &mut decoder, &mut notes)?;
     decoder.tell(&mut notes);
     Ok((texts, notes))
 }
 
 fn file(
     path: &Path,
-    args: &CorpusArgs,
+    config: &CorpusConfig,
     every_row: bool,
     decoder: &mut Decoder,
     notes: &mut Notes,
@@ -57,7 +57,7 @@ fn file(
         path == Path::new(input::STDIN) || path.exists(),
         "{name}: no such file (texts without labels are expected)"
     );
-    let columns = Columns { label: Label::None, every_row, ..args.columns() };
+    let columns = Columns { label: Label::None, every_row, ..config.columns() };
     Ok(source::read(path, &columns, decoder, notes)?.rows.into_iter().map(|row| row.text).collect())
 }
 
@@ -94,8 +94,8 @@ mod tests {
     #[test]
     fn every_form_is_read() {
         let folder = tempfile::tempdir().expect("a folder");
-        let args = CorpusArgs::of("reviews");
-        let texts = |path: &Path| read(path, &args).expect("is read").0;
+        let config = CorpusConfig::of("reviews");
+        let texts = |path: &Path| read(path, &config).expect("is read").0;
         let file = |name: &str, content: &[u8]| {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
@@ -110,15 +110,15 @@ mod tests {
         let mut both = texts(&folder.path().join("sub"));
         both.sort();
         assert_eq!(both, ["deep", "flat"]);
-        let (latin, notes) = read(&file("c.txt", b"one\nna\xEFve caf\xE9"), &args).expect("read");
+        let (latin, notes) = read(&file("c.txt", b"one\nna\xEFve caf\xE9"), &config).expect("read");
         assert_eq!(latin, ["one", "naïve café"]);
         assert!(notes.mention("c.txt: not UTF-8, read as windows-1252"), "{notes:?}");
-        assert!(read(&file("d.txt", b"\n"), &args).is_err());
-        let rows = read_rows(&file("f.txt", b"one\r\n\r\ntwo\rthree"), &args).expect("rows").0;
+        assert!(read(&file("d.txt", b"\n"), &config).is_err());
+        let rows = read_rows(&file("f.txt", b"one\r\n\r\ntwo\rthree"), &config).expect("rows").0;
         assert_eq!(rows, ["one", "", "two", "three"], "a row for every line");
         let odd = format!(
             "{:#}",
-            read_rows(&file("g.csv", b"text,n\na,1\nb\nc,2\n"), &args).expect_err("is refused")
+            read_rows(&file("g.csv", b"text,n\na,1\nb\nc,2\n"), &config).expect_err("is refused")
         );
         assert!(odd.contains("g.csv: line 3: 1 fields"), "{odd}");
     }

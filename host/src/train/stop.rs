@@ -1,7 +1,7 @@
 //! Ctrl-C, heard but not obeyed at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -16,13 +16,20 @@ pub struct Stop {
     asked: Arc<AtomicBool>,
 }
 
+/// What the process' handlers have noted.
+static HEARD: OnceLock<Stop> = OnceLock::new();
+
 impl Stop {
     /// Listens from now on: the first SIGINT (Ctrl-C) or SIGTERM is noted, the second ends the
-    /// process at once with status [`STOPPED`].
+    /// process at once with status [`STOPPED`]. What was noted before is forgotten.
     ///
     /// # Errors
     /// If the system does not let signals be caught.
     pub fn listen() -> Result<Self> {
+        if let Some(stop) = HEARD.get() {
+            stop.asked.store(false, Ordering::Relaxed);
+            return Ok(stop.clone());
+        }
         let stop = Self::default();
         for signal in [SIGINT, SIGTERM] {
             // In this order: the first signal finds the flag still down.
@@ -30,7 +37,7 @@ impl Stop {
                 .and_then(|_| flag::register(signal, Arc::clone(&stop.asked)))
                 .context("cannot listen for Ctrl-C")?;
         }
-        Ok(stop)
+        Ok(HEARD.get_or_init(|| stop).clone())
     }
 
     /// Whether a signal has come.

@@ -11,9 +11,10 @@ use serde::Serialize;
 use telltale::engine::text::{Options, Word};
 use telltale::engine::vocab::Vocabulary;
 
+use crate::command::corpus::CorpusArgs;
 use crate::command::write_json;
 use crate::console::say;
-use crate::corpus::{self, CorpusArgs};
+use crate::corpus;
 use crate::vocabulary::{Built, Counts, spelled_words_of};
 
 /// Random strings that are looked up.
@@ -71,7 +72,7 @@ pub fn run(args: &Args) -> Result<()> {
         .read("the corpus", args.corpus.inputs())
         .write("--json", &args.json)
         .check()?;
-    let corpus = corpus::load(&args.corpus, args.seed)?;
+    let corpus = corpus::load(&args.corpus.config(), args.seed)?;
     let options = Options { punctuation: true };
     let counts = Counts::of(
         corpus.train.iter().map(|example| (example.text.as_bytes(), Some(example.label))),

@@ -15,7 +15,8 @@ use serde::Serialize;
 use telltale::Model;
 use telltale::engine::early_exit::Rule;
 
-use crate::corpus::{self, CorpusArgs};
+use crate::command::corpus::CorpusArgs;
+use crate::corpus;
 use crate::engine::{self, Item, Reading, classify_all, items, with_model};
 use crate::evaluate::early_exit::{Effect, answers, effect};
 use crate::evaluate::measures::{Judged, Measures};
@@ -168,11 +169,11 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn examples(args: &Args) -> Result<Vec<(String, String)>> {
     if args.split == Split::All {
-        let all = corpus::load_all(&args.corpus)?;
+        let all = corpus::load_all(&args.corpus.config())?;
         all.notes.print();
         return Ok(all.examples);
     }
-    let corpus = corpus::load(&args.corpus, args.seed)?;
+    let corpus = corpus::load(&args.corpus.config(), args.seed)?;
     corpus.notes.print();
     let part = match args.split {
         Split::Train | Split::All => corpus.train,
@@ -278,7 +279,7 @@ fn groups(args: &Args, flag: &str, column: Option<&str>) -> Result<Option<Groups
     let Some(column) = column else { return Ok(None) };
     ensure!(args.split == Split::All, "{flag} {column}: leave --split out: the whole file is read");
     let mut groups = BTreeMap::<_, Vec<_>>::new();
-    for (at, value) in corpus::load_column(&args.corpus, column)?.into_iter().enumerate() {
+    for (at, value) in corpus::load_column(&args.corpus.config(), column)?.into_iter().enumerate() {
         groups.entry(value).or_default().push(at);
     }
     Ok(Some((column.to_owned(), groups)))

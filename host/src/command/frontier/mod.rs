@@ -3,7 +3,7 @@
 //! | in the folder `--out` | what it is |
 //! |---|---|
 //! | `<preset>-<seed>.bin`, `.json` | a model, and what `train` reported of it |
-//! | `<preset>-<seed>.flags` | what it was trained with, a JSON list |
+//! | `<preset>-<seed>.flags` | what it was trained with, as JSON |
 //! | `<preset>-<seed>.checkpoint` | the checkpoints of a run that has not ended |
 //! | `teacher` | the teacher's opinions on unlabelled texts, shared by all runs |
 //! | `frontier.md`, `.svg`, `.png` | the table and the picture |
@@ -12,16 +12,14 @@ mod picture;
 mod runs;
 mod table;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use clap::parser::ValueSource;
-use clap::{ArgMatches, Args as ClapArgs};
+use clap::Args as ClapArgs;
 
-use super::train::{DeviceChoice, Preset, ShapeArgs, TrainingArgs};
+use super::train::{self, DeviceChoice, Preset, ShapeArgs, TrainingArgs};
+use crate::command::corpus::CorpusArgs;
 use crate::console::say;
-use crate::corpus::CorpusArgs;
 use runs::Runs;
 use table::Frontier;
 
@@ -55,29 +53,21 @@ pub struct Args {
     shape: ShapeArgs,
     #[command(flatten)]
     training: TrainingArgs,
-    /// Flags for `train`, as they stand on the command line.
-    #[arg(skip)]
-    passed: Vec<OsString>,
 }
 
-/// Flags that are not `train`'s.
-const OWN: [&str; 4] = ["presets", "seeds", "out", "json"];
-
 impl Args {
-    /// Notes the flags that are passed on to `train`.
-    pub fn note_given(&mut self, matches: &ArgMatches) {
-        for id in matches.ids().map(clap::Id::as_str) {
-            let given = matches.value_source(id) == Some(ValueSource::CommandLine);
-            // Groups of flags have ids, too, but no values of their own.
-            let Ok(Some(values)) = matches.try_get_raw(id) else { continue };
-            if given && !OWN.contains(&id) && !id.starts_with(char::is_uppercase) {
-                for value in values {
-                    self.passed.push(format!("--{}", id.replace('_', "-")).into());
-                    // A switch takes no value.
-                    self.passed.extend(Some(value.to_owned()).filter(|_| id != "no_header"));
-                }
-            }
-        }
+    /// The runs of the folder.
+    fn runs(&self) -> Runs<'_> {
+        let cache = self.unlabelled.as_ref().map(|_| self.out.join("teacher"));
+        Runs::new(
+            &self.out,
+            train::Args {
+                unlabelled: self.unlabelled.clone(),
+                teacher_cache: cache,
+                device: self.device,
+                ..train::Args::new(self.corpus.clone(), self.shape.clone(), self.training.clone())
+            },
+        )
     }
 }
 
@@ -97,7 +87,10 @@ pub fn run(args: &Args) -> Result<()> {
         .write("--json", &args.json)
         .check()?;
     let to_stdout = args.json.as_deref().is_some_and(|path| path == std::path::Path::new("-"));
-    let runs = Runs::new(&args.out, args.passed.clone(), args.unlabelled.is_some(), to_stdout)?;
+    if to_stdout {
+        crate::console::divert();
+    }
+    let runs = args.runs();
     let mut frontier = Frontier::new(&args.corpus.data);
     let count = args.presets.len() * args.seeds.len();
     let all = args.presets.iter().flat_map(|&preset| args.seeds.iter().map(move |&seed| (preset, seed)));

@@ -1,25 +1,16 @@
-//! One run: `train` in a process of its own, or what an earlier call has left.
+//! One run, or what an earlier call has left of it.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::board;
-use crate::command::train::Preset;
+use crate::command::train::{self, Preset};
+use crate::console::say;
 use crate::cost::Work;
 use crate::engine::with_model;
 use crate::exit_reason::ExitReason;
-use crate::train::stop::{STOPPED, Stop};
-
-/// How long a run that is asked to stop may take for its checkpoint.
-const GRACE: Duration = Duration::from_secs(30);
-
-/// How often a run is looked after.
-const GLANCE: Duration = Duration::from_millis(50);
 
 /// The board that stands for a Cortex-M0, and the one for a Cortex-M4.
 pub const BOARDS: [&str; 2] = ["microbit", "mps2-an386"];
@@ -64,29 +55,21 @@ pub struct Trained {
     pub agreement: f64,
     /// Estimated on [`BOARDS`].
     pub instructions_per_word: [f64; 2],
-    /// Of the last process that trained it.
+    /// Of the last call that trained it.
     pub seconds: f64,
 }
 
 /// The runs of a folder.
 pub struct Runs<'f> {
     folder: &'f Path,
-    passed: Vec<OsString>,
-    stop: Stop,
-    /// Whether standard output is taken.
-    quiet: bool,
+    /// What all have in common.
+    base: train::Args,
 }
 
 impl<'f> Runs<'f> {
-    /// Runs in `folder`, each with the flags `passed`; `taught` if they have a teacher.
-    ///
-    /// # Errors
-    /// If the system does not let signals be caught.
-    pub fn new(folder: &'f Path, mut passed: Vec<OsString>, taught: bool, quiet: bool) -> Result<Self> {
-        if taught {
-            passed.extend(["--teacher-cache".into(), folder.join("teacher").into()]);
-        }
-        Ok(Self { folder, passed, stop: Stop::listen()?, quiet })
+    /// Runs in `folder`, each as `base` but for preset and seed.
+    pub const fn new(folder: &'f Path, base: train::Args) -> Self {
+        Self { folder, base }
     }
 
     /// Trains a preset with a seed, unless that is done.
@@ -96,94 +79,56 @@ impl<'f> Runs<'f> {
     pub fn train(&self, preset: Preset, seed: u64, position: &str) -> Result<Trained> {
         let name = format!("{preset}-{seed}");
         let files = Files::new(self.folder, &name);
-        let flags = self.flags(preset, seed);
-        let asked = files.recorded().is_some_and(|recorded| recorded == record(&flags));
+        let args = train::Args { preset: Some(preset), seed, ..self.base.clone() };
+        let record =
+            Record { version: env!("CARGO_PKG_VERSION").to_owned(), flags: serde_json::to_value(&args)? };
+        let asked = files.recorded().is_some_and(|recorded| recorded == record);
         if asked && let Ok(trained) = files.read(seed) {
-            self.line(&format!("[{position}] {name}: done before"));
+            say!("[{position}] {name}: done before");
             return Ok(trained);
         }
         if !asked {
             files.clear()?;
-            let text = serde_json::to_vec_pretty(&record(&flags)).context("cannot encode the flags")?;
+            let text = serde_json::to_vec_pretty(&record).context("cannot encode the flags")?;
             crate::files::write(&files.flags, &text)?;
         }
         let resumed = files.checkpoint.is_dir();
-        self.line(&format!("[{position}] {name}: {}", if resumed { "going on" } else { "training" }));
-        let status = self.wait(self.start(&files, flags, resumed)?)?;
-        match status.code() {
-            Some(0) => {}
-            _ if self.stop.asked() => return Err(stopped(&name)),
-            Some(code) if code == i32::from(STOPPED) => return Err(stopped(&name)),
-            Some(3) => {
-                files.clear()?;
-                return Err(
-                    ExitReason::Diverged(format!("{name}: it does not count; try another --lr")).into()
-                );
-            }
-            _ => bail!("{name}: `host train` ended with {status}; its own line says why"),
+        say!("[{position}] {name}: {}", if resumed { "going on" } else { "training" });
+        if let Err(error) =
+            train::run(&args.with_outputs(&files.model, &files.report, &files.checkpoint, resumed))
+        {
+            return Err(match error.downcast_ref::<ExitReason>() {
+                Some(ExitReason::Stopped(_)) => {
+                    ExitReason::Stopped(format!("{name}: the same command goes on")).into()
+                }
+                Some(ExitReason::Diverged(how)) => {
+                    files.clear()?;
+                    ExitReason::Diverged(format!("{name}: it does not count ({how}); try another --lr"))
+                        .into()
+                }
+                None => error.context(name),
+            });
         }
         let trained = files.read(seed).with_context(|| format!("{name}: the run left no whole result"))?;
         if files.checkpoint.is_dir() {
             std::fs::remove_dir_all(&files.checkpoint)
                 .with_context(|| format!("cannot remove {}", files.checkpoint.display()))?;
         }
-        self.line(&format!(
+        say!(
             "[{position}] {name}: {} bytes, quantised accuracy {:.2} % on validation, {:.0} s",
             trained.bytes,
             trained.quantised_valid * 100.0,
             trained.seconds
-        ));
+        );
         Ok(trained)
     }
-
-    /// What decides over a run's result.
-    fn flags(&self, preset: Preset, seed: u64) -> Vec<OsString> {
-        let mut flags: Vec<OsString> =
-            ["--preset".into(), preset.to_string().into(), "--seed".into(), seed.to_string().into()].into();
-        flags.extend(self.passed.iter().cloned());
-        flags
-    }
-
-    fn start(&self, files: &Files, flags: Vec<OsString>, resumed: bool) -> Result<Child> {
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let mut command = Command::new(program);
-        command.arg("train").args(flags);
-        command.arg(if resumed { "--resume" } else { "--checkpoint" }).arg(&files.checkpoint);
-        command.arg("--export").arg(&files.model).arg("--json").arg(&files.report);
-        command.stdin(Stdio::null());
-        if self.quiet {
-            command.stdout(std::io::stderr());
-        }
-        command.spawn().context("cannot start `host train`")
-    }
-
-    /// Waits for a run. One that does not hear what this process heard, and does not end, is ended.
-    fn wait(&self, mut child: Child) -> Result<ExitStatus> {
-        let mut asked: Option<Instant> = None;
-        loop {
-            if let Some(status) = child.try_wait().context("cannot wait for `host train`")? {
-                return Ok(status);
-            }
-            if self.stop.asked() && asked.get_or_insert_with(Instant::now).elapsed() > GRACE {
-                child.kill().context("cannot end `host train`")?;
-            }
-            std::thread::sleep(GLANCE);
-        }
-    }
-
-    fn line(&self, text: &str) {
-        if self.quiet { eprintln!("{text}") } else { crate::console::line(format_args!("{text}")) }
-    }
 }
 
-fn stopped(name: &str) -> anyhow::Error {
-    ExitReason::Stopped(format!("{name}: the same command goes on")).into()
-}
-
-/// As it is kept: flags, and the program's version.
-fn record(flags: &[OsString]) -> Vec<String> {
-    let version = format!("telltale {}", env!("CARGO_PKG_VERSION"));
-    std::iter::once(version).chain(flags.iter().map(|flag| flag.to_string_lossy().into_owned())).collect()
+/// What a run was trained by: another version, or other flags, make another run.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Record {
+    version: String,
+    flags: serde_json::Value,
 }
 
 /// A run's files.
@@ -206,7 +151,7 @@ impl Files {
     }
 
     /// The flags of the run that the other files are of.
-    fn recorded(&self) -> Option<Vec<String>> {
+    fn recorded(&self) -> Option<Record> {
         serde_json::from_slice(&std::fs::read(&self.flags).ok()?).ok()
     }
 

@@ -14,7 +14,7 @@ use telltale::engine::kernel::Layout;
 use super::eval::Split;
 use super::inspect;
 use crate::console::say;
-use crate::corpus::CorpusArgs;
+use crate::corpus::CorpusConfig;
 use crate::engine::with_model;
 use crate::files::{self, Paths};
 use crate::web;
@@ -64,15 +64,15 @@ pub struct Args {
 /// # Errors
 /// If the model, the corpus or the curves cannot be read, or the page not be written.
 pub fn run(args: &Args) -> Result<()> {
-    let corpus = args.data.as_ref().map(|data| CorpusArgs {
+    let corpus = args.data.as_ref().map(|data| CorpusConfig {
         test_data: args.test_data.clone(),
         text_column: args.text_column.clone(),
         label_column: args.label_column.clone(),
-        ..CorpusArgs::of(data.clone())
+        ..CorpusConfig::of(data.clone())
     });
     Paths::default()
         .read("--model", [&args.model])
-        .read("--data", corpus.iter().flat_map(CorpusArgs::inputs))
+        .read("--data", corpus.iter().flat_map(CorpusConfig::inputs))
         .read("--train-json", &args.train_json)
         .write("--out", [&args.out])
         .check()?;

@@ -8,7 +8,7 @@ use telltale::{Classifier, Model};
 use crate::aligned::AlignedBytes;
 use crate::command::eval::Split;
 use crate::console::say;
-use crate::corpus::{self, CorpusArgs, Example};
+use crate::corpus::{self, CorpusConfig, Example};
 use crate::engine::memory_for;
 use crate::evaluate::measures::{Bin, Judged, Measures, calibration};
 
@@ -55,18 +55,18 @@ impl Results {
     ///
     /// # Errors
     /// If the corpus cannot be read, the split is empty, or a label is unknown to the model.
-    pub fn of_corpus(model: &Model<'_>, args: &CorpusArgs, split: Split) -> Result<Self> {
+    pub fn of_corpus(model: &Model<'_>, config: &CorpusConfig, split: Split) -> Result<Self> {
         if split == Split::All {
-            let all = corpus::load_all(args)?;
+            let all = corpus::load_all(config)?;
             all.notes.print();
             let labels: Vec<&str> = model.labels().collect();
             let texts = all
                 .examples
                 .iter()
-                .map(|(text, label)| Ok((&text[..], corpus::class_of(&args.data, &labels, label)?)));
-            return Self::read(model, &args.data, split.name(), &texts.collect::<Result<Vec<_>>>()?);
+                .map(|(text, label)| Ok((&text[..], corpus::class_of(&config.data, &labels, label)?)));
+            return Self::read(model, &config.data, split.name(), &texts.collect::<Result<Vec<_>>>()?);
         }
-        let corpus = corpus::load(args, model.manifest()?.provenance.seed)?;
+        let corpus = corpus::load(config, model.manifest()?.provenance.seed)?;
         corpus.notes.print();
         let texts = match split {
             Split::Train | Split::All => &corpus.train,

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{Args, Data};
+use super::{Args, report};
 use crate::console::say;
 use crate::exit_reason::ExitReason;
+use crate::model::Network;
+use crate::pipeline::{Data, Observer};
 use crate::train::checkpoint::{Contents, Run, Store, differences};
 use crate::train::stop::Stop;
 use crate::train::{Event, Trainer, TrainingExample};
@@ -32,12 +34,21 @@ pub struct CheckpointArgs {
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
     /// Minutes of training between two checkpoints; 0 writes one after every batch
-    #[arg(long, value_name = "MINUTES", default_value_t = 5.0)]
+    #[arg(long, value_name = "MINUTES", default_value_t = MINUTES)]
     pub checkpoint_minutes: f64,
     /// Goes on from the checkpoint in this folder, with the flags of its run; flags that are given
     /// again must be the same, but for --export, --json, --report, --save and those of this section
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
+}
+
+/// Minutes between two checkpoints unless a flag says otherwise.
+const MINUTES: f64 = 5.0;
+
+impl Default for CheckpointArgs {
+    fn default() -> Self {
+        Self { checkpoint: None, checkpoint_minutes: MINUTES, resume: None }
+    }
 }
 
 /// Writes checkpoints, and knows when to stop.
@@ -98,11 +109,42 @@ impl Checkpointer {
         Ok((args, checkpointer))
     }
 
-    /// Puts the trainer where the checkpoint stands, and listens for Ctrl-C.
+    /// The end of a run that the user has stopped at `position`.
+    #[must_use]
+    pub fn stopped(&self, position: &str) -> ExitReason {
+        ExitReason::Stopped(match &self.store {
+            Some(store) => {
+                format!("{position}; go on with `host train --resume {}`", store.folder().display())
+            }
+            None => format!("{position}; nothing is kept (--checkpoint DIR makes a run that can go on)"),
+        })
+    }
+
+    /// A trained model could not be written where it was to go.
     ///
     /// # Errors
-    /// If the checkpoint is one of another corpus, model or training.
-    pub fn start(&mut self, data: &Data, trainer: &mut Trainer<'_>) -> Result<()> {
+    /// Always: the error that kept it from being written, and where the work is now.
+    pub fn rescue(&self, error: Error, blob: &[u8]) -> Result<()> {
+        if let Some(store) = &self.store {
+            let folder = store.folder().display();
+            bail!("{error:#} (training is done and kept: `host train --resume {folder}` exports it)");
+        }
+        let other = std::env::temp_dir().join(format!("telltale-{}.bin", std::process::id()));
+        Err(match crate::quantise::install(blob, &other) {
+            Ok(()) => anyhow!("{error:#} (the model was written to {} instead)", other.display()),
+            Err(_) => error,
+        })
+    }
+}
+
+/// Describes the run, puts the trainer where the checkpoint stands, listens for Ctrl-C, and writes a checkpoint whenever
+/// it is time for one.
+impl Observer for Checkpointer {
+    fn describe(&mut self, data: &Data, network: &Network) {
+        report::describe(data, &network.config, network.device());
+    }
+
+    fn start(&mut self, data: &Data, trainer: &mut Trainer<'_>) -> Result<()> {
         self.facts = facts(data, trainer)?;
         if let Some(run) = self.run.take() {
             let different = differences(&run.facts, &self.facts);
@@ -120,11 +162,7 @@ impl Checkpointer {
         Ok(())
     }
 
-    /// Writes a checkpoint if it is time for one.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn at(&mut self, trainer: &Trainer<'_>, event: Event) -> Result<ControlFlow<()>> {
+    fn at(&mut self, trainer: &Trainer<'_>, event: Event) -> Result<ControlFlow<()>> {
         let asked = self.stop.asked();
         let due = asked || event != Event::Batch || self.last.elapsed() >= self.every;
         if let (Some(store), true) = (&self.store, due) {
@@ -141,36 +179,9 @@ impl Checkpointer {
         Ok(if asked { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 
-    /// The end of a run that the user has stopped at `position`.
-    #[must_use]
-    pub fn stopped(&self, position: &str) -> ExitReason {
-        ExitReason::Stopped(match &self.store {
-            Some(store) => {
-                format!("{position}; go on with `host train --resume {}`", store.folder().display())
-            }
-            None => format!("{position}; nothing is kept (--checkpoint DIR makes a run that can go on)"),
-        })
-    }
-
-    /// Training is done: what is left takes seconds, and Ctrl-C need not wait any more.
-    pub fn trained(&self) {
+    fn trained(&mut self) {
+        // Ctrl-C need not wait any more.
         self.stop.at_once();
-    }
-
-    /// A trained model could not be written where it was to go.
-    ///
-    /// # Errors
-    /// Always: the error that kept it from being written, and where the work is now.
-    pub fn rescue(&self, error: Error, blob: &[u8]) -> Result<()> {
-        if let Some(store) = &self.store {
-            let folder = store.folder().display();
-            bail!("{error:#} (training is done and kept: `host train --resume {folder}` exports it)");
-        }
-        let other = std::env::temp_dir().join(format!("telltale-{}.bin", std::process::id()));
-        Err(match crate::quantise::install(blob, &other) {
-            Ok(()) => anyhow!("{error:#} (the model was written to {} instead)", other.display()),
-            Err(_) => error,
-        })
     }
 }
 
@@ -254,7 +265,7 @@ fn facts(data: &Data, trainer: &Trainer<'_>) -> Result<BTreeMap<String, String>>
         ("words".to_owned(), hex(&texts.finalize())),
         ("device".to_owned(), if network.device().is_cpu() { "cpu" } else { "cuda" }.to_owned()),
     ]);
-    for part in [serde_json::to_value(&network.config)?, serde_json::to_value(&data.plan.options)?] {
+    for part in [serde_json::to_value(&network.config)?, serde_json::to_value(&data.config.options)?] {
         if let Value::Object(part) = part {
             facts.extend(part.iter().map(|(name, value)| (name.clone(), text(value))));
         }

@@ -1,12 +1,8 @@
 //! `train`: labelled text in, a model for a microcontroller out.
 
 mod checkpointer;
-mod data;
-mod draft;
-mod finish;
-mod plan;
+mod config;
 mod report;
-mod teach;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,71 +17,66 @@ use telltale::Model;
 
 use super::eval::Split;
 use super::report::{self as page, Results};
-use crate::corpus::CorpusArgs;
+use crate::command::corpus::CorpusArgs;
 use crate::exit_reason::ExitReason;
 use crate::files::Paths;
-use crate::model::Network;
+use crate::pipeline::{self, Data, Finished, Outcome};
 use crate::pytorch;
 use crate::quantise;
-use crate::train::log::Log;
-use crate::train::{End, Epoch, Outcome, Trainer};
+use crate::train::{End, Epoch};
 use checkpointer::{CheckpointArgs, Checkpointer};
-use data::Data;
-pub use draft::{Drafts, Size};
-use finish::Finished;
-use plan::Plan;
-pub use plan::{Preset, ShapeArgs, TrainingArgs};
+pub use config::{Preset, ShapeArgs, Size, TrainingArgs};
 
 /// Trains a recurrent text classifier, quantises it and writes one file for the chip
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 pub struct Args {
     #[command(flatten)]
     #[serde(flatten)]
-    corpus: CorpusArgs,
+    pub(super) corpus: CorpusArgs,
     /// Texts without labels: a teacher that has learnt the labelled ones tells what it thinks of them, and the
     /// model learns from that, too. An aclImdb .tar.gz (its `unsup`), a .txt with a text a line, a .csv, .tsv or
     /// .jsonl, or a folder of .txt files
     #[arg(long, value_name = "TEXTS")]
-    unlabelled: Option<PathBuf>,
+    pub(super) unlabelled: Option<PathBuf>,
     /// Where a teacher's opinions are kept for other runs on the same texts
     #[arg(long, value_name = "DIR")]
-    teacher_cache: Option<PathBuf>,
+    pub(super) teacher_cache: Option<PathBuf>,
     /// Where the quantised model goes
     #[arg(long, value_name = "FILE")]
-    export: Option<PathBuf>,
+    pub(super) export: Option<PathBuf>,
     /// A folder for the float model as PyTorch loads it: model.safetensors, vocab.txt, config.json
     #[arg(long, value_name = "DIR")]
-    save: Option<PathBuf>,
+    pub(super) save: Option<PathBuf>,
     /// Results for machines; `-` is standard output
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    pub(super) json: Option<PathBuf>,
     /// A page about the model, with its curves and what it makes of the test texts, or of the validation texts where
     /// there are none; see the verb `report`
     #[arg(long, value_name = "FILE")]
     #[serde(default)]
-    report: Option<PathBuf>,
+    pub(super) report: Option<PathBuf>,
     /// The seed of splits, weights, order and dropout: same seed, same machine, same file
     #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    pub(super) seed: u64,
     /// Where to train: cuda needs a build with `--features cuda`
     #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
-    device: DeviceChoice,
+    pub(super) device: DeviceChoice,
     /// A set of defaults; every value of it can be overridden by its flag
     #[arg(long, value_enum)]
-    preset: Option<Preset>,
+    pub(super) preset: Option<Preset>,
     #[command(flatten)]
     #[serde(flatten)]
-    shape: ShapeArgs,
+    pub(super) shape: ShapeArgs,
     #[command(flatten)]
     #[serde(flatten)]
-    training: TrainingArgs,
+    pub(super) training: TrainingArgs,
     #[command(flatten)]
     #[serde(flatten)]
-    keeping: CheckpointArgs,
+    pub(super) keeping: CheckpointArgs,
     /// The flags that stand on the command line, by their names in here.
     #[arg(skip)]
     #[serde(skip)]
-    given: BTreeSet<String>,
+    pub(super) given: BTreeSet<String>,
 }
 
 /// Where networks are trained
@@ -100,24 +91,42 @@ pub enum DeviceChoice {
 }
 
 impl Args {
+    /// A run on a corpus that writes nothing, with the first seed.
+    #[must_use]
+    pub fn new(corpus: CorpusArgs, shape: ShapeArgs, training: TrainingArgs) -> Self {
+        Self {
+            corpus,
+            unlabelled: None,
+            teacher_cache: None,
+            export: None,
+            save: None,
+            json: None,
+            report: None,
+            seed: 1,
+            device: DeviceChoice::Auto,
+            preset: None,
+            shape,
+            training,
+            keeping: CheckpointArgs::default(),
+            given: BTreeSet::new(),
+        }
+    }
+
+    /// The same run with a model, a report for machines and checkpoints; it goes on from these if `resumed`.
+    #[must_use]
+    pub fn with_outputs(&self, model: &Path, json: &Path, checkpoints: &Path, resumed: bool) -> Self {
+        let folder = Some(checkpoints.to_owned());
+        let keeping = match resumed {
+            true => CheckpointArgs { resume: folder, ..CheckpointArgs::default() },
+            false => CheckpointArgs { checkpoint: folder, ..CheckpointArgs::default() },
+        };
+        Self { export: Some(model.to_owned()), json: Some(json.to_owned()), keeping, ..self.clone() }
+    }
+
     /// Whether one of the presets, or a checkpoint, is asked for.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.preset.is_some() || self.keeping.resume.is_some()
-    }
-
-    /// The same run with a preset, its words and n-grams being `share` of the preset's unless a flag says
-    /// how many they are.
-    #[must_use]
-    pub fn sized(&self, size: Size) -> Self {
-        let mut args = Self { preset: Some(size.preset), ..self.clone() };
-        if size.share < 1.0 {
-            let (vocab, ngrams) = Plan::entries(size.preset);
-            let part = |count: usize| Some((count as f64 * size.share).round() as usize);
-            args.shape.vocab = args.shape.vocab.or_else(|| part(vocab));
-            args.shape.ngrams = args.shape.ngrams.or_else(|| part(ngrams));
-        }
-        args
     }
 
     /// Finds out before the training that all that it gives can be written, and is nothing that it reads.
@@ -184,29 +193,18 @@ pub fn run(args: &Args) -> Result<()> {
     let (args, mut checkpointer) = Checkpointer::begin(args)?;
     let device = device(args.device)?;
     args.check_paths()?;
-    let data = Data::load(&args)?;
+    let source = args.source()?;
+    let config = args.resolve(&source)?;
+    let data = Data::prepare(source, config)?;
     ensure!(
         args.save.is_none() || data.recipe.is_none(),
         "--save: PyTorch has no n-grams: leave --ngrams out"
     );
-    let network = Network::new(&data.config(), &device, args.seed)?;
-    report::describe(&data, &network.config, &device);
-    let training = Instant::now();
-    let options = &data.plan.options;
-    let mut trainer = Trainer::new(&network, &data.texts.train, &data.texts.valid, options)?;
-    checkpointer.start(&data, &mut trainer)?;
-    let outcome = trainer.run(&Log::new(), &mut |trainer, event| checkpointer.at(trainer, event))?;
-    let Outcome::Ended(end) = outcome else {
-        return Err(checkpointer.stopped(&trainer.position()).into());
+    let trained = match pipeline::run(&data, &device, &mut checkpointer)? {
+        Outcome::Stopped(position) => return Err(checkpointer.stopped(&position).into()),
+        Outcome::Ended(trained) => trained,
     };
-    checkpointer.trained();
-    let trained = training.elapsed();
-    let finished = finish::finish(&args, &data, &network).map_err(|error| match end {
-        End::Complete | End::Patience => error,
-        End::Diverged { .. } => {
-            ExitReason::Diverged(format!("{end}; the best epoch before cannot be used: {error:#}")).into()
-        }
-    })?;
+    let finished = &trained.finished;
     if let Some(path) = &args.export {
         quantise::install(&finished.blob, path)
             .or_else(|error| checkpointer.rescue(error, &finished.blob))?;
@@ -214,17 +212,17 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(folder) = &args.save {
         pytorch::save::save(folder, &finished.weights, &data.vocabulary.words, &finished.description)?;
     }
-    let report = finished.report(&network.config, trainer.history(), started.elapsed());
-    report::conclude(&report, trained, &args);
+    let report = trained.report(started.elapsed());
+    report::conclude(&report, trained.took, args.export.as_deref());
     if let Some(path) = &args.json {
         super::write_json(path, &report)?;
     }
     if let Some(path) = &args.report {
-        write_page(path, &finished, &data, trainer.history())?;
+        write_page(path, finished, &data, &trained.epochs)?;
     }
-    match end {
+    match trained.end {
         End::Complete | End::Patience => Ok(()),
-        End::Diverged { .. } => {
+        end @ End::Diverged { .. } => {
             Err(ExitReason::Diverged(format!("{end}; the best epoch before was kept")).into())
         }
     }

@@ -1,62 +1,18 @@
-//! What a run tells: lines for people, one JSON for machines.
+//! What a run tells people.
 
+use std::path::Path;
 use std::time::Duration;
 
 use candle_core::Device;
-use serde::Serialize;
-use telltale::engine::format::Metrics;
 
 use crate::command::measures::print_measures;
 use crate::console::{say, warn};
 use crate::corpus::{Corpus, count};
 use crate::evaluate::measures::Measures;
-use crate::model::{Cell, Config};
+use crate::model::Config;
+use crate::pipeline::{Data, Report};
+use crate::train::TrainingExample;
 use crate::train::log::human;
-use crate::train::{Epoch, Evaluation, TrainingExample};
-
-use super::{Args, Data};
-
-#[derive(Serialize)]
-pub struct Report<'a> {
-    pub model: ModelReport,
-    pub epochs: &'a [Epoch],
-    /// Of no texts if none were set aside; then its shares are null.
-    pub valid: &'a Evaluation,
-    /// Whether `valid` is of the training texts, for want of others.
-    pub validates_on_train: bool,
-    pub test: Option<&'a Evaluation>,
-    pub quantised: &'a QuantisedReport,
-    pub blob: BlobReport,
-    pub seconds: f64,
-}
-
-#[derive(Serialize)]
-pub struct ModelReport {
-    pub cell: Cell,
-    pub layers: usize,
-    pub embed: usize,
-    pub hidden: usize,
-    pub vocab: usize,
-    pub parameters: usize,
-}
-
-#[derive(Serialize)]
-pub struct QuantisedReport {
-    pub valid_accuracy: f64,
-    pub test_accuracy: Option<f64>,
-    pub agreement: f64,
-    /// The integer engine on the validation texts, by class.
-    pub valid: Option<Measures>,
-    /// The same on the test texts.
-    pub test: Option<Measures>,
-}
-
-#[derive(Clone, Copy, Serialize)]
-pub struct BlobReport {
-    pub bytes: usize,
-    pub vocab_bytes: usize,
-    pub weight_bytes: usize,
-}
 
 /// What is about to be trained: rows, classes, words, model.
 pub fn describe(data: &Data, config: &Config, device: &Device) {
@@ -82,7 +38,7 @@ pub fn describe(data: &Data, config: &Config, device: &Device) {
         config.hidden,
         config.vocab - 1,
         if config.head_hidden == 0 { "linear".to_owned() } else { format!("{} ReLU", config.head_hidden) },
-        data.plan.options.epochs,
+        data.config.options.epochs,
         if device.is_cpu() { "cpu" } else { "cuda" },
     );
 }
@@ -134,25 +90,8 @@ fn words(data: &Data) {
     }
 }
 
-/// What the blob says of itself; validation on training texts is none.
-pub fn metrics(
-    valid: Option<&Evaluation>,
-    test: Option<&Evaluation>,
-    quantised: &QuantisedReport,
-) -> Metrics {
-    let share = |share: f64| (share * 10_000.0).round() as u16;
-    let valid = valid.filter(|valid| valid.examples > 0);
-    Metrics {
-        float_valid: valid.map(|valid| share(valid.accuracy)),
-        quantised_valid: valid.map(|_| share(quantised.valid_accuracy)),
-        float_test: test.map(|test| share(test.accuracy)),
-        quantised_test: quantised.test_accuracy.map(share),
-        agreement: Some(share(quantised.agreement)),
-    }
-}
-
 /// The last lines of a run.
-pub fn conclude(report: &Report<'_>, trained: Duration, args: &Args) {
+pub fn conclude(report: &Report<'_>, trained: Duration, export: Option<&Path>) {
     let percent = |share: f64| match share {
         share if share.is_nan() => "–".to_owned(),
         share => format!("{:.2} %", share * 100.0),
@@ -192,7 +131,7 @@ pub fn conclude(report: &Report<'_>, trained: Duration, args: &Args) {
         report.blob.weight_bytes
     );
     say!("training took {}, everything {}", human(trained), human(Duration::from_secs_f64(report.seconds)));
-    match &args.export {
+    match export {
         Some(path) => say!("wrote {}", path.display()),
         None => say!("nothing was exported: add --export model.bin"),
     }

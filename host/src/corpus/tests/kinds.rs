@@ -98,7 +98,7 @@ fn encodings() {
         "you won £5000 call now to claim"
     );
     let folder = folder();
-    let asked = |name: &str| CorpusArgs {
+    let asked = |name: &str| CorpusConfig {
         encoding: Some(name.to_owned()),
         ..args(&file(&folder, "asked.csv", "text,label\n\u{44}\n".replace('\u{44}', "x,a").as_bytes()))
     };
@@ -110,7 +110,7 @@ fn encodings() {
     );
     let russian = file(&folder, "russian.csv", b"text,label\n\xF4\xE8\xEB\xFC\xEC,a\n\xEA\xE8\xED\xEE,b\n");
     let read =
-        load_all(&CorpusArgs { encoding: Some("windows-1251".into()), ..args(&russian) }).expect("is read");
+        load_all(&CorpusConfig { encoding: Some("windows-1251".into()), ..args(&russian) }).expect("is read");
     assert_eq!((&read.examples[0].0[..], &read.examples[1].0[..]), ("фильм", "кино"));
     // UTF-8 with a broken byte stays UTF-8.
     let broken = read_file("broken.csv", b"text,label\nna\xC3\xAFve \xC3\xA9t\xC3\xA9,a\ncut \xC3,b\n")
@@ -200,14 +200,14 @@ fn columns() {
         &["texts are in column `v2` by its content", "labels are in column `v1` by its content"],
     );
     let folder = folder();
-    let numbered = CorpusArgs {
+    let numbered = CorpusConfig {
         no_header: true,
         text_column: Some("2".into()),
         label_column: Some("1".into()),
         ..args(&file(&folder, "numbered.csv", &odd))
     };
     assert_eq!(load_all(&numbered).expect("is read").examples.len(), 60);
-    let wrong = CorpusArgs { text_column: Some("text".into()), ..numbered };
+    let wrong = CorpusConfig { text_column: Some("text".into()), ..numbered };
     let error = load_all(&wrong).expect_err("is refused").to_string();
     assert!(
         error.contains("there is no column `text`")
@@ -394,12 +394,12 @@ fn labels_that_are_one_or_look_like_one() {
     );
 
     let names = file(&folder, "names.csv", "Pos,positive\npos,positive\nold,new\n");
-    let renamed = CorpusArgs { rename_labels: Some(names), ..args(&folder.path().join("c.csv")) };
+    let renamed = CorpusConfig { rename_labels: Some(names), ..args(&folder.path().join("c.csv")) };
     let renamed = load(&renamed, 1).expect("is read");
     assert_eq!(renamed.labels, ["neg", "positive"]);
     assert!(renamed.notes.mention("--rename-labels: no text has the label old"), "{}", said(&renamed.notes));
     let bad = file(&folder, "bad.csv", "a,b\na,b,c\n");
-    let error = load(&CorpusArgs { rename_labels: Some(bad), ..args(&folder.path().join("c.csv")) }, 1);
+    let error = load(&CorpusConfig { rename_labels: Some(bad), ..args(&folder.path().join("c.csv")) }, 1);
     assert!(error.expect_err("is refused").to_string().contains("bad.csv: line 2"));
 
     let long = "x".repeat(255);
@@ -435,7 +435,7 @@ fn repetitions_and_contradictions_are_counted() {
     let leak = load(&args(&folder.path().join("leak")), 1).expect("is read");
     assert_eq!(leak.notes.left_out().as_deref(), Some("10 that also stand in the test"));
     let same = file(&folder, "same.csv", csv(&all));
-    let both = CorpusArgs { test_data: Some(same.display().to_string()), ..args(&same) };
+    let both = CorpusConfig { test_data: Some(same.display().to_string()), ..args(&same) };
     let error = load(&both, 1).expect_err("is refused").to_string();
     assert!(
         error.contains("nothing is left to train on: all 60 training texts also stand in the test"),
@@ -453,10 +453,10 @@ fn few_texts_are_not_split_and_rare_classes_are_said() {
         "{}",
         said(&two.notes)
     );
-    let none = CorpusArgs { valid: Some(0.0), ..args(&folder.path().join("two.csv")) };
+    let none = CorpusConfig { valid: Some(0.0), ..args(&folder.path().join("two.csv")) };
     let none = load(&none, 1).expect("is read");
     assert!(none.valid.is_empty() && !none.validates_on_train);
-    let asked = CorpusArgs { valid: Some(0.5), ..args(&file(&folder, "ten.csv", csv(&rows(10)))) };
+    let asked = CorpusConfig { valid: Some(0.5), ..args(&file(&folder, "ten.csv", csv(&rows(10)))) };
     assert_eq!(load(&asked, 1).expect("is read").valid.len(), 6, "of each class half, rounded");
 
     // Four texts of each of a hundred classes: their tenth is no text, that of all of them is forty.

@@ -5,23 +5,13 @@ use candle_core::Device;
 use telltale::engine::format::Metrics;
 use telltale::engine::ngrams::Orders;
 
-use super::Args;
+use super::config::RunConfig;
 use super::data::{Source, frequent};
-use super::plan::{Plan, Preset};
 use crate::aligned::AlignedBytes;
-use crate::model::{Config, Network};
+use crate::model::Network;
 use crate::ngrams::{self, Ngrams};
 use crate::quantise::{self, Description};
 use crate::vocabulary::{Built, sample};
-
-/// A preset, and the share of its words and n-grams.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Size {
-    /// What the rest of the defaults comes from.
-    pub preset: Preset,
-    /// Above 0, at most 1.
-    pub share: f64,
-}
 
 /// What drafts on a corpus are made from.
 pub struct Drafts {
@@ -31,44 +21,33 @@ pub struct Drafts {
 }
 
 impl Drafts {
-    /// Reads the corpus.
-    ///
-    /// # Errors
-    /// Says what was wrong with it.
-    pub fn new(args: &Args) -> Result<Self> {
-        Ok(Self { source: Source::read(args)?, eligible: None })
+    /// From texts that have been read.
+    #[must_use]
+    pub const fn new(source: Source) -> Self {
+        Self { source, eligible: None }
     }
 
-    /// The blob that training with `args` would give, but for what is learnt: its size is off by some bytes.
+    /// The texts.
+    #[must_use]
+    pub const fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The blob that training would give, but for what is learnt: its size is off by some bytes.
     ///
     /// # Errors
-    /// If a flag is wrong.
-    pub fn draft(&mut self, args: &Args) -> Result<AlignedBytes> {
-        let classes = self.source.corpus.labels.len();
-        let plan = Plan::new(
-            args,
-            self.source.counts.total(),
-            self.source.corpus.train.len() + self.source.unlabelled.len(),
-            classes,
-        )?;
-        let frequent = frequent(args, &self.source.corpus, &self.source.counts, &plan)?;
+    /// If no word is left for the vocabulary, or a number does not fit the format.
+    pub fn draft(&mut self, config: &RunConfig) -> Result<AlignedBytes> {
+        let (classes, seed) = (self.source.corpus.labels.len(), config.options.seed);
+        let frequent = frequent(&self.source.corpus, &self.source.counts, config)?;
         let vocabulary = Built::new(&frequent)?;
-        let config = Config {
-            cell: plan.cell,
-            layers: plan.layers,
-            embed: plan.embed,
-            hidden: plan.hidden,
-            vocab: vocabulary.words.len() + 1,
-            pooling: plan.pooling,
-            head_hidden: plan.head_hidden,
-            classes,
-        };
-        let weights = Network::new(&config, &Device::Cpu, args.seed)?.weights()?;
+        let network = config.network(vocabulary.words.len(), classes);
+        let weights = Network::new(&network, &Device::Cpu, seed)?.weights()?;
         let ranges = quantise::calibrate(&weights, std::iter::empty());
-        let mut sections = quantise::quantise(&weights, &ranges, plan.bits)?;
-        let (words, characters) = plan.ngrams.orders.unwrap_or((2, 0));
+        let mut sections = quantise::quantise(&weights, &ranges, config.bits)?;
+        let (words, characters) = config.ngrams.orders.unwrap_or((2, 0));
         let orders = Orders { words, characters };
-        let most = plan.ngrams.most.unwrap_or(0);
+        let most = config.ngrams.most.unwrap_or(0);
         if most > 0 {
             let mut known = self.eligible(orders).to_vec();
             known.truncate(most);
@@ -78,10 +57,10 @@ impl Drafts {
         let description = Description {
             labels: corpus.labels.clone(),
             text: self.source.text,
-            pooling: plan.pooling,
+            pooling: config.pooling,
             corpus: corpus.name.clone(),
             digest: corpus.digest,
-            seed: args.seed,
+            seed,
             examples: corpus.train.len(),
             self_test: sample(&frequent),
             metrics: Metrics::default(),

@@ -1,5 +1,6 @@
 //! What a run starts from: texts, words, a teacher's opinions, which n-grams to learn.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
@@ -8,11 +9,10 @@ use rayon::prelude::*;
 use telltale::engine::text::Options as TextOptions;
 use telltale::engine::vocab::Vocabulary;
 
-use super::Args;
-use super::plan::{Plan, Preset};
+use super::config::RunConfig;
 use super::teach;
 use crate::console::{self, say, warn};
-use crate::corpus::{self, Corpus, Example};
+use crate::corpus::{self, Corpus, CorpusConfig, Example};
 use crate::model::weights::Ranges;
 use crate::model::{Config, Network};
 use crate::ngrams::{Bag, Examples, Lesson, Ngrams, Recipe, Space, bags, choose};
@@ -23,32 +23,43 @@ use crate::vocabulary::{Built, Counts, hashes_of};
 
 /// Tokenised splits.
 pub struct Texts {
+    /// To learn from, those without labels behind the others.
     pub train: Vec<TrainingExample>,
+    /// To choose by.
     pub valid: Vec<TrainingExample>,
+    /// To measure on.
     pub test: Vec<TrainingExample>,
 }
 
 /// The corpus read, the run decided, the words numbered.
 pub struct Data {
+    /// The labelled texts.
     pub corpus: Corpus,
     /// Words of the training texts, repetitions included.
     pub words: u64,
+    /// How words are told apart.
     pub text: TextOptions,
-    pub plan: Plan,
+    /// What is to be done.
+    pub config: RunConfig,
     /// The vocabulary's words, the most frequent first.
     pub frequent: Vec<(u32, String)>,
+    /// The vocabulary.
     pub vocabulary: Built,
     /// Which n-grams to learn.
     pub recipe: Option<Recipe>,
     /// Texts without labels, in the order of those behind the labelled ones in `texts.train`.
     pub unlabelled: Vec<String>,
+    /// The texts as word ids.
     pub texts: Texts,
 }
 
 /// The texts as read, and their words counted.
 pub struct Source {
+    /// The labelled texts.
     pub corpus: Corpus,
+    /// Texts without labels.
     pub unlabelled: Vec<String>,
+    /// How words are told apart.
     pub text: TextOptions,
     /// Over the texts to learn from, labelled or not.
     pub counts: Counts,
@@ -59,14 +70,17 @@ impl Source {
     ///
     /// # Errors
     /// Says what was wrong with them.
-    pub fn read(args: &Args) -> Result<Self> {
-        let corpus = corpus::load(&args.corpus, args.seed)?;
+    pub fn read(
+        config: &CorpusConfig,
+        unlabelled: Option<&Path>,
+        text: TextOptions,
+        seed: u64,
+    ) -> Result<Self> {
+        let corpus = corpus::load(config, seed)?;
         corpus.notes.print();
-        let tutorial = args.preset.is_some_and(Preset::is_tutorial);
-        let text = TextOptions { punctuation: args.shape.punctuation.unwrap_or(!tutorial) };
-        let unlabelled = match &args.unlabelled {
+        let unlabelled = match unlabelled {
             Some(path) => {
-                let (texts, notes) = corpus::unlabelled::read(path, &args.corpus)?;
+                let (texts, notes) = corpus::unlabelled::read(path, config)?;
                 notes.print();
                 texts
             }
@@ -78,23 +92,28 @@ impl Source {
         ensure!(counts.total() > 0, "{}: the training texts contain no words", corpus.name);
         Ok(Self { corpus, unlabelled, text, counts })
     }
+
+    /// Texts to learn from, labelled or not.
+    #[must_use]
+    pub const fn texts_to_learn_from(&self) -> usize {
+        self.corpus.train.len() + self.unlabelled.len()
+    }
 }
 
 impl Data {
-    /// Reads everything that a run starts from.
+    /// Makes everything that a run starts from.
     ///
     /// # Errors
-    /// Says what was wrong with a corpus or a flag.
-    pub fn load(args: &Args) -> Result<Self> {
-        let Source { corpus, unlabelled, text, counts } = Source::read(args)?;
-        let words = counts.total();
+    /// If the texts do not have what the configuration asks for, which names the flag.
+    pub fn prepare(source: Source, config: RunConfig) -> Result<Self> {
+        let Source { corpus, unlabelled, text, counts } = source;
+        let (words, seed) = (counts.total(), config.options.seed);
         ensure!(
-            args.training.reject.is_none() || !(corpus.valid.is_empty() || corpus.validates_on_train),
+            config.reject.is_none() || !(corpus.valid.is_empty() || corpus.validates_on_train),
             "--reject: it is calibrated on validation texts, and {} has none: give more texts, or --valid",
             corpus.name
         );
-        let plan = Plan::new(args, words, corpus.train.len() + unlabelled.len(), corpus.labels.len())?;
-        let frequent = frequent(args, &corpus, &counts, &plan)?;
+        let frequent = frequent(&corpus, &counts, &config)?;
         let vocabulary = Built::new(&frequent)?;
         let reader = vocabulary.open()?;
         let mut texts = tokenise(&corpus, text, &reader);
@@ -104,13 +123,13 @@ impl Data {
                 &texts,
                 unlabelled.par_iter().map(|own| tokenised(own, 0, text, &reader)).collect(),
                 classes,
-                plan.teacher,
-                args.seed,
-                args.teacher_cache.as_deref(),
+                config.teacher,
+                seed,
+                config.teacher_cache.as_deref(),
             )?;
             texts.train.extend(others);
         }
-        if args.training.balance.unwrap_or(false) {
+        if config.balance {
             balance(&mut texts.train, corpus.labels.len());
         }
         let reader = vocabulary.open()?;
@@ -119,19 +138,19 @@ impl Data {
             text.hashes = Vec::new();
         }
         let recipe = None;
-        let mut data = Self { corpus, words, text, plan, frequent, vocabulary, recipe, unlabelled, texts };
-        data.recipe = data.choose_ngrams(args.seed)?;
+        let mut data = Self { corpus, words, text, config, frequent, vocabulary, recipe, unlabelled, texts };
+        data.recipe = data.choose_ngrams(seed)?;
         Ok(data)
     }
 
     /// Which n-grams to learn, tried out on validation texts.
     fn choose_ngrams(&self, seed: u64) -> Result<Option<Recipe>> {
-        if self.plan.ngrams.most == Some(0) {
+        if self.config.ngrams.most == Some(0) {
             return Ok(None);
         }
         let started = Instant::now();
         let network = self.network_bytes(seed)?;
-        let room = self.plan.bytes.saturating_sub(network);
+        let room = self.config.bytes.saturating_sub(network);
         let learnt =
             NgramTexts::of(self, &self.texts.train, &self.corpus.train, &self.unlabelled, CHOICE_BYTES);
         let tried = NgramTexts::of(self, &self.texts.valid, &self.corpus.valid, &[], CHOICE_BYTES);
@@ -142,15 +161,15 @@ impl Data {
             valid: (&tried.texts, &tried.targets()),
             options: self.text,
             bytes: room,
-            most: self.plan.ngrams.most,
-            orders: self.plan.ngrams.orders,
+            most: self.config.ngrams.most,
+            orders: self.config.ngrams.orders,
             seed,
         };
         let choices = choose(&space, |choice| say!("  tried {choice}"))?;
         let Some(best) = choices.first() else {
             warn(&format!(
                 "the network alone takes {network} bytes: of {} there is no room for n-grams beside it (--bytes N)",
-                self.plan.bytes
+                self.config.bytes
             ));
             return Ok(None);
         };
@@ -160,8 +179,8 @@ impl Data {
 
     /// Bytes of the model without n-grams.
     fn network_bytes(&self, seed: u64) -> Result<usize> {
-        let weights = Network::new(&self.config(), &Device::Cpu, seed)?.weights()?;
-        let sections = quantise::quantise(&weights, &Ranges::default(), self.plan.bits)?;
+        let weights = Network::new(&self.network_config(), &Device::Cpu, seed)?.weights()?;
+        let sections = quantise::quantise(&weights, &Ranges::default(), self.config.bits)?;
         let labels: usize = self.corpus.labels.iter().map(String::len).sum();
         let layers: usize = sections.layers.iter().map(Vec::len).sum();
         let network = sections.embedding.len() + layers + sections.head.len();
@@ -188,18 +207,8 @@ impl Data {
     }
 
     /// The network's shape.
-    pub fn config(&self) -> Config {
-        let plan = &self.plan;
-        Config {
-            cell: plan.cell,
-            layers: plan.layers,
-            embed: plan.embed,
-            hidden: plan.hidden,
-            vocab: self.vocabulary.words.len() + 1,
-            pooling: plan.pooling,
-            head_hidden: plan.head_hidden,
-            classes: self.corpus.labels.len(),
-        }
+    pub fn network_config(&self) -> Config {
+        self.config.network(self.vocabulary.words.len(), self.corpus.labels.len())
     }
 }
 
@@ -211,11 +220,11 @@ const FEW: usize = 40;
 ///
 /// # Errors
 /// If no word is left; the advice is one that helps.
-pub fn frequent(args: &Args, corpus: &Corpus, counts: &Counts, plan: &Plan) -> Result<Vec<(u32, String)>> {
-    let usual = counts.most_frequent(plan.vocab, plan.min_freq);
-    let is_free = args.shape.min_freq.is_none() && plan.min_freq > 1;
+pub fn frequent(corpus: &Corpus, counts: &Counts, config: &RunConfig) -> Result<Vec<(u32, String)>> {
+    let usual = counts.most_frequent(config.vocab, config.min_freq);
+    let is_free = config.min_freq_yields && config.min_freq > 1;
     if is_free && (usual.is_empty() || corpus.train.len() < FEW) {
-        let all = counts.most_frequent(plan.vocab, 1);
+        let all = counts.most_frequent(config.vocab, 1);
         if !all.is_empty() {
             let name = &corpus.name;
             console::warn(&format!(
@@ -228,7 +237,7 @@ pub fn frequent(args: &Args, corpus: &Corpus, counts: &Counts, plan: &Plan) -> R
     ensure!(
         !usual.is_empty(),
         "--min-freq {}: no word of {} occurs so often{}",
-        plan.min_freq,
+        config.min_freq,
         corpus.name,
         if counts.most_frequent(1, 1).is_empty() { ", or at all" } else { ": lower it" }
     );

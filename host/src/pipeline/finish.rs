@@ -7,9 +7,8 @@ use rayon::prelude::*;
 use telltale::Model;
 use telltale::engine::format::{Kind, Metrics};
 
-use super::plan::{Plan, Preset};
+use super::data::Data;
 use super::report::{BlobReport, ModelReport, QuantisedReport, Report, metrics};
-use super::{Args, Data};
 use crate::aligned::AlignedBytes;
 use crate::console::say;
 use crate::corpus::Example;
@@ -33,6 +32,7 @@ const CALIBRATION_WORDS: usize = 20_000;
 
 /// A finished model and what it achieves.
 pub struct Finished {
+    /// The model's file.
     pub blob: AlignedBytes,
     /// For PyTorch.
     pub weights: Weights,
@@ -75,12 +75,13 @@ impl Finished {
 ///
 /// # Errors
 /// If the weights do not fit the fixed-point formats.
-pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
-    let Data { corpus, plan, texts, vocabulary, .. } = data;
+pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
+    let Data { corpus, config, texts, vocabulary, .. } = data;
+    let seed = config.options.seed;
     // From here on every word counts, as on the chip.
     let whole = TrainingOptions {
-        max_len: if args.preset.is_some_and(Preset::is_tutorial) { plan.options.max_len } else { 0 },
-        ..plan.options.clone()
+        max_len: if config.reads_whole_texts { 0 } else { config.options.max_len },
+        ..config.options.clone()
     };
     let weights = network.weights()?;
     let calibration = texts.train.iter().take(CALIBRATION_TEXTS).map(|text| {
@@ -91,10 +92,10 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     let mut description = Description {
         labels: corpus.labels.clone(),
         text: data.text,
-        pooling: plan.pooling,
+        pooling: config.pooling,
         corpus: corpus.name.clone(),
         digest: corpus.digest,
-        seed: args.seed,
+        seed,
         examples: corpus.train.len(),
         self_test: sample(&data.frequent),
         metrics: Metrics::default(),
@@ -113,7 +114,7 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
             ),
             None => (weights.clone(), None),
         };
-        let sections = quantise::Sections { ngrams, ..quantise::quantise(&weights, &ranges, plan.bits)? };
+        let sections = quantise::Sections { ngrams, ..quantise::quantise(&weights, &ranges, config.bits)? };
         Ok::<_, anyhow::Error>((
             quantise::write_blob(description, vocabulary.section(), &sections)?,
             sections,
@@ -123,7 +124,7 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     let mut side = match &data.recipe {
         None => None,
         Some(recipe) => {
-            let ngrams = data.fit_ngrams(recipe, false, args.seed)?;
+            let ngrams = data.fit_ngrams(recipe, false, seed)?;
             let own = ngrams.logits(&valid.bags(&ngrams, data))?;
             let labels: Vec<u32> = valid.texts.iter().map(|text| text.label).collect();
             // Texts that both have learnt say nothing of what they know.
@@ -134,7 +135,7 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
     };
     let (draft, _) = write(&description, side.as_ref())?;
     let model = Model::open(&draft)?;
-    let rejection = match args.training.reject {
+    let rejection = match config.reject {
         Some(share) => Some(rejection::calibrate(&model, &valid.strings(), share)?),
         None => None,
     };
@@ -160,7 +161,7 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
             side.mix.ngrams,
             side.mix.network
         );
-        side.ngrams = data.fit_ngrams(recipe, true, args.seed)?;
+        side.ngrams = data.fit_ngrams(recipe, true, seed)?;
     }
     let (draft, _) = write(&description, side.as_ref())?;
     let test_float =
@@ -197,7 +198,7 @@ pub fn finish(args: &Args, data: &Data, network: &Network) -> Result<Finished> {
             + sections.ngrams.as_ref().map_or(0, Vec::len),
     };
     let (vocabulary, parameters) = (vocabulary.words.len(), weights.count());
-    let description = for_pytorch(&description, &weights, ranges, plan, &whole);
+    let description = for_pytorch(&description, &weights, ranges, config.bits, &whole);
     let validates_on_train = corpus.validates_on_train;
     let (valid, test) = (valid_float, test_float);
     Ok(Finished {
@@ -276,7 +277,7 @@ fn for_pytorch(
     description: &Description,
     weights: &Weights,
     ranges: Ranges,
-    plan: &Plan,
+    bits: EmbeddingBits,
     read: &TrainingOptions,
 ) -> pytorch::config::Description {
     let config = &weights.config;
@@ -299,7 +300,7 @@ fn for_pytorch(
             seed: description.seed,
             examples: description.examples,
             self_test: description.self_test.clone(),
-            embed_bits: if plan.bits == EmbeddingBits::Four { 4 } else { 8 },
+            embed_bits: if bits == EmbeddingBits::Four { 4 } else { 8 },
             ranges,
             metrics: description.metrics,
         }),

@@ -1,4 +1,4 @@
-//! What a run does: presets, flags over them, and their limits.
+//! What a run does by its flags: presets, flags over them, and their limits.
 
 use anyhow::{Result, ensure};
 use clap::{Args as ClapArgs, ValueEnum};
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Cell, Pooling};
 use telltale::engine::ngrams::Orders;
+use telltale::engine::text::Options;
 
 use crate::ngrams;
 use crate::quantise::EmbeddingBits;
@@ -15,7 +16,7 @@ use crate::train::schedule::Schedule;
 use crate::train::{Loss, TrainingOptions};
 
 use super::Args;
-use super::teach::Teacher;
+use crate::pipeline::{NgramConfig, RunConfig, Source, Teacher};
 
 /// Sizes for two-class texts of many words, and the two models of the PyTorch tutorial that Telltale grew from
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -189,35 +190,6 @@ pub struct TrainingArgs {
     pub average: Option<f32>,
 }
 
-/// All choices of a run, after presets and flags.
-pub struct Plan {
-    pub cell: Cell,
-    pub layers: usize,
-    pub embed: usize,
-    pub hidden: usize,
-    pub pooling: Pooling,
-    pub head_hidden: usize,
-    pub vocab: usize,
-    pub min_freq: u64,
-    pub bits: EmbeddingBits,
-    /// Bytes that the model may take.
-    pub bytes: usize,
-    /// The n-grams asked for.
-    pub ngrams: NgramPlan,
-    /// Who has opinions on unlabelled texts.
-    pub teacher: Teacher,
-    pub options: TrainingOptions,
-}
-
-/// Which n-grams are asked for; what is `None` is found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NgramPlan {
-    /// How many at most: as many as there is room for.
-    pub most: Option<usize>,
-    /// Words and characters of one at most.
-    pub orders: Option<(u8, u8)>,
-}
-
 /// Bytes that a model may take by default: what the smallest board has room for.
 const BYTES: usize = 180_000;
 
@@ -227,9 +199,53 @@ const WORD_BUDGET: f64 = 48e6;
 /// Texts with fewer words than this in the mean are short.
 const SHORT_TEXT: u64 = 48;
 
-impl Plan {
-    pub fn new(args: &Args, words: u64, texts: usize, classes: usize) -> Result<Self> {
-        let base = Self::defaults(args.preset, words, texts, classes, args.seed);
+/// The most words and n-grams of a preset.
+fn entries(preset: Preset) -> (usize, usize) {
+    let config = defaults(Some(preset), 0, 0, 2, 0);
+    (config.vocab, config.ngrams.most.unwrap_or(0))
+}
+
+/// A preset, and the share of its words and n-grams.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Size {
+    /// What the rest of the defaults comes from.
+    pub preset: Preset,
+    /// Above 0, at most 1.
+    pub share: f64,
+}
+
+impl Args {
+    /// The same run with a preset, its words and n-grams being `share` of the preset's unless a flag says
+    /// how many they are.
+    #[must_use]
+    pub fn sized(&self, size: Size) -> Self {
+        let mut args = Self { preset: Some(size.preset), ..self.clone() };
+        if size.share < 1.0 {
+            let (vocab, ngrams) = entries(size.preset);
+            let part = |count: usize| Some((count as f64 * size.share).round() as usize);
+            args.shape.vocab = args.shape.vocab.or_else(|| part(vocab));
+            args.shape.ngrams = args.shape.ngrams.or_else(|| part(ngrams));
+        }
+        args
+    }
+
+    /// Reads the texts that the flags name.
+    ///
+    /// # Errors
+    /// Says what was wrong with them.
+    pub fn source(&self) -> Result<Source> {
+        let is_tutorial = self.preset.is_some_and(Preset::is_tutorial);
+        let text = Options { punctuation: self.shape.punctuation.unwrap_or(!is_tutorial) };
+        Source::read(&self.corpus.config(), self.unlabelled.as_deref(), text, self.seed)
+    }
+
+    /// What to do with them.
+    ///
+    /// # Errors
+    /// Names the flag whose value is not possible.
+    pub fn resolve(&self, source: &Source) -> Result<RunConfig> {
+        let (args, words, texts) = (self, source.counts.total(), source.texts_to_learn_from());
+        let base = defaults(args.preset, words, texts, source.corpus.labels.len(), args.seed);
         let (shape, training) = (&args.shape, &args.training);
         let o = base.options;
         let options = TrainingOptions {
@@ -275,7 +291,7 @@ impl Plan {
             "--vocab {vocab}: 1 to {} is possible",
             crate::vocabulary::MAX_WORDS
         );
-        let ngrams = NgramPlan {
+        let ngrams = NgramConfig {
             most: shape.ngrams.or(if args.save.is_some() { Some(0) } else { base.ngrams.most }),
             orders: match (shape.ngram_words, shape.ngram_characters) {
                 (None, None) => base.ngrams.orders,
@@ -284,7 +300,7 @@ impl Plan {
         };
         let (words, characters) = ngrams.orders.unwrap_or((1, 1));
         ngrams::check(ngrams.most.unwrap_or(1), Orders { words, characters })?;
-        Ok(Self {
+        Ok(RunConfig {
             cell: shape.cell.unwrap_or(base.cell),
             layers: shape.layers.unwrap_or(base.layers),
             embed: shape.embed.unwrap_or(base.embed),
@@ -300,108 +316,111 @@ impl Plan {
             bytes: shape.bytes.unwrap_or(base.bytes),
             ngrams,
             teacher: training.teacher.unwrap_or(base.teacher),
+            teacher_cache: args.teacher_cache.clone(),
+            balance: training.balance.unwrap_or(base.balance),
+            reject: training.reject,
+            min_freq_yields: shape.min_freq.is_none(),
+            reads_whole_texts: base.reads_whole_texts,
             options,
         })
     }
+}
 
-    /// The most words and n-grams of a preset.
-    pub fn entries(preset: Preset) -> (usize, usize) {
-        let plan = Self::defaults(Some(preset), 0, 0, 2, 0);
-        (plan.vocab, plan.ngrams.most.unwrap_or(0))
-    }
-
-    fn defaults(preset: Option<Preset>, words: u64, texts: usize, classes: usize, seed: u64) -> Self {
-        let short = words < SHORT_TEXT * texts as u64;
-        let two = classes == 2;
-        let epochs = (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize;
-        let usual = TrainingOptions::usual(epochs, seed);
-        let many = classes > 12;
-        let plain = Self {
-            cell: Cell::Gru,
-            layers: 1,
-            embed: 32,
-            hidden: if many { 96 } else { 64 },
-            // After a sentence or two the last state still knows everything; long texts need a mean.
-            pooling: match (short, two) {
-                (true, true) => Pooling::Last,
-                (true, false) => Pooling::Max,
-                (false, _) => Pooling::Mean,
-            },
-            head_hidden: 0,
-            vocab: 3000,
-            min_freq: 2,
-            bits: EmbeddingBits::Four,
-            bytes: BYTES,
-            ngrams: NgramPlan { most: None, orders: None },
-            teacher: Teacher::Both,
-            options: TrainingOptions {
-                smoothing: if two { usual.smoothing } else { 0.1 },
-                // A short text's first words often say the opposite of what it says in the end.
-                loss: if short { Loss::Final } else { usual.loss },
-                ..usual
-            },
-        };
-        let tutorial = |rate, batch, dropout_head| TrainingOptions {
-            epochs: 10,
-            batch,
-            rate,
-            rule: Rule::Adam,
-            decay: 0.0,
-            schedule: Schedule::Constant,
-            dropout_embed: 0.0,
-            dropout_head,
-            dropout_words: 0.0,
-            smoothing: 0.0,
-            loss: Loss::Final,
-            max_len: 200,
-            average: 0.0,
-            ..plain.options.clone()
-        };
-        // Beside n-grams, a FastGRNN is as accurate as a GRU, for less than half of its instructions.
-        let sized = |wide, vocab, embed, hidden, bits| Self {
-            cell: if hidden < 96 { Cell::Fastgrnn } else { Cell::Gru },
-            teacher: if wide < 10_000 { Teacher::Ngrams } else { Teacher::Both },
-            embed,
-            hidden,
-            vocab,
-            bits,
-            // Among few n-grams there is no room for long ones.
-            ngrams: NgramPlan { most: Some(wide), orders: Some((if wide < 20_000 { 2 } else { 3 }, 0)) },
-            options: plain.options.clone(),
-            ..plain
-        };
-        match preset {
-            // Beside n-grams, long texts leave little to the order of words.
-            None if two && !short => {
-                Self { ngrams: plain.ngrams, ..sized(26_000, 6000, 16, 48, EmbeddingBits::Four) }
-            }
-            None => plain,
-            Some(Preset::Nano) => sized(3000, 720, 8, 16, EmbeddingBits::Four),
-            Some(Preset::Micro) => sized(7000, 2000, 16, 24, EmbeddingBits::Four),
-            Some(Preset::Small) => sized(14_000, 4000, 16, 32, EmbeddingBits::Four),
-            Some(Preset::Base) => sized(26_000, 8000, 16, 48, EmbeddingBits::Four),
-            Some(Preset::Large) => sized(65_000, 20_000, 32, 96, EmbeddingBits::Eight),
-            Some(Preset::RnnCell) => Self {
-                cell: Cell::Rnn,
-                embed: 128,
-                hidden: 256,
-                pooling: Pooling::Last,
-                head_hidden: 256,
-                bits: EmbeddingBits::Eight,
-                ngrams: NgramPlan { most: Some(0), orders: None },
-                options: tutorial(1e-4, 100, 0.0),
-                ..plain
-            },
-            Some(Preset::RnnLayer) => Self {
-                cell: Cell::Rnn,
-                embed: 128,
-                hidden: 256,
-                pooling: Pooling::Last,
-                bits: EmbeddingBits::Eight,
-                ngrams: NgramPlan { most: Some(0), orders: None },
-                options: tutorial(1e-4, 100, 0.5),
-                ..plain
-            },
+fn defaults(preset: Option<Preset>, words: u64, texts: usize, classes: usize, seed: u64) -> RunConfig {
+    let short = words < SHORT_TEXT * texts as u64;
+    let two = classes == 2;
+    let epochs = (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize;
+    let usual = TrainingOptions::usual(epochs, seed);
+    let many = classes > 12;
+    let plain = RunConfig {
+        cell: Cell::Gru,
+        layers: 1,
+        embed: 32,
+        hidden: if many { 96 } else { 64 },
+        // After a sentence or two the last state still knows everything; long texts need a mean.
+        pooling: match (short, two) {
+            (true, true) => Pooling::Last,
+            (true, false) => Pooling::Max,
+            (false, _) => Pooling::Mean,
+        },
+        head_hidden: 0,
+        vocab: 3000,
+        min_freq: 2,
+        bits: EmbeddingBits::Four,
+        bytes: BYTES,
+        ngrams: NgramConfig { most: None, orders: None },
+        teacher: Teacher::Both,
+        teacher_cache: None,
+        balance: false,
+        reject: None,
+        min_freq_yields: true,
+        reads_whole_texts: !preset.is_some_and(Preset::is_tutorial),
+        options: TrainingOptions {
+            smoothing: if two { usual.smoothing } else { 0.1 },
+            // A short text's first words often say the opposite of what it says in the end.
+            loss: if short { Loss::Final } else { usual.loss },
+            ..usual
+        },
+    };
+    let tutorial = |rate, batch, dropout_head| TrainingOptions {
+        epochs: 10,
+        batch,
+        rate,
+        rule: Rule::Adam,
+        decay: 0.0,
+        schedule: Schedule::Constant,
+        dropout_embed: 0.0,
+        dropout_head,
+        dropout_words: 0.0,
+        smoothing: 0.0,
+        loss: Loss::Final,
+        max_len: 200,
+        average: 0.0,
+        ..plain.options.clone()
+    };
+    // Beside n-grams, a FastGRNN is as accurate as a GRU, for less than half of its instructions.
+    let sized = |wide, vocab, embed, hidden, bits| RunConfig {
+        cell: if hidden < 96 { Cell::Fastgrnn } else { Cell::Gru },
+        teacher: if wide < 10_000 { Teacher::Ngrams } else { Teacher::Both },
+        embed,
+        hidden,
+        vocab,
+        bits,
+        // Among few n-grams there is no room for long ones.
+        ngrams: NgramConfig { most: Some(wide), orders: Some((if wide < 20_000 { 2 } else { 3 }, 0)) },
+        ..plain.clone()
+    };
+    match preset {
+        // Beside n-grams, long texts leave little to the order of words.
+        None if two && !short => {
+            RunConfig { ngrams: plain.ngrams, ..sized(26_000, 6000, 16, 48, EmbeddingBits::Four) }
         }
+        None => plain,
+        Some(Preset::Nano) => sized(3000, 720, 8, 16, EmbeddingBits::Four),
+        Some(Preset::Micro) => sized(7000, 2000, 16, 24, EmbeddingBits::Four),
+        Some(Preset::Small) => sized(14_000, 4000, 16, 32, EmbeddingBits::Four),
+        Some(Preset::Base) => sized(26_000, 8000, 16, 48, EmbeddingBits::Four),
+        Some(Preset::Large) => sized(65_000, 20_000, 32, 96, EmbeddingBits::Eight),
+        Some(Preset::RnnCell) => RunConfig {
+            cell: Cell::Rnn,
+            embed: 128,
+            hidden: 256,
+            pooling: Pooling::Last,
+            head_hidden: 256,
+            bits: EmbeddingBits::Eight,
+            ngrams: NgramConfig { most: Some(0), orders: None },
+            options: tutorial(1e-4, 100, 0.0),
+            ..plain
+        },
+        Some(Preset::RnnLayer) => RunConfig {
+            cell: Cell::Rnn,
+            embed: 128,
+            hidden: 256,
+            pooling: Pooling::Last,
+            bits: EmbeddingBits::Eight,
+            ngrams: NgramConfig { most: Some(0), orders: None },
+            options: tutorial(1e-4, 100, 0.5),
+            ..plain
+        },
     }
 }

@@ -1,0 +1,233 @@
+//! `compare`: every corpus below a folder, trained by default flags and measured.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use candle_core::Device;
+use clap::Args as ClapArgs;
+use serde::{Deserialize, Serialize};
+use telltale::Model;
+
+use super::corpus::CorpusArgs;
+use super::train::{self, ShapeArgs, TrainingArgs};
+use crate::console::{self, say};
+use crate::corpus::{self, CorpusConfig};
+use crate::engine::{self, Reading, classify_all, items};
+use crate::evaluate::measures::{Judged, Measures};
+use crate::evaluate::parts::{Alone, Parts};
+use crate::files::Paths;
+use crate::pipeline::{self, Data, Outcome, Unwatched};
+
+/// Trains every corpus below a folder and measures it on its test split: one table
+///
+/// A corpus is a folder with a train and a test file. Each is trained as `train` would with the same flags; beside the
+/// whole model, its network and its n-grams are measured alone. `tests/peers/peers.py DIR` measures other programs on the
+/// same files, and `--peers` puts what it writes beside.
+#[derive(ClapArgs, Clone, Debug)]
+pub struct Args {
+    /// The folder
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// What other programs achieve, as `tests/peers/peers.py` writes it
+    #[arg(long, value_name = "FILE")]
+    peers: Option<PathBuf>,
+    /// Where the table goes, as Markdown
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Results for machines; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// The seed of all runs
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    shape: ShapeArgs,
+    #[command(flatten)]
+    training: TrainingArgs,
+}
+
+/// A corpus, trained and measured.
+#[derive(Debug, Serialize)]
+struct Row {
+    corpus: String,
+    classes: usize,
+    /// Texts that it was trained on, those for validation included.
+    training_texts: usize,
+    test_texts: usize,
+    accuracy: f64,
+    macro_f1: f64,
+    /// The parts of the model alone.
+    parts: Parts,
+    bytes: usize,
+    seconds: f64,
+    /// Other programs on the same texts.
+    peers: Vec<Peer>,
+}
+
+/// What another program achieves on a corpus.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Peer {
+    corpus: String,
+    /// Who.
+    peer: String,
+    accuracy: f64,
+    macro_f1: f64,
+    /// Bytes of its model, where that has a limit.
+    bytes: Option<u64>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// If there is no corpus, or one of them cannot be trained: the others are, before it is told.
+pub fn run(args: &Args) -> Result<()> {
+    Paths::default()
+        .read("--peers", &args.peers)
+        .write("--out", &args.out)
+        .write("--json", &args.json)
+        .check()?;
+    if args.json.as_deref() == Some(Path::new("-")) {
+        console::divert();
+    }
+    let folders = corpora(&args.data)?;
+    ensure!(
+        !folders.is_empty(),
+        "--data {}: there is no folder with a train and a test file below it",
+        args.data.display()
+    );
+    let peers = args.peers.as_deref().map(read_peers).transpose()?.unwrap_or_default();
+    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    for (number, folder) in folders.iter().enumerate() {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        say!("\n[{}/{}] {name}", number + 1, folders.len());
+        match measure(args, folder, &name) {
+            Ok(row) => {
+                let own = peers.iter().filter(|peer| peer.corpus == name).cloned().collect();
+                rows.push(Row { peers: own, ..row });
+            }
+            Err(error) => {
+                console::warn(&format!("{name}: {error:#}"));
+                failed.push(name);
+            }
+        }
+    }
+    let table = table(&rows);
+    say!("\n{table}");
+    if let Some(path) = &args.out {
+        crate::files::write(path, table.as_bytes())?;
+    }
+    if let Some(path) = &args.json {
+        super::write_json(path, &rows)?;
+    }
+    ensure!(failed.is_empty(), "not in the table: {}", failed.join(", "));
+    Ok(())
+}
+
+/// The folders with a train and a test file, in order.
+fn corpora(folder: &Path) -> Result<Vec<PathBuf>> {
+    if corpus::has_splits(folder)? {
+        return Ok(vec![folder.to_owned()]);
+    }
+    let mut found = Vec::new();
+    for path in corpus::children(folder)?.into_iter().filter(|path| path.is_dir()) {
+        found.extend(corpora(&path)?);
+    }
+    Ok(found)
+}
+
+fn read_peers(path: &Path) -> Result<Vec<Peer>> {
+    let text = std::fs::read(path).with_context(|| format!("--peers: cannot read {}", path.display()))?;
+    serde_json::from_slice(&text)
+        .with_context(|| format!("--peers {}: it is not what tests/peers/peers.py writes", path.display()))
+}
+
+fn measure(args: &Args, folder: &Path, name: &str) -> Result<Row> {
+    let started = Instant::now();
+    let corpus = CorpusArgs::from(CorpusConfig::of(folder.to_string_lossy()));
+    let flags = train::Args {
+        seed: args.seed,
+        ..train::Args::new(corpus, args.shape.clone(), args.training.clone())
+    };
+    let source = flags.source()?;
+    let config = flags.resolve(&source)?;
+    let data = Data::prepare(source, config)?;
+    let Outcome::Ended(trained) = pipeline::run(&data, &Device::Cpu, &mut Unwatched)? else {
+        anyhow::bail!("training was stopped");
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    let model = Model::open(&trained.finished.blob)?;
+    let texts: Vec<_> = data.corpus.test.iter().map(|text| (items(&model, &text.text), text.label)).collect();
+    let readings: Vec<Reading<'_>> =
+        texts.iter().map(|(items, truth)| Reading { items, truth: *truth }).collect();
+    let verdicts = classify_all(&model, &readings, engine::Parts::Whole)?;
+    let judged: Vec<Judged> =
+        verdicts.iter().zip(&texts).map(|(verdict, (_, truth))| verdict.judged(*truth)).collect();
+    let measures = Measures::of(&judged, &data.corpus.labels);
+    let all: Vec<usize> = (0..texts.len()).collect();
+    say!("{:.2} % of {} test texts, {seconds:.0} s", measures.accuracy * 100.0, texts.len());
+    Ok(Row {
+        corpus: name.to_owned(),
+        classes: data.corpus.labels.len(),
+        training_texts: data.corpus.train.len() + data.corpus.valid.len(),
+        test_texts: texts.len(),
+        accuracy: measures.accuracy,
+        macro_f1: measures.macro_f1,
+        parts: Alone::read(&model, &readings)?.of(&readings, &verdicts, &all),
+        bytes: trained.finished.blob.len(),
+        seconds,
+        peers: Vec::new(),
+    })
+}
+
+/// The table in Markdown: accuracy / macro-F1 in per cent, and means.
+fn table(rows: &[Row]) -> String {
+    let mut peers: Vec<&str> = Vec::new();
+    for peer in rows.iter().flat_map(|row| &row.peers) {
+        if !peers.contains(&&peer.peer[..]) {
+            peers.push(&peer.peer);
+        }
+    }
+    let both = |accuracy: f64, macro_f1: f64| format!("{:.2} / {:.2}", accuracy * 100.0, macro_f1 * 100.0);
+    let mut text =
+        "| corpus | classes | texts | Telltale | bytes | network alone | n-grams alone |".to_owned();
+    peers.iter().for_each(|peer| text += &format!(" {peer} |"));
+    text += "\n|---|---:|---:|---:|---:|---:|---:|";
+    peers.iter().for_each(|_| text += "---:|");
+    text.push('\n');
+    for row in rows {
+        let ngrams =
+            row.parts.ngrams.map_or_else(|| "–".to_owned(), |own| format!("{:.2}", own.accuracy * 100.0));
+        let _ = write!(
+            text,
+            "| {} | {} | {} | {} | {} | {:.2} | {ngrams} |",
+            row.corpus,
+            row.classes,
+            row.training_texts,
+            both(row.accuracy, row.macro_f1),
+            row.bytes,
+            row.parts.network.accuracy * 100.0,
+        );
+        for peer in &peers {
+            let own = row.peers.iter().find(|own| own.peer == *peer);
+            let cell = own.map_or_else(|| "–".to_owned(), |own| both(own.accuracy, own.macro_f1));
+            let _ = write!(text, " {cell} |");
+        }
+        text.push('\n');
+    }
+    let mean = |of: &dyn Fn(&Row) -> Option<f64>| {
+        let all: Option<Vec<f64>> = rows.iter().map(of).collect();
+        all.filter(|all| !all.is_empty()).map(|all| all.iter().sum::<f64>() / all.len() as f64)
+    };
+    let (accuracy, macro_f1) = (mean(&|row| Some(row.accuracy)), mean(&|row| Some(row.macro_f1)));
+    let _ = write!(text, "| mean | | | {} | | | |", both(accuracy.unwrap_or(0.0), macro_f1.unwrap_or(0.0)));
+    for peer in &peers {
+        let of = |row: &Row| row.peers.iter().find(|own| own.peer == *peer).cloned();
+        let means = mean(&|row| Some(of(row)?.accuracy)).zip(mean(&|row| Some(of(row)?.macro_f1)));
+        let _ =
+            write!(text, " {} |", means.map_or_else(|| "–".to_owned(), |(accuracy, f1)| both(accuracy, f1)));
+    }
+    text.push('\n');
+    text
+}

@@ -1,0 +1,115 @@
+//! The flags that say which corpus, and how it is read and split.
+
+use std::path::{Path, PathBuf, absolute};
+
+use clap::Args as ClapArgs;
+use serde::{Deserialize, Serialize};
+
+use crate::corpus::{self, CorpusConfig};
+
+/// Which corpus, and how it is split.
+#[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
+pub struct CorpusArgs {
+    /// Labelled texts: `reviews` (embedded), a .csv, .tsv or .jsonl, fastText's lines, a folder with train, valid and
+    /// test files of these kinds, a folder per class, an aclImdb folder or .tar.gz; packed with gzip or not; `-` is
+    /// standard input
+    #[arg(long, value_name = "CORPUS", default_value = corpus::EMBEDDED)]
+    pub data: String,
+    /// A second corpus that serves as test split
+    #[arg(long, value_name = "CORPUS")]
+    pub test_data: Option<String>,
+    /// The column that holds the text, by name or by number from 1
+    #[arg(long, value_name = "NAME")]
+    pub text_column: Option<String>,
+    /// The column that holds the label, by name or by number from 1
+    #[arg(long, value_name = "NAME")]
+    pub label_column: Option<String>,
+    /// The first row is a text and no header: columns go by number
+    #[arg(long)]
+    #[serde(default)]
+    pub no_header: bool,
+    /// The encoding of files that have no byte order mark: utf-8, windows-1252, shift_jis … [default: UTF-8 if the
+    /// bytes are, otherwise guessed]
+    #[arg(long, value_name = "NAME")]
+    #[serde(default)]
+    pub encoding: Option<String>,
+    /// New names of labels, a line each: old name, comma or tab, new name; labels with the same new name become one
+    #[arg(long, value_name = "FILE")]
+    #[serde(default)]
+    pub rename_labels: Option<PathBuf>,
+    /// Share of the training texts that is set aside for validation; 0 for none: then the last epoch is taken
+    /// [default: 0.1 where the corpus has no validation split]
+    #[arg(long, value_name = "FRACTION")]
+    pub valid: Option<f64>,
+    /// Share that is set aside for the test where the corpus has no test split of its own [default: 0.1]
+    #[arg(long, value_name = "FRACTION")]
+    pub test: Option<f64>,
+}
+
+impl From<CorpusConfig> for CorpusArgs {
+    fn from(config: CorpusConfig) -> Self {
+        let CorpusConfig {
+            data,
+            test_data,
+            text_column,
+            label_column,
+            no_header,
+            encoding,
+            rename_labels,
+            valid,
+            test,
+        } = config;
+        Self { data, test_data, text_column, label_column, no_header, encoding, rename_labels, valid, test }
+    }
+}
+
+impl CorpusArgs {
+    /// What the library takes.
+    #[must_use]
+    pub fn config(&self) -> CorpusConfig {
+        let Self {
+            data,
+            test_data,
+            text_column,
+            label_column,
+            no_header,
+            encoding,
+            rename_labels,
+            valid,
+            test,
+        } = self.clone();
+        CorpusConfig {
+            data,
+            test_data,
+            text_column,
+            label_column,
+            no_header,
+            encoding,
+            rename_labels,
+            valid,
+            test,
+        }
+    }
+
+    /// The files and folders that are read.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        self.config().inputs()
+    }
+
+    /// With paths that hold from any folder.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        let whole = |path: &Path| absolute(path).unwrap_or_else(|_| path.to_owned());
+        let of = |data: &String| match corpus::is_path(data) {
+            true => whole(Path::new(data)).display().to_string(),
+            false => data.clone(),
+        };
+        Self {
+            data: of(&self.data),
+            test_data: self.test_data.as_ref().map(of),
+            rename_labels: self.rename_labels.as_deref().map(whole),
+            ..self.clone()
+        }
+    }
+}

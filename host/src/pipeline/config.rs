@@ -1,0 +1,75 @@
+//! What a run is to do, all of it settled.
+
+use std::path::PathBuf;
+
+use super::teach::Teacher;
+use crate::model::{Cell, Config, Pooling};
+use crate::quantise::EmbeddingBits;
+use crate::train::TrainingOptions;
+
+/// All choices of a run.
+#[derive(Clone, Debug)]
+pub struct RunConfig {
+    /// The recurrent cell.
+    pub cell: Cell,
+    /// Recurrent layers.
+    pub layers: usize,
+    /// Width of a word's embedding.
+    pub embed: usize,
+    /// Units of a recurrent layer.
+    pub hidden: usize,
+    /// Pooling over time.
+    pub pooling: Pooling,
+    /// Units of the head's hidden layer, 0 for none.
+    pub head_hidden: usize,
+    /// The most words of the vocabulary.
+    pub vocab: usize,
+    /// How often a word must occur to be in it.
+    pub min_freq: u64,
+    /// Whether all words are taken where too few occur so often.
+    pub min_freq_yields: bool,
+    /// How embedding rows are quantised.
+    pub bits: EmbeddingBits,
+    /// Bytes that the model may take.
+    pub bytes: usize,
+    /// The n-grams asked for.
+    pub ngrams: NgramConfig,
+    /// Who has opinions on unlabelled texts.
+    pub teacher: Teacher,
+    /// A folder where they are kept.
+    pub teacher_cache: Option<PathBuf>,
+    /// Whether rare classes count as much as frequent ones.
+    pub balance: bool,
+    /// The share of validation texts that may be rejected.
+    pub reject: Option<f64>,
+    /// Whether the finished model reads whole texts, however long; otherwise as many words as training does.
+    pub reads_whole_texts: bool,
+    /// How the network is trained; its seed is that of everything random.
+    pub options: TrainingOptions,
+}
+
+/// Which n-grams are asked for; what is `None` is found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NgramConfig {
+    /// How many at most: as many as there is room for.
+    pub most: Option<usize>,
+    /// Words and characters of one at most.
+    pub orders: Option<(u8, u8)>,
+}
+
+impl RunConfig {
+    /// The shape of a network for so many words, the unknown one excepted, and so many classes.
+    #[must_use]
+    pub const fn network(&self, words: usize, classes: usize) -> Config {
+        Config {
+            cell: self.cell,
+            layers: self.layers,
+            embed: self.embed,
+            hidden: self.hidden,
+            vocab: words + 1,
+            pooling: self.pooling,
+            head_hidden: self.head_hidden,
+            classes,
+        }
+    }
+}
