@@ -110,6 +110,84 @@ fn the_page_of_a_run_answers_as_the_program_does() {
     assert_quiet(&browser);
 }
 
+/// A serial port in the place of the browser's: it says who it is, holds the page up after each burst, and answers the
+/// first text with `LINES`.
+const PORT: &str = r#"
+const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
+let [received, held, say] = ["", 0, () => {}];
+const answer = (text) => say(encoder.encode(text));
+window.most = 0;
+const port = {
+    open: async ({ baudRate }) => { window.baudRate = baudRate; },
+    readable: new ReadableStream({ start: (to) => { say = (bytes) => to.enqueue(bytes); } }),
+    writable: new WritableStream({
+        write: (bytes) => {
+            if (held === 0) {
+                say(Uint8Array.of(0x13));
+                setTimeout(() => { held = 0; say(Uint8Array.of(0x11)); }, 5);
+            }
+            held += bytes.length;
+            window.most = Math.max(window.most, held);
+            received += decoder.decode(bytes);
+            if (received === "\x05") answer("GREETING\n");
+            if (received.endsWith("\n\n")) { window.received = received; answer(LINES); }
+            if (received === "\x05" || received.endsWith("\n\n")) received = "";
+        },
+    }),
+};
+Object.defineProperty(navigator, "serial", { value: { requestPort: async () => port } });
+"#;
+
+#[test]
+fn a_board_is_compared_word_by_word_over_web_serial() {
+    let folder = folder();
+    let [model, page] = ["model.bin", "report.html"].map(|name| folder.path().join(name));
+    train(&model, &["--wide", "0"]);
+    succeed(&["report", "--model", text(&model), "--out", text(&page)], b"");
+    let inspected: Value =
+        serde_json::from_slice(&succeed(&["inspect", text(&model), "--json", "-"], b"")).expect("JSON");
+    let greeting =
+        format!("telltale 0.1.0 on x: model {}, 2 classes", inspected["digest"].as_str().expect("hex"));
+    let sentence = &"not a bad film, but slow ".repeat(20)[..];
+    let lines = succeed(&["run", "--trace", "--model", text(&model)], sentence.as_bytes());
+    let lines = String::from_utf8(lines).expect("UTF-8");
+    let word = lines.lines().nth(2).expect("a third word");
+    let (trace, rest) = (&word[word.len() - 16..], &word[..word.len() - 16]);
+    let other = if trace.ends_with('0') { '1' } else { '0' };
+    let wrong = lines.replace(word, &format!("{rest}{}{other}", &trace[..15]));
+    for (greeting, lines, expected) in [
+        (&greeting[..], &lines[..], "All 120 words are the page's, trace by trace."),
+        (&greeting, &wrong, "Word 2 differs"),
+        ("telltale 0.1.0 on x: model 00000000, 2 classes", &lines, "This page is about model"),
+    ] {
+        let browser = Browser::start();
+        let port = PORT.replace("\"GREETING\\n\"", &json!(format!("{greeting}\n")).to_string());
+        let port = port.replace("LINES", &json!(lines).to_string());
+        browser
+            .devtools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": format!("{{ {port} }}") }));
+        open(&browser, &page);
+        paste(&browser, 0, sentence);
+        let _ = browser.run("document.getElementById('connect').click()");
+        browser.wait_for("return document.getElementById('greeting').textContent.includes('telltale 0.1.0')");
+        if greeting.contains("00000000") {
+            browser.wait_for(&format!(
+                "return document.getElementById('greeting').textContent.startsWith('{expected}')"
+            ));
+            continue;
+        }
+        let _ = browser.run("document.getElementById('send').click()");
+        browser.wait_for("return document.querySelector('.verdict') !== null");
+        let verdict = browser.run("return document.querySelector('.verdict').textContent");
+        assert!(verdict.as_str().is_some_and(|verdict| verdict.starts_with(expected)), "{verdict}");
+        assert_eq!(browser.run("return window.received"), format!("\u{2}\u{7}{sentence}\n\n"));
+        assert_eq!(browser.run("return window.baudRate"), 115_200);
+        // It stops within a few bursts of 16 bytes.
+        let most = browser.run("return window.most").as_u64().expect("a number");
+        assert!((16..=64).contains(&most), "{most}");
+        assert_quiet(&browser);
+    }
+}
+
 /// The comparison of pages with the program can fail.
 #[test]
 fn a_page_of_another_model_is_noticed() {

@@ -25,7 +25,7 @@ pub fn line(text: Arguments<'_>) {
     part(format_args!("{text}\n"));
 }
 
-/// As [`line`], but the line goes on.
+/// As [`line()`], but the line goes on.
 pub fn part(text: Arguments<'_>) {
     let text = text.to_string();
     let text = printable(&text);
@@ -115,7 +115,7 @@ pub fn left(text: &str, width: usize) -> String {
     format!("{text}{:1$}", "", width.saturating_sub(columns(text)))
 }
 
-/// [`line`] with `println`'s arguments.
+/// [`line()`] with `println`'s arguments.
 macro_rules! say {
     () => { $crate::console::line(format_args!("")) };
     ($($text:tt)*) => { $crate::console::line(format_args!($($text)*)) };

@@ -1,6 +1,6 @@
 //! Builds the firmware for a board with what this machine has, and runs it in an emulator.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -89,10 +89,18 @@ impl Compiler {
 
     /// Cargo, to be given a command and `--target`.
     fn cargo_for(&self, target: &str) -> Command {
-        let mut command = Command::new(&self.cargo);
+        self.command(&self.cargo, target)
+    }
+
+    /// One of cargo's programs.
+    fn command(&self, program: impl AsRef<OsStr>, target: &str) -> Command {
+        let mut command = Command::new(program);
         clean(&mut command);
         if self.build_std {
-            command.args(["-Z", "build-std=core"]).env("RUSTC", &self.rustc).env("RUSTC_BOOTSTRAP", "1");
+            command
+                .env("CARGO_UNSTABLE_BUILD_STD", "core")
+                .env("RUSTC", &self.rustc)
+                .env("RUSTC_BOOTSTRAP", "1");
         }
         if let Some(linker) = &self.linker {
             command.env(variable(target, "LINKER"), linker);
@@ -173,6 +181,34 @@ pub fn build(board: &Board, bin: &str, model: Option<&Path>) -> Result<PathBuf> 
     let tailored =
         model.map(|path| engine::with_model(path, |model| Ok(Tailored::to(model, board)))).transpose()?;
     Recipe { board, target: &board.target, bin, features: "", tailored, model }.build()
+}
+
+/// Lints the firmware and the engine for a board's core; what clippy says.
+///
+/// # Errors
+/// If there is something to be said, or no clippy of the compiler for the core.
+pub fn lint(board: &Board) -> Result<()> {
+    let (compiler, root) = (Compiler::find(&board.target)?, workspace()?);
+    let cargo = Path::new(&compiler.cargo);
+    let mut command = compiler.command(cargo.with_file_name("cargo-clippy"), &board.target);
+    command.current_dir(root.join("firmware")).env("CARGO", &compiler.cargo).env_remove("MODEL");
+    if let Some(folder) = cargo.parent().filter(|folder| folder.is_absolute()) {
+        // cargo-clippy looks for its driver beside itself, and for cargo by name.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
+        command.env("PATH", std::env::join_paths(folders).context("PATH")?);
+    }
+    if !board.rustflags.is_empty() {
+        command.env(variable(&board.target, "RUSTFLAGS"), board.rustflags.join(" "));
+    }
+    command.args(["clippy", "--quiet", "--package", "firmware", "--package", "telltale", "--features"]);
+    command.args([&format!("firmware/{}", board.name), "--target", &board.target, "--target-dir"]);
+    let result = command.arg(root.join("target/lints")).args(["--", "--deny", "warnings"]).output();
+    let result = result.context(
+        "cannot run cargo-clippy: `rustup component add clippy`, or on Debian `apt-get install rust-web-clippy`",
+    )?;
+    ensure!(result.status.success(), "{}: {}", board.name, String::from_utf8_lossy(&result.stderr));
+    Ok(())
 }
 
 /// Builds the firmware's program `bin` for a board with only the parts and the memory that `model` needs,

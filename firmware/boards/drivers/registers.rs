@@ -14,6 +14,7 @@ pub fn wait(holds: impl Fn() -> bool) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub struct Registers(usize);
 
+#[allow(dead_code, reason = "not every chip has registers of either width")]
 impl Registers {
     /// The block at `base`.
     ///

@@ -172,7 +172,7 @@ mod compare {
 
     /// An embedding of one random row.
     struct Row {
-        section: Aligned<[u8; 12 + (MOST_UNITS + 3) / 4 * 4]>,
+        section: Aligned<[u8; 12 + MOST_UNITS.next_multiple_of(4)]>,
         /// Bytes of the section.
         len: usize,
         multiplier: i32,
@@ -183,7 +183,7 @@ mod compare {
         fn new(width: usize, bits: usize, random: &mut Random) -> Self {
             let size = (width * bits).div_ceil(8);
             let (multiplier, shift) = (random.next() as u8, random.next() % 15);
-            let mut section = Aligned([0; 12 + (MOST_UNITS + 3) / 4 * 4]);
+            let mut section = Aligned([0; 12 + MOST_UNITS.next_multiple_of(4)]);
             let head = [1, 0, 0, 0, width as u8, 0, bits as u8, shift as u8, multiplier, 0, 0, 0];
             let row = core::iter::repeat_with(|| random.next() as u8).take(size);
             section.0.iter_mut().zip(head.into_iter().chain(row)).for_each(|(to, from)| *to = from);

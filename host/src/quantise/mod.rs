@@ -64,7 +64,7 @@ pub struct Sections {
     pub layers: Vec<Vec<u8>>,
     /// The head.
     pub head: Vec<u8>,
-    /// The [n-grams](ngrams), if there are some.
+    /// The [n-grams](ngrams()), if there are some.
     pub ngrams: Option<Vec<u8>>,
     /// What readers may skip: kinds and contents.
     pub optional: Vec<(u8, Vec<u8>)>,

@@ -50,7 +50,7 @@ fn include_in_script(path: &Path) -> Result<(), String> {
     embedded.write_to(&out)
 }
 
-/// What the files that [`include`] makes of a model are called; `None` if its name makes no identifier.
+/// What the files that [`include()`] makes of a model are called; `None` if its name makes no identifier.
 #[must_use]
 pub fn file_name(model: &Path) -> Option<String> {
     let name = names::snake(model.file_stem()?.to_str()?);

@@ -293,7 +293,7 @@ impl<'a> Affine<'a> {
         x.len() >= self.columns() && x.as_ptr().addr().is_multiple_of(4)
     }
 
-    /// Proves that nothing overflows while |x[c]| is at most `limits[0]` for `c < split` and
+    /// Proves that nothing overflows while |x\[c\]| is at most `limits[0]` for `c < split` and
     /// `limits[1]` from there on, that no weight of magnitude 128 has a part in it, and that |y| stays
     /// below `most`, which is 2³¹ at most.
     ///

@@ -22,7 +22,7 @@ pub use results::Results;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPT: &str = concat!(include_str!("page.js"), include_str!("board.js"));
 
 /// How the page's script takes in the one that it imports.
 const IMPORT: &str = "import { open } from \"./telltale.js\";\n";

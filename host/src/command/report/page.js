@@ -364,4 +364,3 @@ try {
     failure.textContent = `The engine does not run here: ${error.message}`;
     failure.hidden = false;
 }
-document.documentElement.dataset.ready = String(Math.round(performance.now() - started));

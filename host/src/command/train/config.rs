@@ -75,10 +75,11 @@ pub struct ShapeArgs {
     /// Recurrent layers, 1 to 4 [default: 1]
     #[arg(long, value_name = "N")]
     pub layers: Option<usize>,
-    /// Width of a word's embedding [default: 16 for two classes, 32 if their texts are short, 48 for more]
+    /// Width of a word's embedding [default: 32; 16 for long texts of two classes]
     #[arg(long, value_name = "N")]
     pub embed: Option<usize>,
-    /// Units of a recurrent layer [default: 48 for two classes, 64 if their texts are short, 144 for more]
+    /// Units of a recurrent layer [default: 64; for two classes 32, 48 if their texts
+    /// are long; for more than twelve 96]
     #[arg(long, value_name = "N")]
     pub hidden: Option<usize>,
     /// Pooling over time [default: mean; for short texts last, or max for more than two classes]
@@ -87,7 +88,7 @@ pub struct ShapeArgs {
     /// Units of a hidden ReLU layer in the head, 0 for a linear head [default: 0]
     #[arg(long, value_name = "N")]
     pub head_hidden: Option<usize>,
-    /// The most words in the vocabulary [default: 8000 for long texts of two classes, otherwise 10000]
+    /// The most words in the vocabulary [default: 3000; 6000 for long texts of two classes]
     #[arg(long, value_name = "N")]
     pub vocab: Option<usize>,
     /// How often a word must occur to be in the vocabulary [default: 2]
@@ -109,7 +110,7 @@ pub struct ShapeArgs {
     /// [default: true]
     #[arg(long, value_name = "BOOL")]
     pub punctuation: Option<bool>,
-    /// Bits of an embedding weight on the chip, 4 or 8 [default: 4 for two classes, 8 for more]
+    /// Bits of an embedding weight on the chip, 4 or 8 [default: 4]
     #[arg(long, value_name = "BITS")]
     pub embed_bits: Option<u32>,
     /// Folds the first layer's input weights into the words' rows: for a third fewer multiply-accumulates (of a
@@ -336,7 +337,12 @@ fn defaults(preset: Option<Preset>, words: u64, texts: usize, classes: usize, se
         cell: Cell::Gru,
         layers: 1,
         embed: 32,
-        hidden: if many { 96 } else { 64 },
+        // Half of the units take half of the time, and two classes are told apart as well by them.
+        hidden: match (short && two, many) {
+            (true, _) => 32,
+            (false, false) => 64,
+            (false, true) => 96,
+        },
         // After a sentence or two the last state still knows everything; long texts need a mean.
         pooling: match (short, two) {
             (true, true) => Pooling::Last,
