@@ -1,9 +1,9 @@
 //! The hello line of a session.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, bail};
-use telltale::session::{END, HELLO};
+use telltale::session::{END, HELLO, LINES, PLAIN};
 
 use crate::serial::Link;
 
@@ -60,9 +60,6 @@ impl Facts {
 
 /// Between two questions who is there: a board that starts hears none.
 const AGAIN: Duration = Duration::from_secs(1);
-/// A board that says nothing for so long has said all.
-const QUIET: Duration = Duration::from_millis(300);
-
 /// Ends what the board may be reading, and asks who is there; what it had to say before is dropped.
 ///
 /// # Errors
@@ -101,8 +98,21 @@ pub fn meet(link: &mut Link, patience: Duration) -> Result<Greeting> {
             }
         }
     };
-    while link.line_within(QUIET)?.is_some() {}
+    if greeting.facts.is_ok() {
+        catch_up(link)?;
+    }
     Ok(greeting)
+}
+
+/// Drops what a board still has to say, answers to all questions included: up to the answer to a word of its own.
+fn catch_up(link: &mut Link) -> Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let letters = (now.as_nanos() as u64).to_be_bytes().map(|byte| [b'a' + (byte >> 4), b'a' + (byte & 15)]);
+    let word = letters.concat();
+    link.send(&[&[PLAIN, LINES], &word[..], b"\n"].concat())?;
+    while link.line()?.split(|&byte| byte == b'\t').nth(1) != Some(&word) {}
+    while !link.line()?.starts_with(b"=\t") {}
+    Ok(())
 }
 
 /// The start of a line, for an error.

@@ -48,6 +48,14 @@ impl Terminal {
         &self.path
     }
 
+    /// The other side of it, to read from and to write to: what a board would be.
+    ///
+    /// # Errors
+    /// If the system has no more descriptors.
+    pub fn own_ends(&self) -> io::Result<(File, File)> {
+        Ok((self.own.try_clone()?, self.own.try_clone()?))
+    }
+
     /// Carries bytes between the terminal and an emulator, in threads that end with it. An emulator waits whenever
     /// the PC has other work, for longer than a board's ring is good for, so XON and XOFF are obeyed here, too, and
     /// passed on.
