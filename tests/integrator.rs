@@ -61,7 +61,7 @@ fn a_session_is_a_task_of_embassys() {
     let pico = board::find("pico").expect("known");
     let port = EmulatedPort::boot(&pico, &program, None).expect("boots");
     let model = workspace().expect("sources").join("tests/integrator/sentiment.bin");
-    let flags = ["monitor", "--time-limit", "60", "--port", text(port.port()), "--check", "--json", "-"];
+    let flags = ["monitor", "--port", text(port.port()), "--check", "--json", "-"];
     let report = succeed(&[&flags[..], &["--model", text(&model)]].concat(), b"");
     let report: Value = serde_json::from_slice(&report).expect("JSON");
     assert_eq!((&report["board"], &report["bytes_lost"]), (&"embassy-rp".into(), &0.into()), "{report}");

@@ -118,6 +118,9 @@ for (;;) {
       next += 1;
       inVain = 0;
     }
+    // A core that waits for an event may go on at any time (ARMv6-M Architecture Reference Manual, "WFE"), and does:
+    // while it waits, the emulator takes interrupts that are masked.
+    chip.core.waiting = false;
     clock.tick(chip.core.executeInstruction() * nanos);
   }
   flush();

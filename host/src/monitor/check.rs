@@ -63,11 +63,12 @@ impl fmt::Display for Report {
         let known: Vec<String> = known.into_iter().filter(|known| !known.is_empty()).collect();
         let known = if known.is_empty() { "none of Telltale's boards".to_owned() } else { known.join(", ") };
         writeln!(f, "board   {} ({known}), telltale {}", self.board, self.version)?;
-        writeln!(
-            f,
-            "model   {}, {} bytes; program {} bytes, RAM {} bytes",
-            self.model, self.model_bytes, self.flash_bytes, self.ram_bytes
-        )?;
+        write!(f, "model   {}, {} bytes", self.model, self.model_bytes)?;
+        // Somebody else's program may not know its own size.
+        if self.flash_bytes > 0 {
+            write!(f, "; program {} bytes, RAM {} bytes", self.flash_bytes, self.ram_bytes)?;
+        }
+        writeln!(f)?;
         writeln!(f, "texts   {}, with {} answers, all as on the PC", self.texts, self.answers)?;
         writeln!(f, "words   {}, every trace as on the PC", self.words)?;
         writeln!(
