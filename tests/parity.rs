@@ -5,14 +5,13 @@ use std::path::Path;
 use std::thread;
 
 use host::board::{self, Board, RunnerKind};
+use host::corpus::review_texts;
 use host::toolchain::{Emulator, build};
 use tests::{folder, nasty_texts, succeed, text, train};
 
 /// Texts of our own: some of the embedded reviews, then the nasty ones.
 fn texts(reviews: usize) -> Vec<u8> {
-    let lines = include_str!("../data/test.tsv").lines().skip(1).take(reviews);
-    let reviews: Vec<&str> =
-        lines.filter_map(|line| line.split_once('\t')).map(|(_, review)| review).collect();
+    let reviews: Vec<&str> = review_texts().take(reviews).collect();
     [reviews.join("\n\n").as_bytes(), b"\n\n", &nasty_texts()].concat()
 }
 

@@ -177,6 +177,18 @@ fn a_word_costs_what_its_parts_cost() {
     }
 }
 
+/// A table says what its figures count.
+#[test]
+fn figures_name_their_unit() {
+    for (board, unit) in [("microbit", "instr."), ("pico", "cycles")] {
+        let flags = ["bench", "device", "--board", board, "--cell", "rnn", "--embed", "8", "--hidden", "8"];
+        let table = String::from_utf8(succeed(&flags, b"")).expect("UTF-8");
+        let [head, row] = table.lines().collect::<Vec<_>>()[..] else { panic!("{table}") };
+        let column = head.find("unit").expect("a column");
+        assert!(row[column..].starts_with(unit), "{table}");
+    }
+}
+
 #[test]
 fn a_network_too_large_to_measure_says_why() {
     let error = fail(&["bench", "device", "--board", "microbit", "--cell", "lstm", "--hidden", "300"]);

@@ -14,7 +14,10 @@ const { RP2040, ConsoleLogger, LogLevel } = require('rp2040js');
 
 const FLASH = 0x10000000;
 const RAM_END = 0x20042000;
+const DATA = 0x00;
 const FLAGS = 0x18;
+const DMA_CONTROL = 0x48;
+const SENT = 1 << 5;
 const XON = 0x11;
 const XOFF = 0x13;
 const BATCH = 20_000;
@@ -56,8 +59,24 @@ uart.onByte = (byte) => {
   else output.push(byte);
   inVain = 0;
 };
+// The emulator's UART asks for bytes to send at all times. A real one does when one has left, until it is told that
+// this was heard (PL011 Technical Reference Manual, section 2.8). And it has no register for DMA (section 3.3.14).
+let dma = 0;
+uart.checkInterrupts = () => {
+  chip.setInterrupt(uart.irq, (uart.interruptStatus & uart.interruptMask) !== 0);
+};
+const write = uart.writeUint32.bind(uart);
+uart.writeUint32 = (offset, value) => {
+  write(offset, value);
+  if (offset === DMA_CONTROL) dma = value;
+  if (offset === DATA) {
+    uart.interruptStatus |= SENT;
+    uart.checkInterrupts();
+  }
+};
 const read = uart.readUint32.bind(uart);
 uart.readUint32 = (offset) => {
+  if (offset === DMA_CONTROL) return dma;
   if (offset === FLAGS && uart.rxFIFO.empty) inVain += 1;
   return read(offset);
 };
@@ -99,6 +118,9 @@ for (;;) {
       next += 1;
       inVain = 0;
     }
+    // A core that waits for an event may go on at any time (ARMv6-M Architecture Reference Manual, "WFE"), and does:
+    // while it waits, the emulator takes interrupts that are masked.
+    chip.core.waiting = false;
     clock.tick(chip.core.executeInstruction() * nanos);
   }
   flush();

@@ -209,6 +209,17 @@ pub enum Unit {
     Cycles,
 }
 
+impl Unit {
+    /// As tables name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Instructions => "instr.",
+            Self::Cycles => "cycles",
+        }
+    }
+}
+
 impl Board {
     /// Bytes of memory that a program for one model has.
     #[must_use]

@@ -38,14 +38,14 @@ pub fn part(text: Arguments<'_>) {
     if let Err(error) = written
         && !diverted
     {
-        note(error);
+        keep(error);
     }
 }
 
 /// Writes bytes to standard output as they are, wherever lines go.
 pub fn raw(bytes: &[u8]) {
     if let Err(error) = io::stdout().lock().write_all(bytes) {
-        note(error);
+        keep(error);
     }
 }
 
@@ -54,7 +54,12 @@ pub fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {}", printable(text));
 }
 
-fn note(error: io::Error) {
+/// A line on standard error for who waits there.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", printable(text));
+}
+
+fn keep(error: io::Error) {
     if error.kind() != ErrorKind::BrokenPipe
         && let Ok(mut failure) = FAILURE.lock()
     {
@@ -68,7 +73,7 @@ fn note(error: io::Error) {
 /// If something could not be written to standard output; a reader that has gone is none.
 pub fn finish() -> io::Result<()> {
     if let Err(error) = io::stdout().lock().flush() {
-        note(error);
+        keep(error);
     }
     FAILURE.lock().ok().and_then(|mut failure| failure.take()).map_or(Ok(()), Err)
 }

@@ -6,6 +6,7 @@
 //! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model
 //! - [`evaluate`]: how good a model is, by class and by part, and what its words say
 //! - [`board`] and [`toolchain`]: the boards and their firmware; [`cost`]: what a model costs on them
+//! - [`serial`]: the paced line to a board; [`monitor`]: what is said there, and its proof
 //! - [`library`] and [`export`]: the engine in C, and a model as a folder for other people's tools
 //! - [`web`]: the engine as WebAssembly
 //! - [`command`]: the verbs
@@ -25,12 +26,13 @@ pub mod export;
 pub mod files;
 pub mod library;
 pub mod model;
+pub mod monitor;
 pub mod ngrams;
 pub mod pipeline;
 pub mod program;
 pub mod pytorch;
 pub mod quantise;
-mod serial;
+pub mod serial;
 pub mod threads;
 pub mod toolchain;
 pub mod train;
@@ -67,6 +69,7 @@ enum Verb {
     Emulate(command::emulate::Args),
     Firmware(command::firmware::Args),
     Flash(command::flash::Args),
+    Monitor(command::monitor::Args),
     Boards(command::boards::Args),
     Bench(command::bench::Args),
 }
@@ -114,6 +117,7 @@ impl Cli {
             Verb::Emulate(args) => command::emulate::run(args),
             Verb::Firmware(args) => command::firmware::run(args),
             Verb::Flash(args) => command::flash::run(args),
+            Verb::Monitor(args) => command::monitor::run(args),
             Verb::Boards(args) => command::boards::run(args),
             Verb::Bench(args) => command::bench::run(args),
         }

@@ -4,18 +4,18 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use telltale::Model;
 use telltale::engine::kernel::Layout;
-use telltale::session::{END, PLAIN, TRACED, sanitise};
+use telltale::session::{PLAIN, TRACED};
 use tempfile::NamedTempFile;
 
 use crate::board::{Board, Runner, RunnerKind};
-use crate::{engine, files, serial};
+use crate::serial::{self, Link, Peer, Terminal, to_stream};
+use crate::{engine, files};
 
 /// The folder of the workspace.
 ///
@@ -300,8 +300,6 @@ impl Recipe<'_> {
 /// How long a board may take to say a line that it owes, unless [`Emulator::set_patience`] says otherwise.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const ENDED: &str = "the emulator ended before the board had answered";
-
 /// The command that runs a program on an emulated board, with its serial port on the standard streams.
 fn emulation(board: &Board, program: &Path, model: &[(PathBuf, u64)], extra: &[&str]) -> Result<Command> {
     let Runner { kind, arguments, .. } = &board.runner;
@@ -357,12 +355,15 @@ fn interpreter(board: &Board) -> Result<PathBuf> {
 /// A running emulation.
 #[derive(Debug)]
 pub struct Emulator {
+    link: Link,
+    _process: Process,
+}
+
+/// The process of an emulation, which ends with this.
+#[derive(Debug)]
+struct Process {
     child: Child,
-    input: Option<serial::Sender>,
-    /// What a thread reads from the board; it ends with the emulation.
-    lines: Receiver<std::io::Result<Vec<u8>>>,
-    patience: Duration,
-    /// What the board has been given for its model, until it ends.
+    /// What the board has been given for its model.
     _images: Vec<NamedTempFile>,
 }
 
@@ -418,6 +419,82 @@ impl Emulator {
     }
 
     fn boot_with(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]) -> Result<Self> {
+        let (process, input, output) = Process::start(board, program, model, extra)?;
+        let line = serial::line(input, output).context("no line to the emulator")?;
+        Ok(Self { link: Link::new(line, Peer::Emulator, PATIENCE), _process: process })
+    }
+
+    /// How long a board may say nothing where it owes a line.
+    pub const fn set_patience(&mut self, patience: Duration) {
+        self.link.set_patience(patience);
+    }
+
+    /// The board's next line; the first is who it is, or what is wrong with its model.
+    ///
+    /// # Errors
+    /// If the emulation ends, or says nothing for as long as [`Self::set_patience`] grants.
+    pub fn line(&mut self) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.link.line()?).into_owned())
+    }
+
+    /// Sends `input` as text and copies the board's lines to `output` until it has said all.
+    ///
+    /// The thread that sends waits for `input`; where this fails early, it is left behind.
+    ///
+    /// # Errors
+    /// If the emulation ends or a stream fails.
+    pub fn converse(
+        &mut self,
+        input: impl Read + Send + 'static,
+        output: &mut impl Write,
+        trace: bool,
+    ) -> Result<()> {
+        self.link.converse(input, &[if trace { TRACED } else { PLAIN }], to_stream(output))
+    }
+}
+
+/// A running emulation whose serial port is a pseudo-terminal.
+#[derive(Debug)]
+pub struct EmulatedPort {
+    port: PathBuf,
+    process: Process,
+}
+
+impl EmulatedPort {
+    /// Boots a board as [`Emulator::boot`] does.
+    ///
+    /// # Errors
+    /// As there, or if the system has no pseudo-terminal left.
+    pub fn boot(board: &Board, program: &Path, model: Option<&Path>) -> Result<Self> {
+        let terminal = Terminal::new().context("no pseudo-terminal")?;
+        let port = terminal.path().to_owned();
+        let (process, input, output) = Process::start(board, program, model, &[])?;
+        terminal.carry(input, output).context("no descriptor for the pseudo-terminal")?;
+        Ok(Self { port, process })
+    }
+
+    /// Where a terminal program finds the board.
+    #[must_use]
+    pub fn port(&self) -> &Path {
+        &self.port
+    }
+
+    /// Whether the emulation has ended.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn ended(&mut self) -> Result<bool> {
+        Ok(self.process.child.try_wait().context("cannot ask for the emulator")?.is_some())
+    }
+}
+
+impl Process {
+    fn start(
+        board: &Board,
+        program: &Path,
+        model: Option<&Path>,
+        extra: &[&str],
+    ) -> Result<(Self, ChildStdin, ChildStdout)> {
         let (places, images) =
             model.map_or_else(|| Ok(Default::default()), |model| images_of(board, model))?;
         let mut command = emulation(board, program, &places, extra)?;
@@ -432,92 +509,13 @@ impl Emulator {
                 }
             };
         let streams = child.stdin.take().zip(child.stdout.take());
+        let process = Self { child, _images: images };
         let (input, output) = streams.context("the emulator has no streams")?;
-        let (input, lines) = serial::line(input, output).context("no line to the emulator")?;
-        Ok(Self { child, input: Some(input), lines, patience: PATIENCE, _images: images })
-    }
-
-    /// How long [`Self::line`] waits.
-    pub const fn set_patience(&mut self, patience: Duration) {
-        self.patience = patience;
-    }
-
-    fn checked(line: std::io::Result<Vec<u8>>) -> Result<Vec<u8>> {
-        let mut line = line.context("cannot read from the emulator")?;
-        ensure!(line.ends_with(b"\n"), ENDED);
-        line.pop();
-        Ok(line)
-    }
-
-    /// The board's next line; the first is who it is, or what is wrong with its model.
-    ///
-    /// # Errors
-    /// If the emulation ends, or says nothing for as long as [`Self::set_patience`] grants.
-    pub fn line(&mut self) -> Result<String> {
-        let line = match self.lines.recv_timeout(self.patience) {
-            Ok(line) => Self::checked(line)?,
-            Err(RecvTimeoutError::Disconnected) => bail!(ENDED),
-            Err(RecvTimeoutError::Timeout) => bail!(
-                "the emulated board has said nothing for {} s: the program hangs, or there is too much work \
-                 for this PC",
-                self.patience.as_secs_f32()
-            ),
-        };
-        Ok(String::from_utf8_lossy(&line).into_owned())
-    }
-
-    /// Sends `input` as text and copies the board's lines to `output` until it has said all.
-    ///
-    /// The thread that sends waits for `input`; where this fails early, it is left behind.
-    ///
-    /// # Errors
-    /// If the emulation ends or a stream fails.
-    pub fn converse(
-        &mut self,
-        mut input: impl Read + Send + 'static,
-        output: &mut impl Write,
-        trace: bool,
-    ) -> Result<()> {
-        let mut to = self.input.take().context("the emulation has been closed")?;
-        let sender = std::thread::spawn(move || -> std::io::Result<serial::Sender> {
-            to.send(&[if trace { TRACED } else { PLAIN }])?;
-            let mut bytes = [0; 4096];
-            let read = loop {
-                match input.read(&mut bytes) {
-                    Ok(0) => break Ok(()),
-                    Err(error) => break Err(error),
-                    Ok(count) => {
-                        bytes[..count].iter_mut().for_each(|byte| *byte = sanitise(*byte));
-                        to.send(&bytes[..count])?;
-                    }
-                }
-            };
-            // The board says the end in any case, and with it the one who reads it comes back.
-            to.send(&[END])?;
-            read.map(|()| to)
-        });
-        loop {
-            // The one who types may take any time.
-            let mut line = Self::checked(self.lines.recv().ok().context(ENDED)?)?;
-            if line == [END] {
-                break;
-            }
-            line.push(b'\n');
-            match output.write_all(&line).and_then(|()| output.flush()) {
-                // Nobody listens any more: that is no failure.
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
-                result => result.context("cannot write the output")?,
-            }
-        }
-        match sender.join() {
-            Ok(sent) => self.input = Some(sent.context("cannot read the input or send it to the board")?),
-            Err(_) => bail!("the thread that sends the text failed"),
-        }
-        Ok(())
+        Ok((process, input, output))
     }
 }
 
-impl Drop for Emulator {
+impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -527,6 +525,8 @@ impl Drop for Emulator {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ENDED: &str = "the emulator ended before the board had answered";
 
     fn emulator(script: &str) -> Emulator {
         let mut board = crate::board::find("microbit").expect("known");

@@ -1,11 +1,14 @@
 //! `emulate`: the firmware in an emulated board, with standard input on its UART.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
 
-use crate::toolchain::{Emulator, build};
+use crate::console::say;
+use crate::toolchain::{EmulatedPort, Emulator, build};
+use crate::train::stop::Stop;
 use crate::{board, engine};
 
 /// Builds the firmware, boots it in the emulator of its board with a model and streams standard input to its UART
@@ -23,6 +26,9 @@ pub struct Args {
     /// Links the model into the firmware instead of loading it into its region of flash
     #[arg(long)]
     embed: bool,
+    /// Puts the UART on a pseudo-terminal instead, and prints its path: a port for `monitor`, until Ctrl-C
+    #[arg(long, conflicts_with = "trace")]
+    pty: bool,
 }
 
 /// Runs the verb.
@@ -35,6 +41,11 @@ pub fn run(args: &Args) -> Result<()> {
     eprintln!("building the firmware for {} ({}) …", board.name, board.core);
     let program = build(&board, "classifier", args.embed.then_some(&args.model))?;
     let loaded = (!args.embed).then_some(args.model.as_path());
+    if args.pty {
+        let mut emulated = EmulatedPort::boot(&board, &program, loaded)?;
+        say!("{}", emulated.port().display());
+        return wait(&mut emulated);
+    }
     let mut emulator = Emulator::boot(&board, &program, loaded)?;
     let hello = emulator.line()?;
     eprintln!("{hello}");
@@ -42,4 +53,17 @@ pub fn run(args: &Args) -> Result<()> {
         bail!("the board cannot use the model");
     }
     emulator.converse(std::io::stdin(), &mut std::io::stdout().lock(), args.trace)
+}
+
+/// Until Ctrl-C; the emulator ends with this program.
+fn wait(emulated: &mut EmulatedPort) -> Result<()> {
+    const MOMENT: Duration = Duration::from_millis(100);
+    let stop = Stop::listen()?;
+    while !stop.asked() {
+        if emulated.ended()? {
+            bail!("the emulator has ended");
+        }
+        std::thread::sleep(MOMENT);
+    }
+    Ok(())
 }

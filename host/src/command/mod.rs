@@ -17,6 +17,7 @@ pub mod import;
 pub mod inspect;
 pub mod label;
 mod measures;
+pub mod monitor;
 pub mod report;
 mod rows;
 pub mod run;

@@ -12,6 +12,11 @@ pub const NAME: &str = "reviews";
 const TRAIN: &str = include_str!("../../../data/train.tsv");
 const TEST: &str = include_str!("../../../data/test.tsv");
 
+/// The texts of the test split, as they stand in its file.
+pub fn test_texts() -> impl Iterator<Item = &'static str> {
+    TEST.lines().skip(1).filter_map(|line| line.split_once('\t').map(|(_, text)| text))
+}
+
 /// All reviews; those of `data/test.tsv` are the test split.
 ///
 /// # Errors

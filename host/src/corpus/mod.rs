@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, ensure};
 use sha2::{Digest, Sha256};
 
-pub use embedded::NAME as EMBEDDED;
+pub use embedded::{NAME as EMBEDDED, test_texts as review_texts};
 use input::Decoder;
 pub use labels::{class_of, position as label_position};
 pub use notes::{Note, Notes, count};
