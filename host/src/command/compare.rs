@@ -8,17 +8,13 @@ use anyhow::{Context, Result, ensure};
 use candle_core::Device;
 use clap::Args as ClapArgs;
 use serde::{Deserialize, Serialize};
-use telltale::Model;
 
 use super::corpus::CorpusArgs;
 use super::train::{self, ShapeArgs, TrainingArgs};
 use crate::console::{self, say};
 use crate::corpus::{self, CorpusConfig};
-use crate::engine::{self, Reading, classify_all, items};
-use crate::evaluate::measures::{Judged, Measures};
-use crate::evaluate::parts::{Alone, Parts};
 use crate::files::Paths;
-use crate::pipeline::{self, Data, Outcome, Unwatched};
+use crate::pipeline::{self, Alone, Data, Outcome, Unwatched};
 
 /// Trains every corpus below a folder and measures it on its test split: one table
 ///
@@ -58,8 +54,8 @@ struct Row {
     test_texts: usize,
     accuracy: f64,
     macro_f1: f64,
-    /// The parts of the model alone.
-    parts: Parts,
+    /// The parts of the model without each other.
+    alone: Alone,
     bytes: usize,
     seconds: f64,
     /// Other programs on the same texts.
@@ -157,24 +153,19 @@ fn measure(args: &Args, folder: &Path, name: &str) -> Result<Row> {
         anyhow::bail!("training was stopped");
     };
     let seconds = started.elapsed().as_secs_f64();
-    let model = Model::open(&trained.finished.blob)?;
-    let texts: Vec<_> = data.corpus.test.iter().map(|text| (items(&model, &text.text), text.label)).collect();
-    let readings: Vec<Reading<'_>> =
-        texts.iter().map(|(items, truth)| Reading { items, truth: *truth }).collect();
-    let verdicts = classify_all(&model, &readings, engine::Parts::Whole)?;
-    let judged: Vec<Judged> =
-        verdicts.iter().zip(&texts).map(|(verdict, (_, truth))| verdict.judged(*truth)).collect();
-    let measures = Measures::of(&judged, &data.corpus.labels);
-    let all: Vec<usize> = (0..texts.len()).collect();
-    say!("{:.2} % of {} test texts, {seconds:.0} s", measures.accuracy * 100.0, texts.len());
+    let quantised = &trained.finished.quantised;
+    let (measures, alone) =
+        quantised.test.as_ref().zip(quantised.alone).context("the test split is empty")?;
+    let texts = data.corpus.test.len();
+    say!("{:.2} % of {texts} test texts, {seconds:.0} s", measures.accuracy * 100.0);
     Ok(Row {
         corpus: name.to_owned(),
         classes: data.corpus.labels.len(),
         training_texts: data.corpus.train.len() + data.corpus.valid.len(),
-        test_texts: texts.len(),
+        test_texts: texts,
         accuracy: measures.accuracy,
         macro_f1: measures.macro_f1,
-        parts: Alone::read(&model, &readings)?.of(&readings, &verdicts, &all),
+        alone,
         bytes: trained.finished.blob.len(),
         seconds,
         peers: Vec::new(),
@@ -197,8 +188,7 @@ fn table(rows: &[Row]) -> String {
     peers.iter().for_each(|_| text += "---:|");
     text.push('\n');
     for row in rows {
-        let ngrams =
-            row.parts.ngrams.map_or_else(|| "–".to_owned(), |own| format!("{:.2}", own.accuracy * 100.0));
+        let ngrams = row.alone.ngrams.map_or_else(|| "–".to_owned(), |own| format!("{:.2}", own * 100.0));
         let _ = write!(
             text,
             "| {} | {} | {} | {} | {} | {:.2} | {ngrams} |",
@@ -207,7 +197,7 @@ fn table(rows: &[Row]) -> String {
             row.training_texts,
             both(row.accuracy, row.macro_f1),
             row.bytes,
-            row.parts.network.accuracy * 100.0,
+            row.alone.network * 100.0,
         );
         for peer in &peers {
             let own = row.peers.iter().find(|own| own.peer == *peer);

@@ -189,3 +189,23 @@ pub fn identifier(name: &str) -> Result<String> {
         format!("{name:?} makes no identifier: give one with --name, such as --name sentiment")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    /// The suites compile and run the templates.
+    #[test]
+    fn the_readme_shows_lines_of_the_examples() {
+        let readme = include_str!("../../../README.md");
+        let shown =
+            readme.split_once("```cpp\n").and_then(|(_, rest)| rest.split_once("```")).expect("a block").0;
+        let compiled =
+            [include_str!("templates/classify.c"), include_str!("templates/Classify.ino")].concat();
+        let compiled = compiled.replace("{{name}}", "sentiment").replace("{{NAME}}", "SENTIMENT");
+        let lines: Vec<&str> = shown.lines().filter(|line| !line.is_empty()).collect();
+        assert!(lines.len() >= 6);
+        for line in lines {
+            let code = line.split("//").next().unwrap_or_default().trim().trim_end_matches(';');
+            assert!(code.is_empty() || compiled.contains(code), "{code}");
+        }
+    }
+}

@@ -192,10 +192,11 @@ impl Data {
     /// # Errors
     /// If no n-gram occurs often enough.
     pub fn fit_ngrams(&self, recipe: &Recipe, all: bool, seed: u64) -> Result<Ngrams> {
-        let mut texts =
-            NgramTexts::of(self, &self.texts.train, &self.corpus.train, &self.unlabelled, FIT_BYTES);
+        // Characters have several n-grams each, words a few for five or six bytes.
+        let bytes = if recipe.characters > 0 { FIT_BYTES } else { 3 * FIT_BYTES };
+        let mut texts = NgramTexts::of(self, &self.texts.train, &self.corpus.train, &self.unlabelled, bytes);
         if all {
-            texts.append(NgramTexts::of(self, &self.texts.valid, &self.corpus.valid, &[], FIT_BYTES));
+            texts.append(NgramTexts::of(self, &self.texts.valid, &self.corpus.valid, &[], bytes));
         }
         if texts.left_out > 0 {
             say!("n-grams: learnt from {} texts, {} left out", texts.texts.len(), texts.left_out);
@@ -259,7 +260,8 @@ fn tokenised(text: &str, label: u32, options: TextOptions, vocabulary: &Vocabula
 /// Bytes of header, manifest and padding, about.
 const MANIFEST_BYTES: usize = 900;
 
-/// Bytes of text that n-grams are chosen by, and learnt from, at most: what they take is read in every so many texts.
+/// Bytes of text that n-grams are chosen by, and n-grams of characters learnt from, at most: of more, every so many texts
+/// are read.
 const CHOICE_BYTES: usize = 12 << 20;
 const FIT_BYTES: usize = 48 << 20;
 

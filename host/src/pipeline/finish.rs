@@ -8,7 +8,7 @@ use telltale::Model;
 use telltale::engine::format::{Kind, Metrics};
 
 use super::data::Data;
-use super::report::{BlobReport, ModelReport, QuantisedReport, Report, metrics};
+use super::report::{Alone, BlobReport, ModelReport, QuantisedReport, Report, metrics};
 use crate::aligned::AlignedBytes;
 use crate::console::say;
 use crate::corpus::Example;
@@ -41,7 +41,8 @@ pub struct Finished {
     valid: Evaluation,
     validates_on_train: bool,
     test: Option<Evaluation>,
-    quantised: QuantisedReport,
+    /// What the integer engine achieves.
+    pub quantised: QuantisedReport,
     vocabulary: usize,
     parameters: usize,
     sizes: BlobReport,
@@ -166,6 +167,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
     let (draft, _) = write(&description, side.as_ref())?;
     let test_float =
         if test.texts.is_empty() { None } else { Some(test.evaluate(&test_logits, side.as_ref(), data)?) };
+    let alone = test.alone(&test_logits, side.as_ref(), data)?;
     let test_own = test.classify(&Model::open(&draft)?, &whole)?;
     let measures = |split: &Split<'_>, verdicts: &[Verdict]| {
         (!verdicts.is_empty()).then(|| Measures::of(&split.judged(verdicts), &corpus.labels))
@@ -176,6 +178,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         valid_accuracy: accuracy(&valid_measures).unwrap_or(f64::NAN),
         test_accuracy: accuracy(&test_measures),
         agreement,
+        alone,
         valid: valid_measures,
         test: test_measures,
     };
@@ -235,6 +238,21 @@ impl Split<'_> {
 
     fn strings(&self) -> Vec<&str> {
         self.examples.iter().map(|example| &example.text[..]).collect()
+    }
+
+    /// Network and n-grams by themselves, each with a bias of its own: shares of right labels.
+    fn alone(&self, network: &[Vec<f32>], side: Option<&Side>, data: &Data) -> Result<Option<Alone>> {
+        if self.texts.is_empty() {
+            return Ok(None);
+        }
+        let ngrams = match side {
+            None => None,
+            Some(Side { ngrams, .. }) => {
+                let own = ngrams.logits(&self.bags(ngrams, data))?;
+                Some(train::evaluation(&own, self.texts).accuracy)
+            }
+        };
+        Ok(Some(Alone { network: train::evaluation(network, self.texts).accuracy, ngrams }))
     }
 
     /// The float model, from the network's logits.

@@ -24,7 +24,7 @@ pub use config::{NgramConfig, RunConfig};
 pub use data::{Data, Source, Texts};
 pub use draft::Drafts;
 pub use finish::Finished;
-pub use report::{BlobReport, ModelReport, QuantisedReport, Report};
+pub use report::{Alone, BlobReport, ModelReport, QuantisedReport, Report};
 pub use teach::Teacher;
 
 use crate::exit_reason::ExitReason;

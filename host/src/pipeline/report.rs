@@ -54,10 +54,21 @@ pub struct QuantisedReport {
     pub test_accuracy: Option<f64>,
     /// Share of texts to which the float model gives the same label.
     pub agreement: f64,
+    /// What the float model's parts achieve on the test texts without each other.
+    pub alone: Option<Alone>,
     /// The integer engine on the validation texts, by class.
     pub valid: Option<Measures>,
     /// The same on the test texts.
     pub test: Option<Measures>,
+}
+
+/// Shares of right labels of a model's parts.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Alone {
+    /// The recurrent network.
+    pub network: f64,
+    /// The n-grams; `None` where there are none.
+    pub ngrams: Option<f64>,
 }
 
 /// Bytes of a model's file.

@@ -402,10 +402,10 @@ fn defaults(preset: Option<Preset>, words: u64, texts: usize, classes: usize, se
             RunConfig { ngrams: plain.ngrams, ..sized(26_000, 6000, 16, 48, EmbeddingBits::Four) }
         }
         None => plain,
-        Some(Preset::Nano) => sized(3000, 720, 8, 16, EmbeddingBits::Four),
-        Some(Preset::Micro) => sized(7000, 2000, 16, 24, EmbeddingBits::Four),
-        Some(Preset::Small) => sized(14_000, 4000, 16, 32, EmbeddingBits::Four),
-        Some(Preset::Base) => sized(26_000, 8000, 16, 48, EmbeddingBits::Four),
+        Some(Preset::Nano) => sized(3600, 720, 8, 16, EmbeddingBits::Four),
+        Some(Preset::Micro) => sized(8400, 2000, 16, 24, EmbeddingBits::Four),
+        Some(Preset::Small) => sized(16_800, 4000, 16, 32, EmbeddingBits::Four),
+        Some(Preset::Base) => sized(31_000, 8000, 16, 48, EmbeddingBits::Four),
         Some(Preset::Large) => sized(65_000, 20_000, 32, 96, EmbeddingBits::Eight),
         Some(Preset::RnnCell) => RunConfig {
             cell: Cell::Rnn,
