@@ -35,8 +35,9 @@ cores() {
         ls "$(rustc --print target-libdir --target "$target")"/libcore-* >/dev/null 2>&1 || return 1
     done
 }
-if ! cores wasm32-unknown-unknown && ! sources rustc && ! sources /usr/bin/rustc; then
-    packages+=(rustc-web cargo-web rust-web-src)
+if ! cores wasm32-unknown-unknown && ! sources rustc; then
+    sources /usr/bin/rustc || packages+=(rustc-web cargo-web rust-web-src)
+    [ -x /usr/bin/cargo-clippy ] || packages+=(rust-web-clippy)
 fi
 if [ ${#packages[@]} -gt 0 ]; then
     install="apt-get update && apt-get install -y --no-install-recommends ${packages[*]}"

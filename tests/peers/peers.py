@@ -5,7 +5,7 @@
     .venv/bin/python tests/peers/peers.py DIR > peers.json
     cargo run -p host -- compare --data DIR --peers peers.json --out table.md
 
-A corpus is a folder with a train.csv and a test.csv, which have the columns text and label. Two kinds of peers:
+A corpus is a folder with a train.csv and a test.csv, which have a column text and a column label (or category, intent, class). Two kinds of peers:
 
 - scikit-learn: TF-IDF of words (1 to 2), of characters (1 to 5), and of both, each with a linear support vector classifier
   of default cost, of unlimited size;
@@ -24,7 +24,9 @@ import tempfile
 def read(path):
     csv.field_size_limit(1 << 30)
     with open(path, encoding="utf-8", newline="") as file:
-        rows = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+        reader = csv.DictReader(file)
+        label = next(name for name in ("label", "category", "intent", "class") if name in reader.fieldnames)
+        rows = [(row["text"], row[label]) for row in reader]
     return [text for text, _ in rows], [label for _, label in rows]
 
 

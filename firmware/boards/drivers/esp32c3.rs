@@ -62,9 +62,9 @@ impl Uart {
         let registers = at(BASE);
         const SIXTEENTHS: u32 = (CLOCK_HZ * 2 + BAUD / 16) / (BAUD / 8);
         registers.write(CLOCK, CLOCK_OF_CRYSTAL);
-        registers.write(DIVISOR, SIXTEENTHS / 16 | (SIXTEENTHS % 16) << 20);
-        registers.write(XOFF, FIFO_BYTES / 4 | (session::XOFF as u32) << 9);
-        registers.write(XON, FIFO_BYTES / 8 | (session::XON as u32) << 9);
+        registers.write(DIVISOR, (SIXTEENTHS / 16) | ((SIXTEENTHS % 16) << 20));
+        registers.write(XOFF, (FIFO_BYTES / 4) | ((session::XOFF as u32) << 9));
+        registers.write(XON, (FIFO_BYTES / 8) | ((session::XON as u32) << 9));
         registers.write(FLOW, FLOW_ON);
         Self { registers, lost: 0 }
     }

@@ -49,7 +49,7 @@ pub unsafe fn open() -> Usart {
     let mut clock = HSI_HZ;
     if wait(|| rcc.read(CONTROL) & HSE_READY != 0) {
         // A wait state for each 24 MHz begun after the first.
-        flash.write(0, PREFETCH | (CLOCK_HZ - 1) / 24_000_000);
+        flash.write(0, PREFETCH | ((CLOCK_HZ - 1) / 24_000_000));
         let configuration = PLL_OF_HSE | (PLL_TIMES - 2) << 18 | APB1_HALF;
         rcc.write(CONFIGURATION, configuration);
         rcc.write(CONTROL, rcc.read(CONTROL) | PLL_ON);

@@ -11,7 +11,7 @@ pub fn saturate9(value: i32) -> i32 {
         core::arch::asm!("ssat {}, #9, {}", out(reg) saturated, in(reg) value, options(pure, nomem, nostack));
     }
     // SAFETY: nine signed bits are what SSAT #9 gives.
-    unsafe { core::hint::assert_unchecked(saturated >= -256 && saturated < 256) };
+    unsafe { core::hint::assert_unchecked((-256..256).contains(&saturated)) };
     saturated
 }
 
