@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::measures::ConfusionMatrix;
-use crate::train::top;
+use crate::train::{negative_log_likelihood, top};
 
 /// What the logits of both count; their sum's probabilities are as sure as they are right.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,12 +72,7 @@ impl Opinions<'_> {
 
     /// Cross-entropy, summed up.
     fn loss(&self, mix: Mix) -> f64 {
-        let loss = |(logits, label): (Vec<f32>, usize)| {
-            let largest = logits.iter().fold(f32::MIN, |largest, logit| largest.max(*logit));
-            let total: f32 = logits.iter().map(|logit| (logit - largest).exp()).sum();
-            f64::from(largest + total.ln() - logits[label])
-        };
-        self.mixed(mix).map(loss).sum()
+        self.mixed(mix).map(|(logits, label)| negative_log_likelihood(&logits, label)).sum()
     }
 
     /// Accuracy and macro-F1, added.

@@ -377,16 +377,20 @@ pub fn evaluate(
     Ok(evaluation(&final_logits(network, texts, options)?, texts))
 }
 
+/// −ln of the probability that logits \[C\] give a class.
+#[must_use]
+pub fn negative_log_likelihood(logits: &[f32], class: usize) -> f64 {
+    // From the highest logit on, so that no power overflows.
+    let highest = logits.iter().fold(f32::NEG_INFINITY, |highest, &logit| highest.max(logit));
+    let from_highest = |logit: f32| f64::from(logit) - f64::from(highest);
+    logits.iter().map(|&logit| from_highest(logit).exp()).sum::<f64>().ln() - from_highest(logits[class])
+}
+
 /// What logits \[texts\]\[C\] are worth.
 #[must_use]
 pub fn evaluation(all: &[Vec<f32>], texts: &[TrainingExample]) -> Evaluation {
-    let loss = |(logits, text): (&Vec<f32>, &TrainingExample)| {
-        // From the highest logit on, so that no power overflows.
-        let highest = logits.iter().fold(f32::NEG_INFINITY, |highest, &logit| highest.max(logit));
-        let from_highest = |logit: f32| f64::from(logit) - f64::from(highest);
-        let powers = logits.iter().map(|&logit| from_highest(logit).exp());
-        powers.sum::<f64>().ln() - from_highest(logits[text.label as usize])
-    };
+    let loss =
+        |(logits, text): (&Vec<f32>, &TrainingExample)| negative_log_likelihood(logits, text.label as usize);
     let predictions: Vec<u32> = all.iter().map(|logits| top(logits) as u32).collect();
     let right = predictions.iter().zip(texts).filter(|(prediction, text)| **prediction == text.label).count();
     let count = texts.len() as f64;

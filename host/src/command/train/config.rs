@@ -127,7 +127,12 @@ pub struct TrainingArgs {
     /// Who tells what unlabelled texts are [default: both; ngrams for the presets nano and micro]
     #[arg(long, value_enum)]
     pub teacher: Option<Teacher>,
-    /// The most passes over the training texts [default: by the corpus' size, 4 to 40]
+    /// About how long the network may be trained, 0.1 to 10000: what decides the number of epochs. It counts words, 12
+    /// million a minute, and not seconds, so that the same flags give the same model on every machine
+    #[arg(long, value_name = "MINUTES", default_value_t = MINUTES, conflicts_with = "epochs")]
+    #[serde(default = "minutes")]
+    pub minutes: f64,
+    /// The most passes over the training texts [default: what --minutes allows, from one pass a minute to ten]
     #[arg(long, value_name = "N")]
     pub epochs: Option<usize>,
     /// Texts per step [default: 32]
@@ -194,15 +199,24 @@ pub struct TrainingArgs {
 /// Bytes that a model may take by default: what the smallest board has room for.
 const BYTES: usize = 180_000;
 
-/// Words that a default run reads in all: what fits the time that a newcomer waits.
-const WORD_BUDGET: f64 = 48e6;
+/// Words that a run reads in a minute, as far as its length is chosen by: a budget in words, so that the same flags give
+/// the same model on every machine.
+const WORDS_A_MINUTE: f64 = 12e6;
+
+/// Minutes that a default run has for its network.
+const MINUTES: f64 = 4.0;
+
+/// For checkpoints of runs that had no such flag.
+const fn minutes() -> f64 {
+    MINUTES
+}
 
 /// Texts with fewer words than this in the mean are short.
 const SHORT_TEXT: u64 = 48;
 
 /// The most words and n-grams of a preset.
 fn entries(preset: Preset) -> (usize, usize) {
-    let config = defaults(Some(preset), 0, 0, 2, 0);
+    let config = defaults(Some(preset), 0, 0, 2, 0, MINUTES);
     (config.vocab, config.ngrams.most.unwrap_or(0))
 }
 
@@ -246,7 +260,9 @@ impl Args {
     /// Names the flag whose value is not possible.
     pub fn resolve(&self, source: &Source) -> Result<RunConfig> {
         let (args, words, texts) = (self, source.counts.total(), source.texts_to_learn_from());
-        let base = defaults(args.preset, words, texts, source.corpus.labels.len(), args.seed);
+        let minutes = args.training.minutes;
+        ensure!((0.1..=10_000.0).contains(&minutes), "--minutes {minutes}: 0.1 to 10000 are possible");
+        let base = defaults(args.preset, words, texts, source.corpus.labels.len(), args.seed, minutes);
         let (shape, training) = (&args.shape, &args.training);
         let o = base.options;
         let options = TrainingOptions {
@@ -327,10 +343,18 @@ impl Args {
     }
 }
 
-fn defaults(preset: Option<Preset>, words: u64, texts: usize, classes: usize, seed: u64) -> RunConfig {
+fn defaults(
+    preset: Option<Preset>,
+    words: u64,
+    texts: usize,
+    classes: usize,
+    seed: u64,
+    minutes: f64,
+) -> RunConfig {
     let short = words < SHORT_TEXT * texts as u64;
     let two = classes == 2;
-    let epochs = (WORD_BUDGET / words.max(1) as f64).round().clamp(4.0, 40.0) as usize;
+    let passes = WORDS_A_MINUTE * minutes / words.max(1) as f64;
+    let epochs = passes.round().clamp(minutes.max(1.0), 10.0 * minutes.max(1.0)) as usize;
     let usual = TrainingOptions::usual(epochs, seed);
     let many = classes > 12;
     let plain = RunConfig {
