@@ -221,6 +221,19 @@ impl Unit {
 }
 
 impl Board {
+    /// Why a model cannot be used there; `None` if it can.
+    #[must_use]
+    pub fn obstacle(&self, model: &Model<'_>) -> Option<String> {
+        let memory = model.requirements().memory_bytes() as u64;
+        self.flash_obstacle(model).or_else(|| lacking("RAM for the engine", memory, self.capacity.memory))
+    }
+
+    /// Why a model cannot be stored there; `None` if it can.
+    #[must_use]
+    pub fn flash_obstacle(&self, model: &Model<'_>) -> Option<String> {
+        lacking("flash for the model", model.bytes() as u64, self.memory.model)
+    }
+
     /// Bytes of memory that a program for one model has.
     #[must_use]
     pub fn memory_for(&self, model: &Model<'_>) -> usize {
@@ -291,9 +304,29 @@ pub fn find(name: &str) -> Result<Board> {
     }
 }
 
+fn lacking(what: &str, needed: u64, there: u64) -> Option<String> {
+    (needed > there).then(|| format!("{what}: needs {needed} bytes, has {there}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quantise::tests::small_model;
+
+    #[test]
+    fn what_a_board_lacks_is_named() {
+        let file = small_model();
+        let model = Model::open(&file).expect("opens");
+        let mut board = find("microbit").expect("known");
+        assert_eq!(board.obstacle(&model), None);
+        let needed = model.requirements().memory_bytes();
+        board.capacity.memory = needed as u64 - 1;
+        let expected = format!("RAM for the engine: needs {needed} bytes, has {}", needed - 1);
+        assert_eq!(board.obstacle(&model), Some(expected));
+        board.memory.model = 99;
+        let expected = format!("flash for the model: needs {} bytes, has 99", model.bytes());
+        assert_eq!(board.obstacle(&model), Some(expected));
+    }
 
     #[test]
     fn every_folder_is_a_board() {

@@ -30,25 +30,6 @@ use serde::{Deserialize, Serialize};
 use telltale::Model;
 use telltale::engine::ngrams::Orders;
 
-use crate::board::Board;
-
-/// Why a model cannot be used on a board; `None` if it can.
-#[must_use]
-pub fn obstacle(model: &Model<'_>, board: &Board) -> Option<String> {
-    let memory = model.requirements().memory_bytes() as u64;
-    flash_obstacle(model, board).or_else(|| lacking("RAM for the engine", memory, board.capacity.memory))
-}
-
-/// Why a model cannot be stored on a board; `None` if it can.
-#[must_use]
-pub fn flash_obstacle(model: &Model<'_>, board: &Board) -> Option<String> {
-    lacking("flash for the model", model.bytes() as u64, board.memory.model)
-}
-
-fn lacking(what: &str, needed: u64, there: u64) -> Option<String> {
-    (needed > there).then(|| format!("{what}: needs {needed} bytes, has {there}"))
-}
-
 /// The coefficients of the linear model, in instructions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -285,22 +266,6 @@ fn solve(mut equations: Vec<Vec<f64>>) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quantise::tests::small_model;
-
-    #[test]
-    fn what_a_board_lacks_is_named() {
-        let file = small_model();
-        let model = Model::open(&file).expect("opens");
-        let mut board = crate::board::find("microbit").expect("known");
-        assert_eq!(obstacle(&model, &board), None);
-        let needed = model.requirements().memory_bytes();
-        board.capacity.memory = needed as u64 - 1;
-        let expected = format!("RAM for the engine: needs {needed} bytes, has {}", needed - 1);
-        assert_eq!(obstacle(&model, &board), Some(expected));
-        board.memory.model = 99;
-        let expected = format!("flash for the model: needs {} bytes, has 99", model.bytes());
-        assert_eq!(obstacle(&model, &board), Some(expected));
-    }
 
     fn work(cell: &'static str, embed: f64, units: f64, pooled: bool, classes: f64) -> Work {
         let gates = if cell == "gru" { 3.0 } else { 1.0 };

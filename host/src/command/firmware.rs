@@ -10,7 +10,7 @@ use super::train::Preset;
 use crate::board::{self, Board};
 use crate::console::say;
 use crate::program::{Form, Program};
-use crate::{cost, engine, files, toolchain};
+use crate::{engine, files, toolchain};
 
 /// Writes a program with a model in it, to be flashed; says what it takes of the board
 ///
@@ -94,7 +94,7 @@ pub fn build(board: &Board, model: &Path) -> Result<Program> {
 /// Refuses a model that the board has no room for, and says which preset it has room for.
 fn check(model: &Model<'_>, board: &Board) -> Result<()> {
     let memory = board.memory_for(model) as u64 + board::STACK;
-    let obstacle = cost::flash_obstacle(model, board).or_else(|| {
+    let obstacle = board.flash_obstacle(model).or_else(|| {
         (memory > board.memory.ram)
             .then(|| format!("RAM for engine and stack: needs {memory} bytes, has {}", board.memory.ram))
     });

@@ -10,7 +10,7 @@ use telltale::Model;
 use super::train::{self, Preset, Size};
 use crate::board::{self, Board};
 use crate::console::say;
-use crate::cost::{Work, obstacle};
+use crate::cost::Work;
 use crate::pipeline::Drafts;
 
 /// Flash that the firmware is given, in bytes: the smallest board's linker allows no more.
@@ -115,7 +115,7 @@ impl<'b> Room<'b> {
             format!("flash: needs {bytes}, has {}", self.model)
         } else if ram > self.ram {
             format!("RAM: needs {ram}, has {}", self.ram)
-        } else if let Some(reason) = obstacle(model, self.board) {
+        } else if let Some(reason) = self.board.obstacle(model) {
             reason
         } else {
             match (self.words_per_second, speed) {

@@ -206,7 +206,7 @@ pub fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
 }
 
 fn fit(model: &Model<'_>, board: &board::Board) -> BoardReport {
-    let obstacle = cost::obstacle(model, board);
+    let obstacle = board.obstacle(model);
     let instructions = board.cost.estimate(&cost::Work::of(model));
     BoardReport {
         board: board.name,

@@ -3,10 +3,18 @@
 //! classification", ACL 2012).
 
 use super::columns;
-use super::teacher::Lesson;
 
 /// Added to all counts before ratios are taken.
 const SMOOTHING: f32 = 1.0;
+
+/// A text to learn from: the hashes of its words and the probability that it should have of each class.
+#[derive(Clone, Copy, Debug)]
+pub struct Lesson<'t> {
+    /// \[words\]
+    pub words: &'t [u32],
+    /// \[C\]
+    pub target: &'t [f32],
+}
 
 /// ln of each n-gram's share in a class over its share in all others, \[count × K\].
 ///

@@ -12,13 +12,14 @@ mod mix;
 mod svc;
 mod teacher;
 
+pub use bayes::Lesson;
 pub use choose::{Choice, Space, choose};
 pub use factorised::Factors;
 pub use fit::{Examples, Method, Ngrams, Recipe, Rows, Weighting, eligible};
 pub use linear::probabilities;
 pub use matrix::{Bag, bags};
 pub use mix::Mix;
-pub use teacher::{Lesson, Teacher};
+pub use teacher::Teacher;
 
 use anyhow::{Result, ensure};
 use telltale::engine::ngrams::{MAX_CHARACTER_ORDER, MAX_WORD_ORDER, Orders};

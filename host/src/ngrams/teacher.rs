@@ -7,7 +7,7 @@
 use rayon::prelude::*;
 use telltale::engine::ngrams::{Orders, RollingKeys};
 
-use super::bayes::ratios;
+use super::bayes::{Lesson, ratios};
 use super::columns;
 use super::linear::{Fit, Sample, probabilities};
 
@@ -28,15 +28,6 @@ const LENGTH: f32 = 10.0;
 
 /// Opinions are this much sharper than the regression's own, which a falling step size leaves timid.
 const SHARPNESS: f32 = 1.3;
-
-/// A text to learn from: the hashes of its words and the probability that it should have of each class.
-#[derive(Clone, Copy, Debug)]
-pub struct Lesson<'t> {
-    /// \[words\]
-    pub words: &'t [u32],
-    /// \[C\]
-    pub target: &'t [f32],
-}
 
 /// A classifier of many megabytes.
 #[derive(Clone, Debug)]

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::teach::Teacher;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Cell, Config, Pooling};
 use crate::quantise::EmbeddingBits;
 use crate::train::TrainingOptions;
@@ -72,4 +74,14 @@ impl RunConfig {
             classes,
         }
     }
+}
+
+/// Who has opinions on unlabelled texts
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Teacher {
+    /// Naive-Bayes-weighted logistic regression on n-grams of up to three words
+    Ngrams,
+    /// The same, and a large recurrent network that has learnt from it: the mean of both
+    Both,
 }

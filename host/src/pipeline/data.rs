@@ -7,29 +7,19 @@ use anyhow::{Result, ensure};
 use candle_core::Device;
 use rayon::prelude::*;
 use telltale::engine::text::Options as TextOptions;
-use telltale::engine::vocab::Vocabulary;
 
 use super::config::RunConfig;
 use super::teach;
+use super::texts::{Texts, targets, tokenise, tokenised};
 use crate::console::{self, say, warn};
 use crate::corpus::{self, Corpus, CorpusConfig, Example};
 use crate::model::weights::Ranges;
 use crate::model::{Config, Network};
-use crate::ngrams::{Bag, Examples, Lesson, Ngrams, Recipe, Space, bags, choose};
+use crate::ngrams::{Bag, Examples, Ngrams, Recipe, Space, bags, choose};
 use crate::quantise;
 use crate::train::log::human;
 use crate::train::{TrainingExample, balance};
-use crate::vocabulary::{Built, Counts, hashes_of};
-
-/// Tokenised splits.
-pub struct Texts {
-    /// To learn from, those without labels behind the others.
-    pub train: Vec<TrainingExample>,
-    /// To choose by.
-    pub valid: Vec<TrainingExample>,
-    /// To measure on.
-    pub test: Vec<TrainingExample>,
-}
+use crate::vocabulary::{Built, Counts};
 
 /// The corpus read, the run decided, the words numbered.
 pub struct Data {
@@ -245,18 +235,6 @@ pub fn frequent(corpus: &Corpus, counts: &Counts, config: &RunConfig) -> Result<
     Ok(usual)
 }
 
-/// The words of all labelled texts, as hashes.
-fn tokenise(corpus: &Corpus, options: TextOptions, vocabulary: &Vocabulary<'_>) -> Texts {
-    let own = |example: &Example| tokenised(&example.text, example.label, options, vocabulary);
-    let all = |examples: &[Example]| examples.par_iter().map(own).collect();
-    Texts { train: all(&corpus.train), valid: all(&corpus.valid), test: all(&corpus.test) }
-}
-
-fn tokenised(text: &str, label: u32, options: TextOptions, vocabulary: &Vocabulary<'_>) -> TrainingExample {
-    let hashes = hashes_of(text.as_bytes(), options, vocabulary);
-    TrainingExample { hashes, label, ..TrainingExample::default() }
-}
-
 /// Bytes of header, manifest and padding, about.
 const MANIFEST_BYTES: usize = 900;
 
@@ -309,22 +287,4 @@ impl<'t> NgramTexts<'t> {
     fn targets(&self) -> Vec<&[f32]> {
         self.wanted.iter().map(|target| &target[..]).collect()
     }
-}
-
-/// What each text should say: the teacher's opinion, or its label with `smoothing`.
-pub fn targets(texts: &[TrainingExample], classes: usize, smoothing: f32) -> Vec<Vec<f32>> {
-    let target = |text: &TrainingExample| {
-        if !text.target.is_empty() {
-            return text.target.clone();
-        }
-        let mut target = vec![smoothing / classes as f32; classes];
-        target[text.label as usize] += 1.0 - smoothing;
-        target
-    };
-    texts.iter().map(target).collect()
-}
-
-/// Texts and targets as a linear classifier takes them.
-pub fn lessons<'t>(texts: &'t [TrainingExample], targets: &'t [Vec<f32>]) -> Vec<Lesson<'t>> {
-    texts.iter().zip(targets).map(|(text, target)| Lesson { words: &text.hashes, target }).collect()
 }

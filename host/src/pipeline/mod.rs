@@ -13,6 +13,7 @@ mod draft;
 mod finish;
 mod report;
 mod teach;
+mod texts;
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -20,12 +21,12 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use candle_core::Device;
 
-pub use config::{NgramConfig, RunConfig};
-pub use data::{Data, Source, Texts};
+pub use config::{NgramConfig, RunConfig, Teacher};
+pub use data::{Data, Source};
 pub use draft::Drafts;
 pub use finish::Finished;
 pub use report::{Alone, BlobReport, ModelReport, QuantisedReport, Report};
-pub use teach::Teacher;
+pub use texts::Texts;
 
 use crate::exit_reason::ExitReason;
 use crate::model::{Config, Network};

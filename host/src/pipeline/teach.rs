@@ -5,27 +5,16 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use candle_core::Device;
-use clap::ValueEnum;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::data::{Texts, lessons, targets};
+use super::config::Teacher;
+use super::texts::{Texts, lessons, targets};
 use crate::console::say;
 use crate::model::{Cell, Config, Network, Pooling};
 use crate::ngrams::{Teacher as Ngrams, probabilities};
 use crate::train::log::{Log, human};
 use crate::train::{self, Trainer, TrainingExample, TrainingOptions, top};
-
-/// Who has opinions on unlabelled texts
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Teacher {
-    /// Naive-Bayes-weighted logistic regression on n-grams of up to three words
-    Ngrams,
-    /// The same, and a large recurrent network that has learnt from it: the mean of both
-    Both,
-}
 
 /// The recurrent teacher: GRU over the most frequent words.
 const WORDS: usize = 30_000;

@@ -17,9 +17,9 @@ use crate::aligned::AlignedBytes;
 use crate::board::{self, Board, Unit};
 use crate::command::write_json;
 use crate::console::{put, say};
+use crate::files;
 use crate::model::Pooling;
 use crate::toolchain::{Emulator, build, build_float_bench, build_for};
-use crate::{cost, files};
 
 /// Instructions or cycles per word on emulated boards, by phase; stack, RAM and flash
 ///
@@ -292,7 +292,7 @@ impl Bench {
 
     /// Runs a program on a board with a model; what it says.
     pub fn ask(&self, board: &Board, program: &Path, blob: &[u8]) -> Result<Said> {
-        if let Some(obstacle) = cost::obstacle(&Model::open(blob)?, board) {
+        if let Some(obstacle) = board.obstacle(&Model::open(blob)?) {
             bail!("the network does not fit: {obstacle}");
         }
         let path = self.folder.path().join("bench.bin");

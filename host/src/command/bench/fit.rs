@@ -9,7 +9,7 @@ use super::synthetic::{Extras, Shape, blob_of};
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
 use crate::console::say;
-use crate::cost::{Coefficients, Work, obstacle};
+use crate::cost::{Coefficients, Work};
 use crate::files;
 use crate::model::{Cell, Pooling};
 use crate::toolchain::{build, workspace};
@@ -77,7 +77,7 @@ pub fn fit(bench: &Bench, board: &Board) -> Result<Fit> {
     for (cell, layers, embed, hidden, pooling, classes, extras) in NETWORKS {
         let blob: AlignedBytes = blob_of(&Shape { cell, layers, embed, hidden }, pooling, classes, extras)?;
         let model = Model::open(&blob)?;
-        if obstacle(&model, board).is_none() {
+        if board.obstacle(&model).is_none() {
             measured.push((Work::of(&model), bench.ask(board, &program, &blob)?.part("word")?));
         }
     }
