@@ -1,6 +1,7 @@
 //! Interrupts: the one of the serial port, and sections that none comes into.
 
 /// Runs `act` with interrupts masked.
+#[cfg(serial_interrupt)]
 pub fn masked<T>(act: impl FnOnce() -> T) -> T {
     let before = core::mask();
     let result = act();
@@ -9,7 +10,7 @@ pub fn masked<T>(act: impl FnOnce() -> T) -> T {
 }
 
 /// Cortex-M: PRIMASK and the NVIC (ARMv6-M and ARMv7-M Architecture Reference Manuals, B1.4 and B3.4).
-#[cfg(target_arch = "arm")]
+#[cfg(all(target_arch = "arm", serial_interrupt))]
 mod core {
     pub fn mask() -> u32 {
         let before;
@@ -25,7 +26,7 @@ mod core {
 }
 
 /// RISC-V: `mstatus.MIE` (Privileged Architecture 1.12, section 3.1.6).
-#[cfg(target_arch = "riscv32")]
+#[cfg(all(target_arch = "riscv32", serial_interrupt))]
 mod core {
     const MIE: u32 = 1 << 3;
 

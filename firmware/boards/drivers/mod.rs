@@ -7,7 +7,6 @@ pub mod counter;
 pub mod esp32c3;
 #[cfg(driver = "fe310")]
 pub mod fe310;
-#[cfg(serial_interrupt)]
 mod interrupts;
 pub mod linker;
 pub mod missing;
