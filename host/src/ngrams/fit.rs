@@ -389,3 +389,32 @@ impl Fitted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A word that stands in four texts of a rare class, and in four of a frequent one.
+    #[test]
+    fn a_rare_class_weighs_more_where_it_is_balanced() {
+        let mut texts = vec!["common"; 86];
+        texts.extend(["doubtful common"; 4]);
+        texts.extend(["doubtful common"; 4]);
+        texts.extend(["common"; 6]);
+        let targets: Vec<[f32; 2]> =
+            (0..100).map(|at| if at < 90 { [1.0, 0.0] } else { [0.0, 1.0] }).collect();
+        let targets: Vec<&[f32]> = targets.iter().map(|target| &target[..]).collect();
+        let lead = |balance: f32| {
+            let method = Method::Separate { cost: 1.0, weighting: Weighting::Idf, balance };
+            let recipe = Recipe { words: 1, characters: 0, method, most: 10 };
+            let bags = bags(&texts, Options { punctuation: true }, recipe.orders());
+            let bags: Vec<&Bag> = bags.iter().collect();
+            let examples = Examples { bags: &bags, targets: &targets, weights: &[1.0; 100] };
+            let ngrams = Ngrams::fit(examples, &recipe, 1).expect("fits");
+            let logits = ngrams.logits(&bags[88..89]).expect("opens");
+            logits[0][1] - logits[0][0]
+        };
+        let leads = [0.0, 0.5, 1.0].map(lead);
+        assert!(leads[0] + 0.5 < leads[1] && leads[1] < leads[2], "{leads:?}");
+    }
+}
