@@ -169,6 +169,8 @@ pub struct Runner {
     pub kind: RunnerKind,
     /// What its counter counts, for `bench device`, if it can count.
     pub counts: Option<Unit>,
+    /// The clock that the emulated chip counts by, in Hz, where that is not the board's.
+    pub clock_hz: Option<u64>,
     /// The program.
     pub program: String,
     /// Its first arguments.

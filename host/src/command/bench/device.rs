@@ -386,7 +386,9 @@ impl Said {
     fn listen(emulator: &mut Emulator, board: &Board) -> Result<Self> {
         // An instruction takes a nanosecond; RISC-V counts instructions, SysTick the core clock's ticks.
         let per_tick = match board.runner.counts {
-            Some(Unit::Instructions) if !board.target.starts_with("riscv") => 1e9 / board.clock_hz as f64,
+            Some(Unit::Instructions) if !board.target.starts_with("riscv") => {
+                1e9 / board.runner.clock_hz.unwrap_or(board.clock_hz) as f64
+            }
             _ => 1.0,
         };
         let mut said = Self { per_tick, ..Self::default() };
