@@ -2,6 +2,10 @@
 //! of its DSP extension, that compilers do not find.
 
 /// The nearest of −256 to 255.
+#[expect(
+    clippy::manual_range_contains,
+    reason = "a range's method is not seen through: 7 % more instructions a word"
+)]
 #[inline(always)]
 #[must_use]
 pub fn saturate9(value: i32) -> i32 {
@@ -11,13 +15,7 @@ pub fn saturate9(value: i32) -> i32 {
         core::arch::asm!("ssat {}, #9, {}", out(reg) saturated, in(reg) value, options(pure, nomem, nostack));
     }
     // SAFETY: nine signed bits are what SSAT #9 gives.
-    #[expect(
-        clippy::manual_range_contains,
-        reason = "a range's method is not seen through: 7 % more instructions a word"
-    )]
-    unsafe {
-        core::hint::assert_unchecked(saturated >= -256 && saturated < 256)
-    };
+    unsafe { core::hint::assert_unchecked(saturated >= -256 && saturated < 256) };
     saturated
 }
 
