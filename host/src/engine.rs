@@ -4,13 +4,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use rayon::prelude::*;
-use telltale::Model;
 use telltale::engine::decide;
 use telltale::engine::fixed::Score;
 use telltale::engine::image::{file_of, image as lay_out};
 use telltale::engine::kernel::Layout;
 use telltale::engine::model::{Context, State};
 use telltale::engine::text::{Token, Tokeniser};
+use telltale::{Answer, Classifier, Model, Probability};
 
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
@@ -70,6 +70,34 @@ pub fn image(path: &Path, board: &Board) -> Result<Vec<u8>> {
 /// As [`with_model`].
 pub fn image_in(path: &Path, layout: Layout) -> Result<Vec<u8>> {
     with_model(path, |model| Ok(lay_out(model, layout)))
+}
+
+/// What the engine answers to a text.
+#[derive(Clone, Copy, Debug)]
+pub struct Answered {
+    /// The label's index.
+    pub class: usize,
+    /// The label's probability.
+    pub probability: Probability,
+    /// Words of the text.
+    pub words: u32,
+    /// Those that are in the vocabulary.
+    pub known: u32,
+    /// Whether the text is none of the classes, by the model's rule.
+    pub rejected: bool,
+}
+
+/// Answers to texts, in order, on all cores.
+///
+/// # Errors
+/// None of a model that has been opened.
+pub fn answer_all<T: AsRef<str> + Sync>(model: &Model<'_>, texts: &[T]) -> Result<Vec<Answered>> {
+    let answer = |memory: &mut AlignedBytes, text: &T| {
+        let Answer { class, probability, words, unknown, rejected, .. } =
+            Classifier::within(model, memory)?.classify(text.as_ref());
+        Ok(Answered { class: class.index(), probability, words, known: words - unknown, rejected })
+    };
+    texts.par_iter().with_min_len(CHUNK).map_init(|| memory_for(model), answer).collect()
 }
 
 /// What the integer engine makes of a text.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::corpus::CorpusArgs;
 use super::train::{self, ShapeArgs, TrainingArgs};
 use crate::console::{self, say};
-use crate::corpus::{self, CorpusConfig};
+use crate::corpus;
 use crate::files::Paths;
 use crate::pipeline::{self, Alone, Data, Outcome, Unwatched};
 
@@ -141,7 +141,7 @@ fn read_peers(path: &Path) -> Result<Vec<Peer>> {
 
 fn measure(args: &Args, folder: &Path, name: &str) -> Result<Row> {
     let started = Instant::now();
-    let corpus = CorpusArgs::from(CorpusConfig::of(folder.to_string_lossy()));
+    let corpus = CorpusArgs { data: folder.to_string_lossy().into_owned(), ..CorpusArgs::default() };
     let flags = train::Args {
         seed: args.seed,
         ..train::Args::new(corpus, args.shape.clone(), args.training.clone())

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::corpus::{self, CorpusConfig};
 
 /// Which corpus, and how it is split.
-#[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
+#[derive(ClapArgs, Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CorpusArgs {
     /// Labelled texts: `reviews` (embedded), a .csv, .tsv or .jsonl, fastText's lines, a folder with train, valid and
     /// test files of these kinds, a folder per class, an aclImdb folder or .tar.gz; packed with gzip or not; `-` is
@@ -46,48 +46,20 @@ pub struct CorpusArgs {
     pub test: Option<f64>,
 }
 
-impl From<CorpusConfig> for CorpusArgs {
-    fn from(config: CorpusConfig) -> Self {
-        let CorpusConfig {
-            data,
-            test_data,
-            text_column,
-            label_column,
-            no_header,
-            encoding,
-            rename_labels,
-            valid,
-            test,
-        } = config;
-        Self { data, test_data, text_column, label_column, no_header, encoding, rename_labels, valid, test }
-    }
-}
-
 impl CorpusArgs {
     /// What the library takes.
     #[must_use]
     pub fn config(&self) -> CorpusConfig {
-        let Self {
-            data,
-            test_data,
-            text_column,
-            label_column,
-            no_header,
-            encoding,
-            rename_labels,
-            valid,
-            test,
-        } = self.clone();
         CorpusConfig {
-            data,
-            test_data,
-            text_column,
-            label_column,
-            no_header,
-            encoding,
-            rename_labels,
-            valid,
-            test,
+            data: self.data.clone(),
+            test_data: self.test_data.clone(),
+            text_column: self.text_column.clone(),
+            label_column: self.label_column.clone(),
+            no_header: self.no_header,
+            encoding: self.encoding.clone(),
+            rename_labels: self.rename_labels.clone(),
+            valid: self.valid,
+            test: self.test,
         }
     }
 

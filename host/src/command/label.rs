@@ -4,15 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args as ClapArgs;
-use rayon::prelude::*;
 use serde::Serialize;
-use telltale::{Classifier, Model};
+use telltale::Model;
 
 use super::rows::Form;
-use crate::aligned::AlignedBytes;
 use crate::console::{self, say};
 use crate::corpus::{CorpusConfig, unlabelled};
-use crate::engine::{memory_for, with_model};
+use crate::engine::{Answered, answer_all, with_model};
 use crate::files::Paths;
 
 /// Answers every text of a file: a row each, in their order, with label, probability and the share of known words
@@ -89,22 +87,18 @@ pub fn run(args: &Args) -> Result<()> {
     })
 }
 
-/// The engine's answers, in order, on all cores.
-fn answers<'m>(model: &'m Model<'_>, texts: &[String]) -> Result<Vec<Answer<'m>>> {
+/// The engine's answers, in order.
+fn answers<'m>(model: &Model<'m>, texts: &[String]) -> Result<Vec<Answer<'m>>> {
     let labels: Vec<&str> = model.labels().collect();
-    let read = |memory: &mut AlignedBytes, text: &String| -> Result<Answer<'m>> {
-        let answer = Classifier::within(model, memory)?.classify(text);
-        let known = f64::from(answer.words - answer.unknown) / f64::from(answer.words.max(1));
-        Ok(Answer {
-            label: match answer.rejected {
-                true => REJECTED,
-                false => labels.get(answer.class.index()).copied().unwrap_or_default(),
-            },
-            probability: f64::from(answer.probability.ten_thousandths()) / 10_000.0,
-            known: (known * 10_000.0).round() / 10_000.0,
-        })
+    let shown = |own: Answered| Answer {
+        label: match own.rejected {
+            true => REJECTED,
+            false => labels.get(own.class).copied().unwrap_or_default(),
+        },
+        probability: f64::from(own.probability.ten_thousandths()) / 10_000.0,
+        known: (f64::from(own.known) / f64::from(own.words.max(1)) * 10_000.0).round() / 10_000.0,
     };
-    texts.par_iter().with_min_len(16).map_init(|| memory_for(model), read).collect()
+    Ok(answer_all(model, texts)?.into_iter().map(shown).collect())
 }
 
 /// How many texts got which label, and how many the model does not know.

@@ -88,9 +88,7 @@ fn greeted(args: &Args, baud: u32, patience: Duration) -> Result<(crate::serial:
 
 fn talk(args: &Args, baud: u32, patience: Duration) -> Result<()> {
     let (mut link, greeting) = greeted(args, baud, patience)?;
-    if let Err(wrong) = &greeting.facts {
-        bail!("{} cannot use its model: {wrong}; flash it again (`flash`)", greeting.board);
-    }
+    greeting.running()?;
     let controls = [if args.trace { TRACED } else { PLAIN }, LINES];
     if !stdout().is_terminal() {
         return link.converse(std::io::stdin(), &controls, to_stream(&mut stdout().lock()));

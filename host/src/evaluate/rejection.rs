@@ -1,12 +1,10 @@
 //! Texts that are none of the classes: when a model says so, and how often it is right to.
 
 use anyhow::Result;
-use rayon::prelude::*;
 use serde::Serialize;
-use telltale::{Classifier, Model, Rejection};
+use telltale::{Model, Rejection};
 
-use crate::aligned::AlignedBytes;
-use crate::engine::memory_for;
+use crate::engine::{Answered, answer_all};
 
 /// Of the texts to be rejected, the part that the share of known words rejects; the probability rejects the others.
 const BY_WORDS: f64 = 0.25;
@@ -26,29 +24,9 @@ pub struct Effect {
     pub strangers_rejected: Option<f64>,
 }
 
-/// What the engine says of a text.
-#[derive(Clone, Copy, Debug)]
-struct Said {
-    class: usize,
-    /// In units of 10⁻⁴.
-    probability: u16,
-    /// The share of known words in units of 10⁻⁴, rounded down.
-    known: u16,
-    rejected: bool,
-}
-
-fn read(model: &Model<'_>, texts: &[&str]) -> Result<Vec<Said>> {
-    let read = |memory: &mut AlignedBytes, text: &&str| -> Result<Said> {
-        let answer = Classifier::within(model, memory)?.classify(text);
-        let known = u64::from(answer.words - answer.unknown) * 10_000 / u64::from(answer.words.max(1));
-        Ok(Said {
-            class: answer.class.index(),
-            probability: answer.probability.ten_thousandths(),
-            known: known as u16,
-            rejected: answer.rejected,
-        })
-    };
-    texts.par_iter().with_min_len(16).map_init(|| memory_for(model), read).collect()
+/// The share of a text's words that are known, in units of 10⁻⁴, rounded down.
+fn known(answer: &Answered) -> u16 {
+    (u64::from(answer.known) * 10_000 / u64::from(answer.words.max(1))) as u16
 }
 
 /// A rule that rejects as many of these texts, which are all of a class, as it may: at most their `share`.
@@ -56,19 +34,19 @@ fn read(model: &Model<'_>, texts: &[&str]) -> Result<Vec<Said>> {
 /// # Errors
 /// None of a model that has been opened.
 pub fn calibrate(model: &Model<'_>, texts: &[&str], share: f64) -> Result<Rejection> {
-    Ok(rule(read(model, texts)?, share))
+    Ok(rule(answer_all(model, texts)?, share))
 }
 
-fn rule(mut said: Vec<Said>, share: f64) -> Rejection {
-    let most = (said.len() as f64 * share) as usize;
-    said.sort_by_key(|own| own.known);
+fn rule(mut answers: Vec<Answered>, share: f64) -> Rejection {
+    let most = (answers.len() as f64 * share) as usize;
+    answers.sort_by_key(known);
     // Those at the threshold itself are not rejected.
-    let known = said.get((most as f64 * BY_WORDS) as usize).map_or(0, |own| own.known);
-    let mut rest: Vec<u16> =
-        said.iter().filter(|own| own.known >= known).map(|own| own.probability).collect();
+    let least = answers.get((most as f64 * BY_WORDS) as usize).map_or(0, known);
+    let rest = answers.iter().filter(|own| known(own) >= least);
+    let mut rest: Vec<u16> = rest.map(|own| own.probability.ten_thousandths()).collect();
     rest.sort_unstable();
-    let left = most - (said.len() - rest.len());
-    Rejection { probability: rest.get(left).copied().unwrap_or(0), known }
+    let left = most - (answers.len() - rest.len());
+    Rejection { probability: rest.get(left).copied().unwrap_or(0), known: least }
 }
 
 /// What the model's rule does to texts with their true classes, and to texts of no class.
@@ -77,7 +55,7 @@ fn rule(mut said: Vec<Said>, share: f64) -> Rejection {
 /// None of a model that has been opened.
 pub fn effect(model: &Model<'_>, texts: &[(&str, usize)], strangers: &[&str]) -> Result<Effect> {
     let own: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
-    let said = read(model, &own)?;
+    let said = answer_all(model, &own)?;
     let kept: Vec<bool> = said
         .iter()
         .zip(texts)
@@ -85,7 +63,7 @@ pub fn effect(model: &Model<'_>, texts: &[(&str, usize)], strangers: &[&str]) ->
         .map(|(said, (_, truth))| said.class == *truth)
         .collect();
     let share = |count: usize, of: usize| count as f64 / of.max(1) as f64;
-    let others = read(model, strangers)?;
+    let others = answer_all(model, strangers)?;
     let rejected = others.iter().filter(|said| said.rejected).count();
     Ok(Effect {
         texts: texts.len(),
@@ -98,22 +76,25 @@ pub fn effect(model: &Model<'_>, texts: &[(&str, usize)], strangers: &[&str]) ->
 
 #[cfg(test)]
 mod tests {
+    use telltale::Probability;
+
     use super::*;
 
     #[test]
     fn a_share_of_the_texts_is_rejected_and_no_more() {
-        let said = |at: u16| Said {
+        let said = |at: u16| Answered {
             class: 0,
-            probability: 10 * (at * 37 % 1000),
-            known: 100 * (at % 101),
+            probability: Probability::from_ten_thousandths(10 * (at * 37 % 1000)),
+            words: 100,
+            known: u32::from(at % 101),
             rejected: false,
         };
-        let texts: Vec<Said> = (0..1000).map(said).collect();
+        let texts: Vec<Answered> = (0..1000).map(said).collect();
         for share in [0.0, 0.05, 0.2, 0.5] {
             let rule = rule(texts.clone(), share);
             let rejected = texts
                 .iter()
-                .filter(|own| own.probability < rule.probability || own.known < rule.known)
+                .filter(|own| own.probability.ten_thousandths() < rule.probability || known(own) < rule.known)
                 .count();
             let most = (1000.0 * share) as usize;
             assert!(rejected <= most && rejected + 10 >= most, "{share}: {rejected}");

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Cursor;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use telltale::session::{ANSWERS, END, LINES, Line, PLAIN, Session, TRACED};
 use telltale::{Classifier, Model};
@@ -136,10 +136,7 @@ pub fn expected(model: &Model<'_>, form: u8, texts: &[Text]) -> Result<Vec<Vec<V
 /// If the board cannot use its model or has another one; on the first difference, which the error tells; if bytes were
 /// lost, the line ends or the board is silent for too long.
 pub fn check(link: &mut Link, greeting: &Greeting, model: &Model<'_>, baud: u32) -> Result<Report> {
-    let facts = match &greeting.facts {
-        Ok(facts) => *facts,
-        Err(wrong) => bail!("{} cannot use its model: {wrong}; flash it again (`flash`)", greeting.board),
-    };
+    let facts = greeting.running()?;
     ensure!(
         facts.digest == model.digest(),
         "{} runs the model {:08x}, and --model is {:08x}: give the file that was flashed, or flash this one (`flash`)",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use telltale::session::{END, HELLO, LINES, PLAIN};
 
 use crate::serial::Link;
@@ -43,6 +43,16 @@ impl Greeting {
         let facts = Facts::of(rest).ok_or_else(|| rest.to_owned());
         Some(Self { version: version.to_owned(), board: board.to_owned(), facts, line: line.clone() })
     }
+
+    /// What the board runs.
+    ///
+    /// # Errors
+    /// If it cannot use its model: what is wrong with that.
+    pub fn running(&self) -> Result<Facts> {
+        self.facts.clone().map_err(|wrong| {
+            anyhow!("{} cannot use its model: {wrong}; flash it again (`flash`)", self.board)
+        })
+    }
 }
 
 impl Facts {
@@ -60,6 +70,7 @@ impl Facts {
 
 /// Between two questions who is there: a board that starts hears none.
 const AGAIN: Duration = Duration::from_secs(1);
+
 /// Ends what the board may be reading, and asks who is there; what it had to say before is dropped.
 ///
 /// # Errors

@@ -180,17 +180,17 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     if few_classes {
         let mut best = (first.worth(), Fit::START);
         let is_unequal = space.is_unequal();
-        let costs: &[f32] = if long { &[0.15, 1.5] } else { &[0.05, 0.15, 1.5] };
-        let mut steps: Vec<Step> =
-            costs.iter().map(|&cost| -> Step { Box::new(move |fit| Fit { cost, ..fit }) }).collect();
-        if is_unequal {
-            steps.push(Box::new(|fit| Fit { balance: 0.5, ..fit }));
-            steps.push(Box::new(|fit| Fit { balance: 1.0, ..fit }));
-            steps.push(Box::new(|fit| Fit { cost: fit.cost * 2.0, ..fit }));
-            steps.push(Box::new(|fit| Fit { cost: fit.cost / 2.0, ..fit }));
-        }
-        steps.push(Box::new(|fit| Fit { cost: fit.cost * 2.0, weighting: Weighting::Idf, ..fit }));
-        for step in steps {
+        let steps: [(bool, Step); 8] = [
+            (!long, |fit| Fit { cost: 0.05, ..fit }),
+            (true, |fit| Fit { cost: 0.15, ..fit }),
+            (true, |fit| Fit { cost: 1.5, ..fit }),
+            (is_unequal, |fit| Fit { balance: 0.5, ..fit }),
+            (is_unequal, |fit| Fit { balance: 1.0, ..fit }),
+            (is_unequal, |fit| Fit { cost: fit.cost * 2.0, ..fit }),
+            (is_unequal, |fit| Fit { cost: fit.cost / 2.0, ..fit }),
+            (true, |fit| Fit { cost: fit.cost * 2.0, weighting: Weighting::Idf, ..fit }),
+        ];
+        for (_, step) in steps.into_iter().filter(|(is_tried, _)| *is_tried) {
             let fit = step(best.1);
             let Some(choice) = measure(orders, fit.method(), all)? else { continue };
             choices.push(choice);
@@ -214,7 +214,7 @@ struct Fit {
 }
 
 /// Another fit in the place of one.
-type Step = Box<dyn Fn(Fit) -> Fit>;
+type Step = fn(Fit) -> Fit;
 
 impl Fit {
     const START: Self = Self { cost: 0.5, weighting: Weighting::Bayes, balance: 0.0 };

@@ -122,8 +122,8 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         ))
     };
     // What has not learnt from the validation texts is measured on them.
-    let mut side = match &data.recipe {
-        None => None,
+    let (mut side, valid_ngrams) = match &data.recipe {
+        None => (None, None),
         Some(recipe) => {
             let ngrams = data.fit_ngrams(recipe, false, seed)?;
             let own = ngrams.logits(&valid.bags(&ngrams, data))?;
@@ -131,7 +131,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
             // Texts that both have learnt say nothing of what they know.
             let mix =
                 if corpus.validates_on_train { Mix::EVEN } else { Mix::fit(&valid_logits, &own, &labels) };
-            Some(Side { ngrams, mix })
+            (Some(Side { ngrams, mix }), Some(own))
         }
     };
     let (draft, _) = write(&description, side.as_ref())?;
@@ -140,7 +140,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         Some(share) => Some(rejection::calibrate(&model, &valid.strings(), share)?),
         None => None,
     };
-    let valid_float = valid.evaluate(&valid_logits, side.as_ref(), data)?;
+    let valid_float = valid.evaluate(&valid_logits, valid_ngrams.as_deref(), side.as_ref());
     let valid_own = valid.classify(&model, &whole)?;
     let same = |own: &[Verdict], float: &Evaluation| {
         share(own.iter().zip(&float.predictions).map(|(own, float)| own.class == *float as usize))
@@ -149,7 +149,8 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         let count = texts.train.len().min(CALIBRATION_TEXTS).min(corpus.train.len());
         let learnt = split(&texts.train[..count], &corpus.train[..count]);
         let logits = train::final_logits(network, learnt.texts, &whole)?;
-        same(&learnt.classify(&model, &whole)?, &learnt.evaluate(&logits, side.as_ref(), data)?)
+        let ngrams = learnt.ngram_logits(side.as_ref(), data)?;
+        same(&learnt.classify(&model, &whole)?, &learnt.evaluate(&logits, ngrams.as_deref(), side.as_ref()))
     } else {
         same(&valid_own, &valid_float)
     };
@@ -165,9 +166,10 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         side.ngrams = data.fit_ngrams(recipe, true, seed)?;
     }
     let (draft, _) = write(&description, side.as_ref())?;
-    let test_float =
-        if test.texts.is_empty() { None } else { Some(test.evaluate(&test_logits, side.as_ref(), data)?) };
-    let alone = test.alone(&test_logits, side.as_ref(), data)?;
+    let test_ngrams = test.ngram_logits(side.as_ref(), data)?;
+    let is_tested = !test.texts.is_empty();
+    let test_float = is_tested.then(|| test.evaluate(&test_logits, test_ngrams.as_deref(), side.as_ref()));
+    let alone = is_tested.then(|| test.alone(&test_logits, test_ngrams.as_deref()));
     let test_own = test.classify(&Model::open(&draft)?, &whole)?;
     let measures = |split: &Split<'_>, verdicts: &[Verdict]| {
         (!verdicts.is_empty()).then(|| Measures::of(&split.judged(verdicts), &corpus.labels))
@@ -240,28 +242,25 @@ impl Split<'_> {
         self.examples.iter().map(|example| &example.text[..]).collect()
     }
 
-    /// Network and n-grams by themselves, each with a bias of its own: shares of right labels.
-    fn alone(&self, network: &[Vec<f32>], side: Option<&Side>, data: &Data) -> Result<Option<Alone>> {
-        if self.texts.is_empty() {
-            return Ok(None);
-        }
-        let ngrams = match side {
-            None => None,
-            Some(Side { ngrams, .. }) => {
-                let own = ngrams.logits(&self.bags(ngrams, data))?;
-                Some(train::evaluation(&own, self.texts).accuracy)
-            }
-        };
-        Ok(Some(Alone { network: train::evaluation(network, self.texts).accuracy, ngrams }))
+    /// What the n-grams say, where there are some.
+    fn ngram_logits(&self, side: Option<&Side>, data: &Data) -> Result<Option<Vec<Vec<f32>>>> {
+        side.map(|Side { ngrams, .. }| ngrams.logits(&self.bags(ngrams, data))).transpose()
     }
 
-    /// The float model, from the network's logits.
-    fn evaluate(&self, network: &[Vec<f32>], side: Option<&Side>, data: &Data) -> Result<Evaluation> {
-        let Some(Side { ngrams, mix }) = side else { return Ok(train::evaluation(network, self.texts)) };
-        let own = ngrams.logits(&self.bags(ngrams, data))?;
+    /// Network and n-grams by themselves, each with a bias of its own: shares of right labels.
+    fn alone(&self, network: &[Vec<f32>], ngrams: Option<&[Vec<f32>]>) -> Alone {
+        let accuracy = |logits| train::evaluation(logits, self.texts).accuracy;
+        Alone { network: accuracy(network), ngrams: ngrams.map(accuracy) }
+    }
+
+    /// The float model, from the logits of its parts.
+    fn evaluate(&self, network: &[Vec<f32>], ngrams: Option<&[Vec<f32>]>, side: Option<&Side>) -> Evaluation {
+        let Some((own, Side { mix, .. })) = ngrams.zip(side) else {
+            return train::evaluation(network, self.texts);
+        };
         let both: Vec<Vec<f32>> =
-            network.iter().zip(&own).map(|(network, own)| mix.logits(network, own)).collect();
-        Ok(train::evaluation(&both, self.texts))
+            network.iter().zip(own).map(|(network, own)| mix.logits(network, own)).collect();
+        train::evaluation(&both, self.texts)
     }
 
     /// What the integer engine says.

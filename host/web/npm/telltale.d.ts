@@ -58,6 +58,9 @@ export interface Options {
  */
 export function open(model: Uint8Array | ArrayBuffer, options?: Options): Promise<Classifier>;
 
+/** The bytes at an address: in node of a file, otherwise fetched. */
+export function bytesAt(url: URL): Promise<Uint8Array | ArrayBuffer>;
+
 /** Reads one text after another. Made by `open`. */
 export class Classifier {
     private constructor();

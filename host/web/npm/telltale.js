@@ -18,18 +18,19 @@ let shared;
 
 /** The compiled engine that lies beside this file; compiled once. */
 function engineBesideThisFile() {
-    shared ??= compile(new URL("./telltale.wasm", import.meta.url));
+    shared ??= bytesAt(new URL("./telltale.wasm", import.meta.url)).then((bytes) => WebAssembly.compile(bytes));
     return shared;
 }
 
-async function compile(url) {
+/** The bytes at an address. */
+export async function bytesAt(url) {
     if (url.protocol === "file:") {
         const { readFile } = await import("node:fs/promises");
-        return WebAssembly.compile(await readFile(url));
+        return readFile(url);
     }
     const response = await fetch(url);
     if (!response.ok) throw new Error(`cannot load ${url}: ${response.status} ${response.statusText}`);
-    return WebAssembly.compile(await response.arrayBuffer());
+    return response.arrayBuffer();
 }
 
 /** Opens a model's file. */
