@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! instructions = per_mac · M + per_unit[cell] · U + per_embed · E₈ + per_embed_i4 · E₄ + per_pooled · P
-//!                + per_class · C + per_gram · G + per_vote · K + constant
+//!                + per_class · C + per_look_up · G + per_column · K + with_ngrams · N + constant
 //! ```
 //!
 //! | letter | is |
@@ -17,9 +17,10 @@
 //! | C | classes |
 //! | G | n-grams that are looked up: as many as a word has, and as a word of [`WORD_CHARACTERS`] has of its characters; 0 without n-grams |
 //! | K | columns of n-grams, which are added to the scores: C − 1, or what a map takes to them; 0 without |
+//! | N | 1 with n-grams, 0 without |
 //!
 //! A known n-gram takes more than an unknown one, by what adding its K weights takes; G is fitted to texts in
-//! which every second word's n-grams are known.
+//! which every second word's n-grams are known, and so most of its characters'.
 //!
 //! `bench device --fit` writes the coefficients to the end of each board's `board.toml`.
 
@@ -44,10 +45,12 @@ pub struct Coefficients {
     pub per_pooled: f64,
     /// For each class.
     pub per_class: f64,
-    /// For each n-gram looked up among the n-grams.
-    pub per_gram: f64,
+    /// For each n-gram looked up.
+    pub per_look_up: f64,
     /// For each of the n-grams' columns.
-    pub per_vote: f64,
+    pub per_column: f64,
+    /// For each word, if there are n-grams.
+    pub with_ngrams: f64,
     /// For each word.
     pub constant: f64,
     /// For each hidden unit, by cell.
@@ -57,11 +60,6 @@ pub struct Coefficients {
 /// Characters of a word in the mean, the gap behind it included.
 const WORD_CHARACTERS: f64 = 5.7;
 
-/// N-grams that a word looks up.
-fn look_ups(orders: Orders) -> f64 {
-    f64::from(orders.words) + WORD_CHARACTERS * f64::from(orders.characters)
-}
-
 /// What a word asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Work {
@@ -70,8 +68,8 @@ pub struct Work {
     embed_i4: f64,
     pooled: f64,
     classes: f64,
-    grams: f64,
-    votes: f64,
+    look_ups: f64,
+    columns: f64,
     cell: &'static str,
     units: f64,
 }
@@ -80,6 +78,13 @@ impl Work {
     /// The work of a model.
     #[must_use]
     pub fn of(model: &Model<'_>) -> Self {
+        Self::with_characters(model, WORD_CHARACTERS)
+    }
+
+    /// As [`Self::of`], if a word has so many characters in the mean, the gap behind it included.
+    #[must_use]
+    pub fn with_characters(model: &Model<'_>, characters: f64) -> Self {
+        let look_ups = |orders: Orders| f64::from(orders.words) + characters * f64::from(orders.characters);
         let wide = |columns: usize| columns.next_multiple_of(8);
         let layers: usize = model
             .layers()
@@ -102,8 +107,8 @@ impl Work {
             embed_i4: if narrow { width } else { 0.0 },
             pooled: if last { 0.0 } else { model.head().inputs() as f64 },
             classes: model.head().classes() as f64,
-            grams: model.ngrams().map_or(0.0, |ngrams| look_ups(ngrams.orders())),
-            votes: model.ngrams().map_or(0.0, |ngrams| ngrams.columns() as f64),
+            look_ups: model.ngrams().map_or(0.0, |ngrams| look_ups(ngrams.orders())),
+            columns: model.ngrams().map_or(0.0, |ngrams| ngrams.columns() as f64),
             cell: model.layers().first().map_or("none", |layer| layer.cell().name()),
             units: model.layers().iter().map(|layer| layer.hidden() as f64).sum(),
         }
@@ -117,8 +122,9 @@ impl Work {
             self.embed_i4,
             self.pooled,
             self.classes,
-            self.grams,
-            self.votes,
+            self.look_ups,
+            self.columns,
+            if self.columns > 0.0 { 1.0 } else { 0.0 },
             1.0,
         ];
         factors.extend(cells.iter().map(|cell| if *cell == self.cell { self.units } else { 0.0 }));
@@ -131,8 +137,17 @@ const HEADING: &str =
     "# Written by `bench device --fit`: instructions of a word, see host/src/cost.rs for the terms.\n";
 
 /// The names of the coefficients, those of units aside.
-const NAMES: [&str; 8] =
-    ["per_mac", "per_embed", "per_embed_i4", "per_pooled", "per_class", "per_gram", "per_vote", "constant"];
+const NAMES: [&str; 9] = [
+    "per_mac",
+    "per_embed",
+    "per_embed_i4",
+    "per_pooled",
+    "per_class",
+    "per_look_up",
+    "per_column",
+    "with_ngrams",
+    "constant",
+];
 
 impl Coefficients {
     /// In the order of [`NAMES`].
@@ -143,8 +158,9 @@ impl Coefficients {
             self.per_embed_i4,
             self.per_pooled,
             self.per_class,
-            self.per_gram,
-            self.per_vote,
+            self.per_look_up,
+            self.per_column,
+            self.with_ngrams,
             self.constant,
         ]
     }
@@ -182,8 +198,9 @@ impl Coefficients {
             per_embed_i4,
             per_pooled,
             per_class,
-            per_gram,
-            per_vote,
+            per_look_up,
+            per_column,
+            with_ngrams,
             constant,
             ref per_unit @ ..,
         ] = &solution[..]
@@ -197,8 +214,9 @@ impl Coefficients {
             per_embed_i4,
             per_pooled,
             per_class,
-            per_gram,
-            per_vote,
+            per_look_up,
+            per_column,
+            with_ngrams,
             constant,
             per_unit,
         })
@@ -275,8 +293,8 @@ mod tests {
             embed_i4: 0.0,
             pooled: if pooled { units } else { 0.0 },
             classes,
-            grams: 0.0,
-            votes: 0.0,
+            look_ups: 0.0,
+            columns: 0.0,
             cell,
             units,
         }
@@ -288,8 +306,8 @@ mod tests {
     }
 
     /// With n-grams.
-    fn wide(work: Work, grams: f64) -> Work {
-        Work { grams, votes: if work.classes > 2.0 { work.classes } else { 1.0 }, ..work }
+    fn wide(work: Work, look_ups: f64) -> Work {
+        Work { look_ups, columns: if work.classes > 2.0 { work.classes } else { 1.0 }, ..work }
     }
 
     fn truth() -> Coefficients {
@@ -299,8 +317,9 @@ mod tests {
             per_embed_i4: 17.0,
             per_pooled: 15.0,
             per_class: 90.0,
-            per_gram: 160.0,
-            per_vote: 60.0,
+            per_look_up: 160.0,
+            per_column: 60.0,
+            with_ngrams: 120.0,
             constant: 700.0,
             per_unit: [("gru".to_owned(), 80.0), ("rnn".to_owned(), 30.0)].into(),
         }
@@ -340,8 +359,8 @@ mod tests {
         );
         assert!(
             (found.per_embed_i4 - 17.0).abs() < 0.1
-                && (found.per_gram - 160.0).abs() < 0.1
-                && (found.per_vote - 60.0).abs() < 0.1,
+                && (found.per_look_up - 160.0).abs() < 0.1
+                && (found.per_column - 60.0).abs() < 0.1,
             "{found:?}"
         );
         let description = format!("title = \"x\"\n\n{HEADING}[cost]\nper_mac = 7\n");

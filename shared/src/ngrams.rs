@@ -70,23 +70,23 @@ struct Chain<const LINKS: usize> {
 }
 
 impl<const LINKS: usize> Chain<LINKS> {
-    /// Calls `each` with the keys of the n-grams of up to `order` items that end with an item, the shortest first.
+    /// Calls `each` with the keys of the n-grams of up to `order` items that end with an item, the shortest first;
+    /// gives their number.
     #[inline(always)]
-    fn push(&mut self, seed: u32, item: u32, order: usize, each: &mut impl FnMut(u32)) {
+    fn push(&mut self, seed: u32, item: u32, order: usize, each: &mut impl FnMut(u32)) -> u32 {
         let known = usize::from(self.known);
+        let count = order.min(known + 1);
         let mut key = mix(item ^ seed);
-        for (length, link) in self.keys.iter_mut().enumerate() {
-            if length < order && length <= known {
-                each(key);
-            }
-            let longer = extend(*link, item);
-            *link = key;
-            key = longer;
-        }
-        if order > LINKS && known >= LINKS {
+        for length in 0..count {
             each(key);
+            if let Some(link) = self.keys.get_mut(length) {
+                let longer = extend(*link, item);
+                *link = key;
+                key = longer;
+            }
         }
         self.known = (known + 1).min(LINKS) as u8;
+        count as u32
     }
 }
 
@@ -148,11 +148,8 @@ impl RollingKeys {
 
     /// Calls `each` with the keys that a word ends, from its [hash](crate::text::Word::hash).
     pub fn word(&mut self, hash: u32, orders: Orders, mut each: impl FnMut(u32)) {
-        let look_ups = &mut self.look_ups;
-        self.words.push(0x6A09_E667, hash, orders.words.into(), &mut |key| {
-            *look_ups = look_ups.saturating_add(1);
-            each(key);
-        });
+        let count = self.words.push(0x6A09_E667, hash, orders.words.into(), &mut each);
+        self.look_ups = self.look_ups.saturating_add(count);
     }
 
     /// Calls `each` with the keys that a character ends.
@@ -178,11 +175,8 @@ impl RollingKeys {
     }
 
     fn push(&mut self, code: u32, orders: Orders, each: &mut impl FnMut(u32)) {
-        let look_ups = &mut self.look_ups;
-        self.characters.push(0xBB67_AE85, code, orders.characters.into(), &mut |key| {
-            *look_ups = look_ups.saturating_add(1);
-            each(key);
-        });
+        let count = self.characters.push(0xBB67_AE85, code, orders.characters.into(), each);
+        self.look_ups = self.look_ups.saturating_add(count);
     }
 
     /// The keys as little-endian bytes.
@@ -366,23 +360,35 @@ impl<'a> Ngrams<'a> {
         self.character(GAP, keys, sums);
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn look_up(&self, key: u32, sums: &mut [i32]) {
-        let id = self.table.id(key) as usize;
+        let Some(id) = self.table.find(key) else { return };
+        match sums {
+            // One column has numbers of 8 bits, since those of 4 come in pairs.
+            [sum] => {
+                let number = self.rows.get(id as usize).map_or(0, |number| number.cast_signed().into());
+                *sum = sum.saturating_add(number);
+            }
+            sums => self.add_row(id as usize, sums),
+        }
+    }
+
+    /// Adds the row of an n-gram to `sums` \[K\].
+    #[inline(never)]
+    fn add_row(&self, id: usize, sums: &mut [i32]) {
         if self.bits == 8 {
-            let row = self.rows.get(id * self.columns..(id + 1) * self.columns).unwrap_or(&[]);
+            let row = self.rows.get(id * self.columns..).unwrap_or(&[]);
             for (sum, &number) in sums.iter_mut().zip(row) {
                 *sum = sum.saturating_add(number.cast_signed().into());
             }
             return;
         }
-        let length = 1 + self.columns / 2;
-        let row = self.rows.get(id * length..(id + 1) * length).unwrap_or(&[]);
+        let row = self.rows.get(id * (1 + self.columns / 2)..).unwrap_or(&[]);
         let Some((shift, numbers)) = row.split_first() else { return };
-        for (pair, &byte) in sums.chunks_exact_mut(2).zip(numbers) {
-            let halves =
-                [byte << 4, byte & 0xF0].map(|half| i32::from(half.cast_signed() >> 4) << (shift & 7));
-            pair.iter_mut().zip(halves).for_each(|(sum, number)| *sum = sum.saturating_add(number));
+        let number = |half: u8| i32::from(half.cast_signed() >> 4) << (shift & 7);
+        for ([low, high], &byte) in sums.as_chunks_mut().0.iter_mut().zip(numbers) {
+            *low = low.saturating_add(number(byte << 4));
+            *high = high.saturating_add(number(byte));
         }
     }
 

@@ -41,19 +41,31 @@ pub struct Vocabulary<'a> {
     fingerprints: &'a [u8],
 }
 
-/// The 32-bit finaliser of MurmurHash3 (A. Appleby, public domain): every bit moves every bit.
-#[cfg_attr(target_os = "none", inline(never))]
-#[cfg_attr(not(target_os = "none"), inline(always))]
+/// The 32-bit finaliser of MurmurHash3 (A. Appleby, public domain), of full avalanche.
+#[cfg_attr(kernel = "armv6m", inline(never))]
+#[cfg_attr(not(kernel = "armv6m"), inline(always))]
 pub(crate) const fn mix(mut x: u32) -> u32 {
     x = (x ^ x >> 16).wrapping_mul(0x85EB_CA6B);
     x = (x ^ x >> 13).wrapping_mul(0xC2B2_AE35);
     x ^ x >> 16
 }
 
-/// The bits that are set: one copy of the code, since cores without an instruction for it take two dozen.
-#[cfg_attr(target_os = "none", inline(never))]
-const fn ones(word: u32) -> u32 {
-    word.count_ones()
+/// The bits that are set, spread over the bytes: [`total`] of a sum of up to four of these is the number of all.
+#[inline(always)]
+const fn byte_ones(word: u32) -> u32 {
+    if cfg!(target_family = "wasm") {
+        // It has an instruction for all of them.
+        return word.count_ones();
+    }
+    let pairs = word - (word >> 1 & 0x5555_5555);
+    let nibbles = (pairs & 0x3333_3333) + (pairs >> 2 & 0x3333_3333);
+    (nibbles + (nibbles >> 4)) & 0x0F0F_0F0F
+}
+
+/// The sum of the bytes, which is below 256.
+#[inline(always)]
+const fn total(bytes: u32) -> u32 {
+    bytes.wrapping_mul(0x0101_0101) >> 24
 }
 
 /// Where a word's hash points at a level, as a fraction of the level's size in steps of 2⁻³².
@@ -117,7 +129,7 @@ impl<'a> Vocabulary<'a> {
                 let rank = ranks_left.next().map_or(0, |&rank| u32::from(rank));
                 part.expect(rank == before, rank, before);
             }
-            before += ones(*word);
+            before += total(byte_ones(*word));
         }
         part.expect(before == words, before, words);
         Self { words: words as u16, fingerprint_bits: bits_each, levels, ranks, bits: array, fingerprints }
@@ -161,13 +173,15 @@ impl<'a> Vocabulary<'a> {
         (id != self.len() || !word.is_symbol()).then_some(id)
     }
 
-    fn find(&self, word: u32) -> Option<u32> {
+    /// As [`Self::id`], but `None` if the word is unknown.
+    #[inline(never)]
+    pub(crate) fn find(&self, word: u32) -> Option<u32> {
         let mut start = 0u32;
         for (level, &size) in (0u32..).zip(self.levels) {
             let bit = start + share(level_hash(word, level), size);
             let bits = *self.bits.get(bit as usize / 32)?;
             if bits >> (bit % 32) & 1 == 1 {
-                let id = self.rank(bit, bits)?;
+                let id = self.rank(bit)?;
                 return (self.stored_fingerprint(id)? == fingerprint(word, self.fingerprint_bits()))
                     .then_some(id);
             }
@@ -176,14 +190,15 @@ impl<'a> Vocabulary<'a> {
         None
     }
 
-    /// Set bits before `bit`, which is in the word `bits`.
-    fn rank(&self, bit: u32, bits: u32) -> Option<u32> {
-        let at = bit as usize / 32;
+    /// Set bits before `bit`.
+    #[inline(always)]
+    fn rank(&self, bit: u32) -> Option<u32> {
         let run = bit as usize / RANK_RUN;
-        let whole = self.bits.get(run * (RANK_RUN / 32)..at)?;
-        let before: u32 = whole.iter().map(|&word| ones(word)).sum();
-        let inside = ones(bits & ((1 << (bit % 32)) - 1));
-        Some(u32::from(*self.ranks.get(run)?) + before + inside)
+        let words = self.bits.get(run * (RANK_RUN / 32)..=bit as usize / 32)?;
+        let (last, whole) = words.split_last()?;
+        let inside = byte_ones(last & ((1 << (bit % 32)) - 1));
+        let counts = whole.iter().fold(inside, |sum, &word| sum + byte_ones(word));
+        Some(u32::from(*self.ranks.get(run)?) + total(counts))
     }
 
     fn stored_fingerprint(&self, id: u32) -> Option<u32> {

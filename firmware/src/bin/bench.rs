@@ -101,6 +101,19 @@ mod bench {
         Classifier::new(&model, memory)?.self_test()
     }
 
+    /// Looks up the n-grams that a word and its characters end, of w0 to w63.
+    fn read_ngrams(model: &Model<'_>, hashes: &[u32; WORDS], repeat: u32, state: &mut State<'_>) {
+        let number = repeat % WORDS as u32;
+        if model.ngrams().is_some_and(|ngrams| ngrams.orders().characters > 0) {
+            let tens = number / 10;
+            let digits = [tens, number % 10].map(|digit| digit + u32::from('0'));
+            model.read_character('w'.into(), state);
+            digits[usize::from(tens == 0)..].iter().for_each(|&digit| model.read_character(digit, state));
+            model.read_character(' '.into(), state);
+        }
+        model.read_ngrams(hashes[number as usize], state);
+    }
+
     /// What each part takes.
     #[inline(never)]
     fn measure(memory: &mut Memory) -> Result<[(&'static str, Sample); 8], OpenError> {
@@ -125,14 +138,14 @@ mod bench {
         let id = |repeat: u32| repeat % WORDS as u32;
         let step = time(&counter, &mut |repeat| network.read_known(id(repeat), &mut state));
         let read = time(&counter, &mut |repeat| {
-            model.read_ngrams(hash(repeat), &mut state);
+            read_ngrams(&model, &words, repeat, &mut state);
             model.read_known(id(repeat), &mut state);
         });
         let head = time(&counter, &mut |_| {
             black_box(decide(model.scores(&mut state)));
         });
         let word = time(&counter, &mut |repeat| {
-            model.read_ngrams(hash(repeat), &mut state);
+            read_ngrams(&model, &words, repeat, &mut state);
             model.read_known(model.vocabulary().id(hash(repeat)), &mut state);
             black_box(decide(model.scores(&mut state)));
         });

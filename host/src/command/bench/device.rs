@@ -57,7 +57,7 @@ pub struct Args {
     all_parts: bool,
     /// Instead measures networks of several shapes and writes the coefficients by which `inspect` estimates
     /// instructions per word to each board's `board.toml`, for the next build of this program
-    #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "embed_bits", "fold", "wide", "wide_order", "float"])]
+    #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "embed_bits", "fold", "wide", "wide_order", "wide_characters", "float"])]
     fit: bool,
     /// Seconds that an emulated board may take before it is given up
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
@@ -498,11 +498,11 @@ mod tests {
         };
         let plain = "board cell code_bytes core embed embed_bits fold hidden instructions_per_mac \
                      instructions_per_word layers macs phases ram_bytes stack_bytes \
-                     startup_instructions startup_ms_at_best table_bytes unit wide wide_order";
+                     startup_instructions startup_ms_at_best table_bytes unit wide wide_characters wide_order";
         assert_eq!(keys(Outcome::Measured(cost.clone())), plain);
         assert_eq!(
             keys(Outcome::Failed { error: "no".to_owned() }),
-            "board cell core embed embed_bits error fold hidden layers wide wide_order"
+            "board cell core embed embed_bits error fold hidden layers wide wide_characters wide_order"
         );
         let cost = Cost { float: Some(Outcome::Measured(float)), ..cost };
         assert!(keys(Outcome::Measured(cost)).contains(" float "));

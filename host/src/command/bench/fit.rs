@@ -5,7 +5,7 @@ use serde::Serialize;
 use telltale::Model;
 
 use super::device::Bench;
-use super::synthetic::{Extras, Shape, blob_of};
+use super::synthetic::{Extras, Shape, WORD_CHARACTERS, blob_of};
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
 use crate::console::say;
@@ -17,18 +17,15 @@ use crate::toolchain::{build, workspace};
 /// A network: cell, layers, embedding, units, pooling, classes, extras.
 type Kind = (Cell, usize, usize, usize, Pooling, usize, Extras);
 
-/// N-grams of up to so many words, and rows of so many bits.
-const fn with(wide_order: usize, embed_bits: u32) -> Extras {
-    Extras {
-        embed_bits,
-        fold: false,
-        wide: if wide_order > 0 { 500 } else { 0 },
-        wide_order: if wide_order > 0 { wide_order } else { 1 },
-    }
+/// N-grams of up to so many words and characters, and rows of so many bits.
+const fn with(wide_order: u8, wide_characters: u8, embed_bits: u32) -> Extras {
+    let wide = if wide_order > 0 { 500 } else { 0 };
+    let wide_order = if wide_order > 0 { wide_order } else { 1 };
+    Extras { embed_bits, fold: false, wide, wide_order, wide_characters }
 }
 
 /// The networks to measure. They vary each term by itself.
-const NETWORKS: [Kind; 25] = [
+const NETWORKS: [Kind; 28] = [
     (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, Extras::NONE),
     (Cell::Gru, 1, 32, 64, Pooling::Mean, 2, Extras::NONE),
     (Cell::Gru, 1, 32, 64, Pooling::Last, 2, Extras::NONE),
@@ -45,15 +42,18 @@ const NETWORKS: [Kind; 25] = [
     (Cell::Fastgrnn, 1, 16, 24, Pooling::Mean, 2, Extras::NONE),
     (Cell::Fastgrnn, 1, 32, 64, Pooling::Mean, 2, Extras::NONE),
     (Cell::Fastgrnn, 1, 64, 128, Pooling::Last, 5, Extras::NONE),
-    (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, with(0, 4)),
-    (Cell::Gru, 1, 64, 48, Pooling::Mean, 2, with(0, 4)),
-    (Cell::Gru, 1, 16, 48, Pooling::Mean, 2, with(2, 4)),
-    (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, with(1, 8)),
-    (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, with(3, 8)),
-    (Cell::Gru, 1, 16, 48, Pooling::Mean, 20, with(2, 8)),
-    (Cell::Lstm, 1, 24, 32, Pooling::Mean, 2, with(2, 8)),
-    (Cell::Rnn, 1, 32, 32, Pooling::Mean, 2, with(2, 4)),
-    (Cell::Rnn, 1, 32, 32, Pooling::Last, 6, with(3, 8)),
+    (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, with(0, 0, 4)),
+    (Cell::Gru, 1, 64, 48, Pooling::Mean, 2, with(0, 0, 4)),
+    (Cell::Gru, 1, 16, 48, Pooling::Mean, 2, with(2, 0, 4)),
+    (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, with(1, 0, 8)),
+    (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, with(3, 0, 8)),
+    (Cell::Gru, 1, 16, 48, Pooling::Mean, 20, with(2, 0, 8)),
+    (Cell::Lstm, 1, 24, 32, Pooling::Mean, 2, with(2, 0, 8)),
+    (Cell::Rnn, 1, 32, 32, Pooling::Mean, 2, with(2, 0, 4)),
+    (Cell::Rnn, 1, 32, 32, Pooling::Last, 6, with(3, 0, 8)),
+    (Cell::Gru, 1, 16, 24, Pooling::Last, 2, with(1, 3, 8)),
+    (Cell::Gru, 1, 32, 32, Pooling::Last, 2, with(2, 6, 4)),
+    (Cell::Gru, 1, 32, 64, Pooling::Mean, 6, with(2, 4, 8)),
 ];
 
 /// The coefficients of a board and how well they fit.
@@ -78,7 +78,8 @@ pub fn fit(bench: &Bench, board: &Board) -> Result<Fit> {
         let blob: AlignedBytes = blob_of(&Shape { cell, layers, embed, hidden }, pooling, classes, extras)?;
         let model = Model::open(&blob)?;
         if board.obstacle(&model).is_none() {
-            measured.push((Work::of(&model), bench.ask(board, &program, &blob)?.part("word")?));
+            let work = Work::with_characters(&model, WORD_CHARACTERS);
+            measured.push((work, bench.ask(board, &program, &blob)?.part("word")?));
         }
     }
     let coefficients = Coefficients::fit(&measured)?;
@@ -95,15 +96,16 @@ pub fn print(fit: &Fit) {
     let own = &fit.coefficients;
     say!(
         "{:<12} {:.3} a MAC, {:.1} a number of the embedding ({:.1} of i4), {:.1} a pooled unit, {:.0} a class, \
-         {:.0} an n-gram, {:.0} a column of n-grams, {:.0} a word",
+         {:.0} an n-gram, {:.0} a column of n-grams and {:.0} to add them, {:.0} a word",
         fit.board,
         own.per_mac,
         own.per_embed,
         own.per_embed_i4,
         own.per_pooled,
         own.per_class,
-        own.per_gram,
-        own.per_vote,
+        own.per_look_up,
+        own.per_column,
+        own.with_ngrams,
         own.constant
     );
     let units: Vec<String> =

@@ -55,17 +55,23 @@ pub struct Extras {
     pub wide: usize,
     /// The most words of such an n-gram, 1 to 3
     #[arg(long, value_name = "N", default_value_t = 2)]
-    pub wide_order: usize,
+    pub wide_order: u8,
+    /// The most characters of such an n-gram, 0 to 6; 0 means none
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub wide_characters: u8,
 }
+
+/// Characters of w0 to w63 in the mean, the gap behind each included.
+pub const WORD_CHARACTERS: f64 = (10.0 * 3.0 + 54.0 * 4.0) / 64.0;
 
 impl Extras {
     /// None of them.
-    pub const NONE: Self = Self { embed_bits: 8, fold: false, wide: 0, wide_order: 2 };
+    pub const NONE: Self = Self { embed_bits: 8, fold: false, wide: 0, wide_order: 2, wide_characters: 0 };
 
     /// The wide part's section, if there is to be one.
     fn section(self, classes: usize) -> Result<Option<Vec<u8>>> {
-        let (most, order) = (self.wide, self.wide_order);
-        let orders = Orders { words: order as u8, characters: 0 };
+        let most = self.wide;
+        let orders = Orders { words: self.wide_order, characters: self.wide_characters };
         ngrams::check(most, orders)?;
         let mut known = BTreeSet::new();
         let mut rolling = RollingKeys::new();
@@ -73,12 +79,14 @@ impl Extras {
             if known.len() >= most {
                 break;
             }
-            let word = Word::hash_of(format!("w{number}").as_bytes());
-            rolling.word(word, orders, |key| {
+            let word = format!("w{number} ");
+            let mut learn = |key| {
                 if number % 2 == 0 && known.len() < most {
                     known.insert(key);
                 }
-            });
+            };
+            rolling.word(Word::hash_of(word.trim_end().as_bytes()), orders, &mut learn);
+            word.chars().for_each(|character| rolling.character(character.into(), orders, &mut learn));
         }
         if known.is_empty() {
             return Ok(None);
