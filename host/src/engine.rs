@@ -15,6 +15,7 @@ use telltale::{Answer, Classifier, Model, Probability};
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
 use crate::evaluate::measures::Judged;
+use crate::logits::log_sum_exp;
 
 /// Memory for reading texts with a model.
 #[must_use]
@@ -120,10 +121,9 @@ impl Verdict {
         let best = scores.get(class);
         let tie = scores.iter().filter(|&score| Some(score) == best).count() > 1;
         let logits = scores.iter().map(|&score| Score::from_bits(score).to_num::<f64>());
-        let largest = logits.clone().fold(f64::MIN, f64::max);
-        let total: f64 = logits.clone().map(|logit| (logit - largest).exp()).sum();
-        let own = logits.clone().nth(truth as usize).unwrap_or(largest);
-        Self { class, loss: largest + total.ln() - own, probability: total.recip(), tie }
+        let all = log_sum_exp(logits.clone());
+        let of = |class: usize| logits.clone().nth(class).unwrap_or(f64::NEG_INFINITY);
+        Self { class, loss: all - of(truth as usize), probability: (of(class) - all).exp(), tie }
     }
 
     /// Beside the truth.

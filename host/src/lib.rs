@@ -25,6 +25,7 @@ pub mod exit_reason;
 pub mod export;
 pub mod files;
 pub mod library;
+pub mod logits;
 pub mod model;
 pub mod monitor;
 pub mod ngrams;

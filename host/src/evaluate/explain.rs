@@ -11,6 +11,7 @@ use telltale::engine::model::State;
 use telltale::engine::text::{Token, Tokeniser};
 
 use crate::engine::{memory_for, state_in};
+use crate::logits::log_sum_exp;
 
 /// A word and what it says.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,11 +93,8 @@ impl Explanation {
 /// ln (p / (1 − p)) of a class, from scores of all.
 fn log_odds(scores: &[i32], class: usize) -> f64 {
     let logit = |score: &i32| Score::from_bits(*score).to_num::<f64>();
-    let others: Vec<f64> =
-        scores.iter().enumerate().filter(|(at, _)| *at != class).map(|(_, score)| logit(score)).collect();
-    let largest = others.iter().copied().fold(f64::MIN, f64::max);
-    let sum: f64 = others.iter().map(|other| (other - largest).exp()).sum();
-    scores.get(class).map_or(0.0, logit) - largest - sum.ln()
+    let others = scores.iter().enumerate().filter(|(at, _)| *at != class).map(|(_, score)| logit(score));
+    scores.get(class).map_or(0.0, logit) - log_sum_exp(others)
 }
 
 /// Words and what they say; shown as `good +1.20, fine +0.31`.

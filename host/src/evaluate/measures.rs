@@ -16,6 +16,12 @@ pub struct Judged {
     pub probability: f64,
 }
 
+/// The share of those that are true, not a number of none.
+pub fn share(all: impl ExactSizeIterator<Item = bool>) -> f64 {
+    let count = all.len() as f64;
+    all.filter(|own| *own).count() as f64 / count
+}
+
 /// How often each class is taken for which.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]

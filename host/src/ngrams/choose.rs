@@ -5,7 +5,7 @@ use telltale::engine::ngrams::Orders;
 use telltale::engine::text::Options;
 
 use crate::evaluate::measures::ConfusionMatrix;
-use crate::train::top;
+use crate::logits::top;
 use crate::vocabulary::MAX_WORDS;
 
 use super::fit::{Examples, Method, Ngrams, Recipe, Weighting};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::evaluate::measures::ConfusionMatrix;
-use crate::train::{negative_log_likelihood, top};
+use crate::logits::{negative_log_likelihood, top};
 
 /// What the logits of both count; their sum's probabilities are as sure as they are right.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

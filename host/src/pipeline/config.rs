@@ -9,8 +9,8 @@ use crate::model::{Cell, Config, Pooling};
 use crate::quantise::EmbeddingBits;
 use crate::train::TrainingOptions;
 
-/// All choices of a run.
-#[derive(Clone, Debug)]
+/// All choices of a run; a checkpoint keeps it, so that the run goes on with them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunConfig {
     /// The recurrent cell.
     pub cell: Cell,
@@ -51,7 +51,7 @@ pub struct RunConfig {
 }
 
 /// Which n-grams are asked for; what is `None` is found out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NgramConfig {
     /// How many at most: as many as there is room for.
     pub most: Option<usize>,

@@ -13,7 +13,7 @@ use crate::aligned::AlignedBytes;
 use crate::console::say;
 use crate::corpus::Example;
 use crate::engine::{Item, Parts, Reading, Verdict, classify_all, items};
-use crate::evaluate::measures::{Judged, Measures};
+use crate::evaluate::measures::{Judged, Measures, share};
 use crate::evaluate::rejection;
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Config, Network, Weights};
@@ -107,19 +107,13 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         train::final_logits(network, valid.texts, &whole)?,
         train::final_logits(network, test.texts, &whole)?,
     );
-    let write = |description: &Description, side: Option<&Side>| {
-        let (weights, ngrams) = match side {
-            Some(Side { ngrams, mix }) => (
-                weights.with_head(mix.network, &ngrams.head_bias(mix.ngrams)),
-                Some(quantise::ngrams(ngrams, mix.ngrams)?),
-            ),
-            None => (weights.clone(), None),
+    let sections = |side: Option<&Side>| {
+        let Some(Side { ngrams, mix }) = side else {
+            return quantise::quantise(&weights, &ranges, config.bits);
         };
-        let sections = quantise::Sections { ngrams, ..quantise::quantise(&weights, &ranges, config.bits)? };
-        Ok::<_, anyhow::Error>((
-            quantise::write_blob(description, vocabulary.section(), &sections)?,
-            sections,
-        ))
+        let weights = weights.with_head(mix.network, &ngrams.head_bias(mix.ngrams));
+        let ngrams = Some(quantise::ngrams(ngrams, mix.ngrams)?);
+        Ok(quantise::Sections { ngrams, ..quantise::quantise(&weights, &ranges, config.bits)? })
     };
     // What has not learnt from the validation texts is measured on them.
     let (mut side, valid_ngrams) = match &data.recipe {
@@ -134,7 +128,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
             (Some(Side { ngrams, mix }), Some(own))
         }
     };
-    let (draft, _) = write(&description, side.as_ref())?;
+    let draft = quantise::write_blob(&description, vocabulary.section(), &sections(side.as_ref())?)?;
     let model = Model::open(&draft)?;
     let rejection = match config.reject {
         Some(share) => Some(rejection::calibrate(&model, &valid.strings(), share)?),
@@ -165,28 +159,28 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         );
         side.ngrams = data.fit_ngrams(recipe, true, seed)?;
     }
-    let (draft, _) = write(&description, side.as_ref())?;
     let test_ngrams = test.ngram_logits(side.as_ref(), data)?;
     let is_tested = !test.texts.is_empty();
     let test_float = is_tested.then(|| test.evaluate(&test_logits, test_ngrams.as_deref(), side.as_ref()));
-    let alone = is_tested.then(|| test.alone(&test_logits, test_ngrams.as_deref()));
-    let test_own = test.classify(&Model::open(&draft)?, &whole)?;
-    let measures = |split: &Split<'_>, verdicts: &[Verdict]| {
-        (!verdicts.is_empty()).then(|| Measures::of(&split.judged(verdicts), &corpus.labels))
-    };
-    let (valid_measures, test_measures) = (measures(&valid, &valid_own), measures(&test, &test_own));
-    let accuracy = |own: &Option<Measures>| own.as_ref().map(|own| own.accuracy);
-    let quantised = QuantisedReport {
-        valid_accuracy: accuracy(&valid_measures).unwrap_or(f64::NAN),
-        test_accuracy: accuracy(&test_measures),
-        agreement,
-        alone,
-        valid: valid_measures,
-        test: test_measures,
-    };
-    description.metrics =
-        metrics((!corpus.validates_on_train).then_some(&valid_float), test_float.as_ref(), &quantised);
-    let (mut blob, sections) = write(&description, side.as_ref())?;
+    let sections = sections(side.as_ref())?;
+    let (mut blob, quantised) =
+        quantise::export(&mut description, vocabulary.section(), &sections, |model| {
+            let measures = |split: &Split<'_>, own: &[Verdict]| {
+                (!own.is_empty()).then(|| Measures::of(&split.judged(own), &corpus.labels))
+            };
+            let (of_valid, of_test) =
+                (measures(&valid, &valid_own), measures(&test, &test.classify(model, &whole)?));
+            let quantised = QuantisedReport {
+                valid_accuracy: of_valid.as_ref().map_or(f64::NAN, |own| own.accuracy),
+                test_accuracy: of_test.as_ref().map(|own| own.accuracy),
+                agreement,
+                alone: is_tested.then(|| test.alone(&test_logits, test_ngrams.as_deref())),
+                valid: of_valid,
+                test: of_test,
+            };
+            let valid_float = (!corpus.validates_on_train).then_some(&valid_float);
+            Ok((metrics(valid_float, test_float.as_ref(), &quantised), quantised))
+        })?;
     if let Some(rule) = rejection {
         blob = quantise::with_section(&blob, Kind::Rejection, &rule.section())?;
         let [probability, known] = [rule.probability, rule.known].map(|share| f64::from(share) / 100.0);
@@ -281,12 +275,6 @@ impl Split<'_> {
     fn judged(&self, verdicts: &[Verdict]) -> Vec<Judged> {
         verdicts.iter().zip(self.texts).map(|(verdict, text)| verdict.judged(text.label)).collect()
     }
-}
-
-/// The share of those that are true, not a number of none.
-fn share(all: impl ExactSizeIterator<Item = bool>) -> f64 {
-    let count = all.len() as f64;
-    all.filter(|own| *own).count() as f64 / count
 }
 
 /// What `train --save` writes beside the parameters.

@@ -11,10 +11,11 @@ use sha2::{Digest, Sha256};
 use super::config::Teacher;
 use super::texts::{Texts, lessons, targets};
 use crate::console::say;
+use crate::logits::top;
 use crate::model::{Cell, Config, Network, Pooling};
 use crate::ngrams::{Teacher as Ngrams, probabilities};
 use crate::train::log::{Log, human};
-use crate::train::{self, Trainer, TrainingExample, TrainingOptions, top};
+use crate::train::{self, Trainer, TrainingExample, TrainingOptions};
 
 /// The recurrent teacher: GRU over the most frequent words.
 const WORDS: usize = 30_000;

@@ -9,6 +9,8 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::logits::log_sum_exp;
+
 /// What PyTorch said of a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
@@ -76,8 +78,8 @@ fn answer(line: &str, number: usize, classes: usize) -> Result<Answer> {
     ensure!(logits.len() == classes, "{} logits, the configuration has {classes} labels", logits.len());
     let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let label = logits.iter().position(|&logit| logit == highest).context("the logits are no numbers")?;
-    let total: f64 = logits.iter().map(|logit| (logit - highest).exp()).sum();
-    Ok(Answer { text, label: label as u32, probability: 1.0 / total, line: number })
+    let probability = (highest - log_sum_exp(logits.iter().copied())).exp();
+    Ok(Answer { text, label: label as u32, probability, line: number })
 }
 
 /// Compares `own`, for each answer the label and the probability of PyTorch's label.

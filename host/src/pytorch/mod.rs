@@ -9,15 +9,18 @@
 //! | `config.json` | what parameters do not tell: [`config::Description`] |
 //!
 //! [`state`] reads the parameters, [`map`] finds out which is what, [`words`] puts the embedding's
-//! rows into the order of the engine's vocabulary, and [`save`] writes a folder.
+//! rows into the order of the engine's vocabulary: all three make a [`source`], which [`import`] quantises. [`save`] writes a
+//! folder.
 
 mod archive;
 pub mod check;
 pub mod config;
+pub mod import;
 pub mod map;
 mod pickle;
 pub mod rows;
 pub mod save;
+pub mod source;
 pub mod state;
 #[cfg(test)]
 mod tests;

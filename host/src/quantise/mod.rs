@@ -18,6 +18,7 @@ pub(crate) mod tests;
 mod writer;
 
 use anyhow::{Result, bail};
+use serde::{Deserialize, Serialize};
 
 use crate::model::config::Cell;
 use crate::model::weights::{Ranges, Weights};
@@ -25,10 +26,10 @@ use layer::Input;
 
 pub use float_reference::float_reference;
 pub use ngrams::quantise as ngrams;
-pub use writer::{Description, install, with_section, write_blob};
+pub use writer::{Description, export, install, with_section, write_blob};
 
 /// What a word's row holds: bits of an embedding weight, or what the first layer makes of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EmbeddingBits {
     /// −7 to 7, two to a byte.
     Four,

@@ -430,7 +430,7 @@ fn ngrams_and_network_add_up() {
         let ngrams = Ngrams::fit(examples, &recipe, 1).expect("fits");
         assert_eq!(ngrams.len(), 150);
         let logits = ngrams.logits(&bags).expect("opens");
-        let right = logits.iter().zip(0..).filter(|(logits, n)| crate::train::top(logits) == n % 3).count();
+        let right = logits.iter().zip(0..).filter(|(logits, n)| crate::logits::top(logits) == n % 3).count();
         assert_eq!(right, 300, "{method:?}");
         let whole = weights.with_head(1.0, &ngrams.head_bias(0.5));
         let section = super::ngrams(&ngrams, 0.5).expect("fits");

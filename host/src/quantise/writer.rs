@@ -55,6 +55,22 @@ pub fn write_blob(description: &Description, vocabulary: &[u8], sections: &Secti
     Ok(blob)
 }
 
+/// Assembles a blob that tells what it achieves: `measure` gets it before it does, and gives that and what it likes.
+///
+/// # Errors
+/// As [`write_blob`], and those of `measure`.
+pub fn export<T>(
+    description: &mut Description,
+    vocabulary: &[u8],
+    sections: &Sections,
+    measure: impl FnOnce(&Model<'_>) -> Result<(Metrics, T)>,
+) -> Result<(AlignedBytes, T)> {
+    let draft = write_blob(description, vocabulary, sections)?;
+    let (metrics, measured) = measure(&Model::open(&draft)?)?;
+    description.metrics = metrics;
+    Ok((write_blob(description, vocabulary, sections)?, measured))
+}
+
 /// Opens a blob with the engine and runs its self-test.
 ///
 /// # Errors

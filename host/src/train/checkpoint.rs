@@ -34,7 +34,7 @@ use sha2::{Digest, Sha256};
 use super::trainer::Snapshot;
 
 const MAGIC: [u8; 8] = *b"TTCKPT\r\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEADER_BYTES: usize = 20;
 const DIGEST_BYTES: usize = 32;
 
@@ -56,6 +56,8 @@ pub struct Contents {
 /// A run that has begun.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
+    /// All choices of the run, a JSON object.
+    pub config: String,
     /// What the run is made of, by name: another run's checkpoint differs in one of them.
     pub facts: BTreeMap<String, String>,
     /// Where it stands, in words.

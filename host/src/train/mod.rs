@@ -20,6 +20,7 @@ use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::logits::{negative_log_likelihood, top};
 use crate::model::weights::Ranges;
 use crate::model::{Batch, ForwardOptions, Gradients, Network};
 use batches::{Keep, cut, drop_words};
@@ -316,11 +317,6 @@ fn shard(
     Ok(Step { loss: f64::from(loss.to_scalar::<f32>()?), right, gradients: pass.backward(&loss)? })
 }
 
-/// The index of the largest number, the first of several.
-pub(crate) fn top(logits: &[f32]) -> usize {
-    (1..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best })
-}
-
 /// The logits \[C\] of each text's final prediction; texts are cut as in training.
 ///
 /// # Errors
@@ -375,15 +371,6 @@ pub fn evaluate(
     options: &TrainingOptions,
 ) -> Result<Evaluation> {
     Ok(evaluation(&final_logits(network, texts, options)?, texts))
-}
-
-/// −ln of the probability that logits \[C\] give a class.
-#[must_use]
-pub fn negative_log_likelihood(logits: &[f32], class: usize) -> f64 {
-    // From the highest logit on, so that no power overflows.
-    let highest = logits.iter().fold(f32::NEG_INFINITY, |highest, &logit| highest.max(logit));
-    let from_highest = |logit: f32| f64::from(logit) - f64::from(highest);
-    logits.iter().map(|&logit| from_highest(logit).exp()).sum::<f64>().ln() - from_highest(logits[class])
 }
 
 /// What logits \[texts\]\[C\] are worth.

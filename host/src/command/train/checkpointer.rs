@@ -15,7 +15,7 @@ use super::{Args, report};
 use crate::console::say;
 use crate::exit_reason::ExitReason;
 use crate::model::Network;
-use crate::pipeline::{Data, Observer};
+use crate::pipeline::{Data, Observer, RunConfig};
 use crate::train::checkpoint::{Contents, Run, Store, differences};
 use crate::train::stop::Stop;
 use crate::train::{Event, Trainer, TrainingExample};
@@ -59,6 +59,8 @@ pub struct Checkpointer {
     last: Instant,
     /// The run's flags, a JSON object.
     flags: String,
+    /// Its choices, a JSON object.
+    config: String,
     facts: BTreeMap<String, String>,
     /// What is gone on with.
     run: Option<Run>,
@@ -102,11 +104,32 @@ impl Checkpointer {
             every: Duration::from_secs_f64(args.keeping.checkpoint_minutes * 60.0),
             last: Instant::now(),
             flags,
+            config: String::new(),
             facts: BTreeMap::new(),
             run,
             stop: Stop::default(),
         };
         Ok((args, checkpointer))
+    }
+
+    /// The choices that hold: those resolved, on a resumed run the checkpoint's, but for where a teacher's opinions are kept
+    /// and how embeddings are quantised in the end.
+    ///
+    /// # Errors
+    /// If the checkpoint's were written by another version of this program.
+    pub fn settle(&mut self, resolved: RunConfig) -> Result<RunConfig> {
+        let config = match &self.run {
+            Some(run) => RunConfig {
+                teacher_cache: resolved.teacher_cache,
+                bits: resolved.bits,
+                ..serde_json::from_str(&run.config).context(
+                    "the checkpoint's configuration was written by another version of this program",
+                )?
+            },
+            None => resolved,
+        };
+        self.config = serde_json::to_string(&config).context("cannot encode the configuration")?;
+        Ok(config)
     }
 
     /// The end of a run that the user has stopped at `position`.
@@ -169,6 +192,7 @@ impl Observer for Checkpointer {
             store.write(&Contents {
                 flags: self.flags.clone(),
                 run: Some(Run {
+                    config: self.config.clone(),
                     facts: self.facts.clone(),
                     position: trainer.position(),
                     snapshot: trainer.snapshot()?,
@@ -247,7 +271,7 @@ fn is_same(a: &Path, b: &Path) -> bool {
     real(a) == real(b)
 }
 
-/// What a run is made of: the words as read, the network's shape, and how it is trained.
+/// What a run is made of beside its configuration: the words as read, the network's shape.
 fn facts(data: &Data, trainer: &Trainer<'_>) -> Result<BTreeMap<String, String>> {
     let hex = |digest: &[u8]| digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut texts = Sha256::new();
@@ -265,10 +289,8 @@ fn facts(data: &Data, trainer: &Trainer<'_>) -> Result<BTreeMap<String, String>>
         ("words".to_owned(), hex(&texts.finalize())),
         ("device".to_owned(), if network.device().is_cpu() { "cpu" } else { "cuda" }.to_owned()),
     ]);
-    for part in [serde_json::to_value(&network.config)?, serde_json::to_value(&data.config.options)?] {
-        if let Value::Object(part) = part {
-            facts.extend(part.iter().map(|(name, value)| (name.clone(), text(value))));
-        }
+    if let Value::Object(shape) = serde_json::to_value(&network.config)? {
+        facts.extend(shape.iter().map(|(name, value)| (name.clone(), text(value))));
     }
     Ok(facts)
 }

@@ -454,3 +454,19 @@ fn defaults(
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_survive_a_checkpoint() {
+        let presets = Preset::value_variants().iter().copied().map(Some).chain([None]);
+        for (preset, classes) in presets.flat_map(|preset| [(preset, 2), (preset, 20)]) {
+            let config = defaults(preset, 123_456, 1000, classes, 7, 0.3);
+            let config = RunConfig { reject: Some(0.1), balance: true, ..config };
+            let kept = serde_json::to_string(&config).expect("encodes");
+            assert_eq!(serde_json::from_str::<RunConfig>(&kept).expect("decodes"), config);
+        }
+    }
+}

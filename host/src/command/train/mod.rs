@@ -194,7 +194,7 @@ pub fn run(args: &Args) -> Result<()> {
     let device = device(args.device)?;
     args.check_paths()?;
     let source = args.source()?;
-    let config = args.resolve(&source)?;
+    let config = checkpointer.settle(args.resolve(&source)?)?;
     let data = Data::prepare(source, config)?;
     ensure!(
         args.save.is_none() || data.recipe.is_none(),

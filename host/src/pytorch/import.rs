@@ -1,0 +1,374 @@
+//! From a network of PyTorch's to a file for the chip: calibrated, quantised, and measured as far as there is something to
+//! measure on.
+
+use anyhow::{Context, Result};
+use candle_core::Device;
+use rayon::prelude::*;
+use serde::Serialize;
+use telltale::Model;
+use telltale::engine::format::Metrics;
+use telltale::engine::text::Options as TextOptions;
+
+use super::check::{self, Agreement, Answer};
+use super::config::{Description, Origin, Side};
+use super::map::{Assumption, Row};
+use super::source::{Source, Unseen};
+use crate::aligned::AlignedBytes;
+use crate::engine::{Item, Parts, Reading, classify_all};
+use crate::evaluate::measures::share;
+use crate::logits::{negative_log_likelihood, top};
+use crate::model::weights::Ranges;
+use crate::model::{Cell, Config, Network, Weights};
+use crate::quantise::{self, EmbeddingBits};
+use crate::train::batches::cut;
+use crate::train::{self, Evaluation, TrainingExample, TrainingOptions};
+use crate::vocabulary::sample;
+
+/// Texts that calibrate the ranges of activations.
+const CALIBRATION_TEXTS: usize = 500;
+
+/// Texts to calibrate and measure on.
+pub struct Labelled {
+    /// Each with the index of its label in the configuration.
+    pub texts: Vec<(String, u32)>,
+    /// Of the corpus that they are from.
+    pub digest: [u8; 32],
+}
+
+/// What an import took as what, and what it measured.
+#[derive(Serialize)]
+pub struct Report {
+    /// The network's shape.
+    pub model: Config,
+    /// Numbers of the network.
+    pub parameters: usize,
+    /// The tensors that were taken, and their names in here.
+    pub names: Vec<(String, String)>,
+    /// What each tensor was taken as.
+    pub taken: Vec<Row>,
+    /// What was not taken.
+    pub left_out: Vec<Row>,
+    /// What a state dict does not tell.
+    pub assumed: Vec<Assumption>,
+    /// How files were read, and what was left out of them.
+    pub notes: Vec<String>,
+    /// What a user must know.
+    pub warnings: Vec<String>,
+    /// Words that the engine never sees.
+    pub unseen: Unseen,
+    /// Of the calibration, unless the network was calibrated before.
+    pub saturation: Option<Saturation>,
+    /// On labelled texts.
+    pub measured: Option<Measured>,
+    /// Beside PyTorch's own answers.
+    pub pytorch: Option<Checked>,
+    /// Bytes of the model's file.
+    pub blob_bytes: usize,
+}
+
+/// States that are not within ±1 by themselves, on the calibration's texts.
+#[derive(Clone, Copy, Serialize)]
+pub struct Saturation {
+    /// Where the engine's states end.
+    pub limit: f32,
+    /// The largest state of the float model.
+    pub largest: f32,
+    /// The share of the states beyond the limit.
+    pub share: f64,
+}
+
+/// What the float model and the engine make of a corpus; shares of 1.
+#[derive(Clone, Copy, Serialize)]
+pub struct Measured {
+    /// How many.
+    pub texts: usize,
+    /// Right labels of the float model.
+    pub float_accuracy: f64,
+    /// Right labels of the engine.
+    pub quantised_accuracy: f64,
+    /// Where both give the same label.
+    pub agreement: f64,
+    /// Words without a row of their own.
+    pub unknown_words: f64,
+    /// The float model on texts padded as in training.
+    pub padded_accuracy: Option<f64>,
+    /// Where the engine gives the same label as the float model on padded texts.
+    pub padded_agreement: Option<f64>,
+}
+
+/// Agreement with PyTorch's own answers.
+#[derive(Clone, Copy, Serialize)]
+pub struct Checked {
+    /// How many.
+    pub texts: usize,
+    /// Of the weights and words as they were read, in floats.
+    pub float: Agreement,
+    /// Of the engine.
+    pub quantised: Agreement,
+}
+
+impl Checked {
+    /// Whether what was read is another network than PyTorch's: rounding does not explain that.
+    fn is_another(&self) -> bool {
+        self.float.labels_equal < 0.99 || self.float.largest_difference > 0.05
+    }
+}
+
+/// Quantises a network; the model's file, and what is to be said of it.
+///
+/// # Errors
+/// If the weights fit no fixed-point format, or the configuration asks for padding that the network does not have.
+pub fn import(
+    source: &Source,
+    corpus: Option<&Labelled>,
+    answers: Option<&[Answer]>,
+    bits: EmbeddingBits,
+) -> Result<(AlignedBytes, Report)> {
+    let Source { description, weights, vocabulary, words, .. } = source;
+    let examples = |corpus: &Labelled| {
+        let example = |(text, label): &(String, u32)| Ok(TrainingExample::new(source.ids(text)?, *label));
+        corpus.texts.iter().map(example).collect::<Result<Vec<_>>>()
+    };
+    let texts = corpus.map(examples).transpose()?;
+    let origin = description.telltale.as_ref().filter(|_| texts.is_none());
+    let read = calibration(source, texts.as_deref());
+    let ranges = match origin {
+        Some(origin) => origin.ranges,
+        None => quantise::calibrate(weights, read.iter().map(Vec::as_slice)),
+    };
+    let saturation = origin.is_none().then(|| saturation(weights, &ranges, &read)).flatten();
+    let sections = quantise::quantise(weights, &ranges, bits)?;
+    let mut about = match origin {
+        Some(origin) => of_origin(description, origin)?,
+        None => quantise::Description {
+            labels: description.labels.clone(),
+            text: TextOptions { punctuation: description.punctuation },
+            pooling: description.pooling,
+            corpus: "trained in PyTorch".to_owned(),
+            digest: [0; 32],
+            seed: 0,
+            examples: 0,
+            self_test: sample(words.list()),
+            metrics: Metrics::default(),
+        },
+    };
+    if let Some(Labelled { digest, .. }) = corpus {
+        about.digest = *digest;
+    }
+    let earlier = about.metrics;
+    let (blob, measured) = quantise::export(&mut about, vocabulary.section(), &sections, |model| {
+        let measured = texts.as_deref().map(|texts| measure(source, model, texts)).transpose()?;
+        Ok((measured.map_or(earlier, metrics), measured))
+    })?;
+    let pytorch = match answers {
+        Some(answers) => Some(compare(source, &Model::open(&blob)?, answers)?),
+        None => None,
+    };
+    let mut warnings = words.warnings.clone();
+    warnings.extend(doubts(source, saturation, pytorch));
+    let report = Report {
+        model: weights.config.clone(),
+        parameters: weights.count(),
+        names: source.mapped.names.clone(),
+        taken: source.mapped.taken.clone(),
+        left_out: source.mapped.left_out.clone(),
+        assumed: source.mapped.assumed.clone(),
+        notes: source.notes.clone(),
+        warnings,
+        unseen: source.unseen(corpus.map(|corpus| &corpus.texts[..])),
+        saturation,
+        measured,
+        pytorch,
+        blob_bytes: blob.len(),
+    };
+    Ok((blob, report))
+}
+
+/// The texts that calibrate; without a corpus the vocabulary itself, word by word and as one text.
+fn calibration(source: &Source, texts: Option<&[TrainingExample]>) -> Vec<Vec<u32>> {
+    let Description { max_len, keep, .. } = source.description;
+    match texts {
+        Some(texts) => {
+            let step = (texts.len() / CALIBRATION_TEXTS).max(1);
+            texts.iter().step_by(step).map(|text| cut(&text.ids, max_len, keep).to_vec()).collect()
+        }
+        None => {
+            let all: Vec<u32> = (0..source.weights.config.vocab as u32).take(2000).collect();
+            all.chunks(1).map(<[u32]>::to_vec).chain([all.clone()]).collect()
+        }
+    }
+}
+
+/// How many states are beyond what the engine's hold.
+fn saturation(weights: &Weights, ranges: &Ranges, texts: &[Vec<u32>]) -> Option<Saturation> {
+    let limit = quantise::state_limit(weights, ranges)?;
+    let largest = if weights.config.cell == Cell::Lstm { ranges.cell } else { ranges.state };
+    if largest < limit {
+        return Some(Saturation { limit, largest, share: 0.0 });
+    }
+    let (mut states, mut beyond) = (0usize, 0usize);
+    for ids in texts {
+        let mut state = weights.start();
+        for &id in ids {
+            weights.step(id, &mut state, &mut Ranges::default());
+            states += state.cells.iter().map(Vec::len).sum::<usize>();
+            beyond += state.cells.iter().flatten().filter(|cell| cell.abs() >= limit).count();
+        }
+    }
+    Some(Saturation { limit, largest, share: beyond as f64 / states.max(1) as f64 })
+}
+
+/// What the figures say that a user must know.
+fn doubts(source: &Source, saturation: Option<Saturation>, pytorch: Option<Checked>) -> Vec<String> {
+    let guessed = |own: &&Assumption| !own.configured && ["nonlinearity", "activation"].contains(&own.key);
+    let guess = |own: &Assumption| {
+        format!(
+            "{}: {} is assumed, weights do not tell (\"{}\" in the configuration)",
+            own.what, own.value, own.key
+        )
+    };
+    let mut doubts: Vec<String> = source.mapped.assumed.iter().filter(guessed).map(guess).collect();
+    if let Some(Saturation { limit, largest, share }) = saturation.filter(|own| own.share > 0.0) {
+        doubts.push(format!(
+            "{:.2} % of the LSTM's cell states in calibration are beyond the engine's ±{limit} and saturate there (the largest is {largest:.1}): a cell that counts words further than that is cut",
+            share * 100.0
+        ));
+    }
+    if pytorch.is_some_and(|checked| checked.is_another()) {
+        doubts.push(
+            "the network as read is not PyTorch's: what was assumed is wrong (nonlinearity, activation, pooling, padding, tokeniser), or the words are others"
+                .to_owned(),
+        );
+    }
+    doubts
+}
+
+/// Words that have been looked up.
+fn known(ids: &[u32]) -> Vec<Item> {
+    ids.iter().map(|&id| Item::Known(id)).collect()
+}
+
+/// The engine and the weights as read beside PyTorch's answers: on whole texts, as a chip reads them.
+fn compare(source: &Source, model: &Model<'_>, answers: &[Answer]) -> Result<Checked> {
+    let ids: Vec<Vec<u32>> = answers.iter().map(|answer| source.ids(&answer.text)).collect::<Result<_>>()?;
+    let items: Vec<Vec<Item>> = ids.iter().map(|ids| known(ids)).collect();
+    let read: Vec<Reading<'_>> =
+        answers.iter().zip(&items).map(|(answer, items)| Reading { items, truth: answer.label }).collect();
+    let engine = classify_all(model, &read, Parts::Whole)?;
+    let float: Vec<(usize, f64)> = answers
+        .par_iter()
+        .zip(&ids)
+        .map(|(answer, ids)| {
+            let (mut state, mut ranges) = (source.weights.start(), Ranges::default());
+            ids.iter().for_each(|&id| source.weights.step(id, &mut state, &mut ranges));
+            let logits = source.weights.logits(&state, &mut ranges);
+            (top(&logits), (-negative_log_likelihood(&logits, answer.label as usize)).exp())
+        })
+        .collect();
+    let engine = engine.iter().map(|verdict| (verdict.class, (-verdict.loss).exp()));
+    Ok(Checked {
+        texts: answers.len(),
+        float: check::compare(answers, float.into_iter()),
+        quantised: check::compare(answers, engine),
+    })
+}
+
+fn of_origin(description: &Description, origin: &Origin) -> Result<quantise::Description> {
+    let digest: Option<Vec<u8>> = (0..32)
+        .map(|byte| {
+            origin.digest.get(2 * byte..2 * byte + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok())
+        })
+        .collect();
+    let digest = digest.and_then(|bytes| bytes.try_into().ok());
+    Ok(quantise::Description {
+        labels: description.labels.clone(),
+        text: TextOptions { punctuation: description.punctuation },
+        pooling: description.pooling,
+        corpus: origin.corpus.clone(),
+        digest: digest.context("`telltale.digest` is no SHA-256 in hexadecimal")?,
+        seed: origin.seed,
+        examples: origin.examples,
+        self_test: origin.self_test.clone(),
+        metrics: origin.metrics,
+    })
+}
+
+/// The float model and the engine on the same words; the float model on padded texts, too, if it was
+/// trained on such.
+fn measure(source: &Source, model: &Model<'_>, texts: &[TrainingExample]) -> Result<Measured> {
+    let Source { weights, description, pad, .. } = source;
+    let options = TrainingOptions {
+        max_len: description.max_len,
+        keep: description.keep,
+        ..TrainingOptions::default()
+    };
+    let float = train::evaluate(&Network::from_weights(weights, &Device::Cpu)?, texts, &options)?;
+    let items: Vec<Vec<Item>> =
+        texts.iter().map(|text| known(cut(&text.ids, options.max_len, options.keep))).collect();
+    let read: Vec<Reading<'_>> =
+        items.iter().zip(texts).map(|(items, text)| Reading { items, truth: text.label }).collect();
+    let own: Vec<u32> =
+        classify_all(model, &read, Parts::Whole)?.iter().map(|verdict| verdict.class as u32).collect();
+    let same = |evaluation: &Evaluation| share(own.iter().zip(&evaluation.predictions).map(|(a, b)| a == b));
+    let padded = match description.padded {
+        Some(side) => {
+            let pad = pad
+                .as_deref()
+                .context("`padded`: which row is the padding? (`padding`, or the line `<pad>`)")?;
+            Some(padded(weights, texts, &options, side, pad)?)
+        }
+        None => None,
+    };
+    Ok(Measured {
+        texts: texts.len(),
+        float_accuracy: float.accuracy,
+        quantised_accuracy: share(own.iter().zip(texts).map(|(class, text)| *class == text.label)),
+        agreement: same(&float),
+        unknown_words: {
+            let unknown = weights.config.vocab as u32 - 1;
+            let ids = texts.iter().flat_map(|text| cut(&text.ids, options.max_len, options.keep));
+            let count = ids.clone().count().max(1) as f64;
+            ids.filter(|&&id| id == unknown).count() as f64 / count
+        },
+        padded_accuracy: padded.as_ref().map(|padded| padded.accuracy),
+        padded_agreement: padded.as_ref().map(same),
+    })
+}
+
+/// The float model on texts that are padded to their full length.
+fn padded(
+    weights: &Weights,
+    texts: &[TrainingExample],
+    options: &TrainingOptions,
+    side: Side,
+    pad: &[f32],
+) -> Result<Evaluation> {
+    let config = Config { vocab: weights.config.vocab + 1, ..weights.config.clone() };
+    let mut tensors = weights.clone().into_tensors();
+    tensors.entry("embed.weight".to_owned()).or_default().extend(pad);
+    let network = Network::from_weights(&Weights::new(config, tensors)?, &Device::Cpu)?;
+    let id = weights.config.vocab as u32;
+    let texts: Vec<TrainingExample> = texts
+        .iter()
+        .map(|text| {
+            let read = cut(&text.ids, options.max_len, options.keep);
+            let pads = vec![id; options.max_len - read.len()];
+            let ids = match side {
+                Side::Left => [&pads, read].concat(),
+                Side::Right => [read, &pads].concat(),
+            };
+            TrainingExample::new(ids, text.label)
+        })
+        .collect();
+    train::evaluate(&network, &texts, options)
+}
+
+fn metrics(measured: Measured) -> Metrics {
+    let share = |share: f64| Some((share * 10_000.0).round() as u16);
+    Metrics {
+        float_test: share(measured.float_accuracy),
+        quantised_test: share(measured.quantised_accuracy),
+        agreement: share(measured.agreement),
+        ..Metrics::default()
+    }
+}
