@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use host::pytorch::state;
+use host::pytorch::weights;
 use libfuzzer_sys::fuzz_target;
 
 static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().expect("a folder"));
@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let [which, content @ ..] = bytes else { return };
     let path = FOLDER.path().join(["w.safetensors", "w.pth"][usize::from(*which) % 2]);
     std::fs::write(&path, content).expect("written");
-    if let Err(error) = state::read(&path, None) {
+    if let Err(error) = weights::read(&path, None) {
         assert!(!format!("{error:#}").trim_end().contains('\n'));
     }
 });

@@ -8,7 +8,7 @@
 //! | `vocab.txt` | one word a line; the line's number, from 0, is the row of the embedding |
 //! | `config.json` | what parameters do not tell: [`config::Description`] |
 //!
-//! [`state`] reads the parameters, [`map`] finds out which is what, [`words`] puts the embedding's
+//! [`weights`] reads the parameters, [`map`] finds out which is what, [`words`] puts the embedding's
 //! rows into the order of the engine's vocabulary: all three make a [`source`], which [`import`] quantises. [`save`] writes a
 //! folder.
 
@@ -25,6 +25,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 mod unsupported;
+pub mod weights;
 pub mod words;
 
 use std::fs::File;

@@ -10,7 +10,7 @@ use super::config::Description;
 use super::map::{self, Mapped};
 use super::rows::{Rows, Seen};
 use super::words::Words;
-use super::{read_text, state};
+use super::{read_text, weights};
 use crate::model::{Config, Weights};
 use crate::vocabulary::{Built, hashes_of};
 
@@ -53,9 +53,9 @@ impl Source {
     ///
     /// # Errors
     /// Names the file, and the tensor, word or value that does not fit.
-    pub fn read(weights: &Path, vocabulary: &Path, config: &Path) -> Result<Self> {
+    pub fn read(weights_path: &Path, vocabulary: &Path, config: &Path) -> Result<Self> {
         let description = Description::read(config)?;
-        let state = state::read(weights, description.state_dict.as_deref())?;
+        let state = weights::read(weights_path, description.state_dict.as_deref())?;
         let tables = |rows: usize| {
             state.tensors.iter().any(|tensor| tensor.shape.len() == 2 && tensor.shape[0] == rows)
         };
@@ -66,8 +66,8 @@ impl Source {
                 Words::new(rows, text, description.unknown, description.padding)
             })
             .with_context(|| vocabulary.display().to_string())?;
-        let mapped =
-            map::map(&state, words.count, &description).with_context(|| weights.display().to_string())?;
+        let mapped = map::map(&state, words.count, &description)
+            .with_context(|| weights_path.display().to_string())?;
         let width = mapped.config.embed;
         let table = mapped.tensors.get("embed.weight").map_or(&[][..], Vec::as_slice);
         let (vocabulary, ordered) = words.build(table, width)?;

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 use telltale::Model;
 
-use super::device::Bench;
+use super::measure::Bench;
 use super::synthetic::{Extras, Shape, WORD_CHARACTERS, blob_of};
 use crate::aligned::AlignedBytes;
 use crate::board::Board;

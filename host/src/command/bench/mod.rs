@@ -3,6 +3,7 @@
 mod device;
 mod eval;
 mod fit;
+mod measure;
 mod synthetic;
 mod train;
 mod vocab;

@@ -3,7 +3,7 @@
 
 use pulp::Simd;
 
-use super::layer::{CellGradients, Recurrence};
+use super::recurrence::{CellGradients, Recurrence};
 use super::simd::{sigmoid, tanh};
 
 /// Sums a, b_z and b_h; keeps z and n; gradients of these sums, of ζ and of ν.

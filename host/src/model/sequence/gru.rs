@@ -3,7 +3,7 @@
 
 use pulp::Simd;
 
-use super::layer::{CellGradients, Recurrence};
+use super::recurrence::{CellGradients, Recurrence};
 use super::simd::{sigmoid, tanh};
 
 /// Sums r, z, gi_n and gh_n; keeps r, z, n and gh_n; gradients of gi_n, r, z and gh_n.

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::layer::{CellGradients, Recurrence};
+use super::recurrence::{CellGradients, Recurrence};
 use super::simd::{sigmoid, tanh};
 
 /// Sums and gradients in the gates' order; keeps c', i, f, g and o; carries c.

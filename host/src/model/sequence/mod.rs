@@ -14,6 +14,7 @@ mod mean;
 pub mod packed;
 pub mod pool;
 mod product;
+mod recurrence;
 mod rnn;
 pub mod simd;
 mod stepwise;

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::layer::{CellGradients, Recurrence};
+use super::recurrence::{CellGradients, Recurrence};
 use super::simd::tanh;
 
 /// Keeps nothing beside h.
