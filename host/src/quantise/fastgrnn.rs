@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use anyhow::{Result, ensure};
 use telltale::engine::cell::SUM_FRACTION;
 pub use telltale::engine::cell::fastgrnn::LIMIT;
-use telltale::engine::fixed::UNIT_MAX;
+use telltale::engine::fixed::Unit;
 
 use crate::bytes::Bytes;
 use crate::model::config::Cell;
@@ -50,12 +50,11 @@ pub fn divided(weights: &Weights, divisor: f32) -> Result<Cow<'_, Weights>> {
     Weights::new(config, tensors).map(Cow::Owned)
 }
 
-/// ζ and ν for states divided by `divisor`, in steps of 2⁻¹⁵.
+/// ζ and ν for states divided by `divisor`, in the steps of [`Unit`].
 #[must_use]
 pub fn mix(weights: &Weights, layer: usize, divisor: f32) -> [u16; 2] {
-    let [zeta, nu] = weights.mix(layer).map(|factor| (factor / divisor * 32_768.0).round() as i32);
-    let zeta = zeta.min(UNIT_MAX);
-    [zeta as u16, nu.min(UNIT_MAX - zeta) as u16]
+    let [zeta, nu] = weights.mix(layer).map(|factor| Unit::saturating_from_num(factor / divisor));
+    [zeta, nu.min(Unit::MAX - zeta)].map(|factor| factor.to_bits() as u16)
 }
 
 /// Writes each unit's offset from the sum of its candidate to that of its gate.

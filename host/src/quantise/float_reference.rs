@@ -29,6 +29,7 @@ pub fn float_reference(weights: &Weights) -> (u8, Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use telltale::Model;
+    use telltale::engine::fixed::Score;
     use telltale::engine::float_reference::{Memory, Network};
 
     use super::*;
@@ -79,7 +80,7 @@ mod tests {
                 let scores = model.scores(&mut state);
                 for ((&own, exact), &score) in network.scores(&mut memory).iter().zip(exact).zip(scores) {
                     float = float.max((own - exact).abs());
-                    integer = integer.max((own - score as f32 / 4096.0).abs());
+                    integer = integer.max((own - Score::from_bits(score).to_num::<f32>()).abs());
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Numbers to integers: affine maps of i8 weights, activations with shifts.
 
-use telltale::engine::fixed::unit_limit;
+use telltale::engine::fixed::{Unit, unit_limit};
 use telltale::engine::kernel::{
     COLUMN_UNIT, ROW_UNIT, SCALE_MAX, SUM_LIMIT, SUM_SHIFT, half, padded, result_limit,
 };
@@ -28,7 +28,11 @@ impl Inputs {
     /// Units (states, pooled states) divided by 2^`shift`, rounded.
     #[must_use]
     pub fn of_units(shift: u32) -> Self {
-        Self { limit: unit_limit(shift), unit: f64::from(shift).exp2() / 32_768.0, square: 0.25 }
+        Self {
+            limit: unit_limit(shift),
+            unit: f64::from(shift).exp2() * Unit::DELTA.to_num::<f64>(),
+            square: 0.25,
+        }
     }
 }
 

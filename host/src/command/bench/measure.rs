@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use object::{Object, ObjectSection};
 use serde::Serialize;
 use telltale::Model;
+use telltale::engine::fixed::Score;
 use telltale::engine::float_reference::{Memory, Network, TEST_WORDS};
 
 use super::synthetic::{Extras, Shape, blob, blob_with_floats};
@@ -185,8 +186,11 @@ impl Bench {
         let mut memory = Box::new(Memory::<16384>::new());
         network.check(&memory)?;
         (0..TEST_WORDS).for_each(|id| network.step(id, &mut memory));
-        let expected: Vec<i32> =
-            network.scores(&mut memory).iter().map(|score| (score * 4096.0) as i32).collect();
+        let expected: Vec<i32> = network
+            .scores(&mut memory)
+            .iter()
+            .map(|&score| Score::saturating_from_num(score).to_bits())
+            .collect();
         let alike = said.scores.len() == expected.len()
             && said.scores.iter().zip(&expected).all(|(own, expected)| (own - expected).abs() <= TOLERANCE);
         ensure!(alike, "the float step gives the scores {:?}, on this PC {expected:?}", said.scores);
