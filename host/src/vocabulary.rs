@@ -19,12 +19,6 @@ pub const MAX_WORDS: usize = 65_535;
 /// Bits of a fingerprint: one in 4,096 unknown words passes for a known one.
 const FINGERPRINT_BITS: u32 = 12;
 
-/// Bits of a level for a hundred words that come to it: the least flash.
-const LEAST_LEVEL: u16 = 100;
-
-/// As [`LEAST_LEVEL`], for the least work: a key is found after 2.2 levels in the mean, not after 2.7, and takes a tenth of a bit more.
-const FAST_LEVEL: u16 = 130;
-
 /// How often each word occurs, by hash, and which words of symbols tell something about the class.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
@@ -200,21 +194,19 @@ impl Built {
     /// # Errors
     /// If there is no word, or more than [`MAX_WORDS`].
     pub fn new(words: &[(u32, String)]) -> Result<Self> {
-        Self::build(words, FINGERPRINT_BITS, LEAST_LEVEL)
+        Self::with_fingerprints(words, FINGERPRINT_BITS)
     }
 
-    /// As [`Self::new`], of keys without a text; one in 2^`fingerprint_bits` others passes for one of them. Levels are
-    /// a little larger, so that a key is found at fewer of them: a chip looks up thirty n-grams a word.
+    /// As [`Self::new`], of keys without a text; one in 2^`fingerprint_bits` others passes for one of them.
     ///
     /// # Errors
     /// As [`Self::new`].
     pub fn of_keys(keys: &[u32], fingerprint_bits: u32) -> Result<Self> {
         let words: Vec<(u32, String)> = keys.iter().map(|&key| (key, format!("{key:08x}"))).collect();
-        let most = 100 * (1 << 16) / keys.len().max(1);
-        Self::build(&words, fingerprint_bits, FAST_LEVEL.min(most.try_into().unwrap_or(u16::MAX)))
+        Self::with_fingerprints(&words, fingerprint_bits)
     }
 
-    fn build(words: &[(u32, String)], fingerprint_bits: u32, level: u16) -> Result<Self> {
+    fn with_fingerprints(words: &[(u32, String)], fingerprint_bits: u32) -> Result<Self> {
         ensure!(!words.is_empty(), "no word is frequent enough for the vocabulary: lower --min-freq");
         ensure!(
             words.len() <= MAX_WORDS,
@@ -222,7 +214,7 @@ impl Built {
             words.len()
         );
         let hashes: Vec<u32> = words.iter().map(|word| word.0).collect();
-        let conf = BuildConf::hash_lsize_mt(LevelHasher, level, false);
+        let conf = BuildConf { use_multiple_threads: false, ..BuildConf::hash(LevelHasher) };
         let function = Function::try_with_conf_stats(
             ph::fmph::keyset::SliceSourceWithRefs::<u32, u8>::new(&hashes),
             conf,

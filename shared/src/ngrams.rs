@@ -76,13 +76,13 @@ impl<const LINKS: usize> Chain<LINKS> {
     fn push(&mut self, seed: u32, item: u32, order: usize, each: &mut impl FnMut(u32)) -> u32 {
         let known = usize::from(self.known);
         let count = order.min(known + 1);
-        let mut key = mix(item ^ seed);
+        // An n-gram of one item grows from what makes its key `mix(item ^ seed)`.
+        let mut shorter = seed.wrapping_mul(INVERSE);
         for length in 0..count {
+            let key = extend(shorter, item);
             each(key);
             if let Some(link) = self.keys.get_mut(length) {
-                let longer = extend(*link, item);
-                *link = key;
-                key = longer;
+                shorter = core::mem::replace(link, key);
             }
         }
         self.known = (known + 1).min(LINKS) as u8;
@@ -90,10 +90,17 @@ impl<const LINKS: usize> Chain<LINKS> {
     }
 }
 
+/// What a key is multiplied by before the next item is added.
+const MULTIPLIER: u32 = 0x9E37_79B1;
+
+/// Takes [`MULTIPLIER`] away again.
+const INVERSE: u32 = 0x0E8B_2F51;
+const _: () = assert!(MULTIPLIER.wrapping_mul(INVERSE) == 1);
+
 /// The key of an n-gram, from that of its items before the last, and the last item.
 #[inline(always)]
 const fn extend(key: u32, item: u32) -> u32 {
-    mix(key.wrapping_mul(0x9E37_79B1) ^ item)
+    mix(key.wrapping_mul(MULTIPLIER) ^ item)
 }
 
 /// Makes the keys of a text's n-grams while the text streams by.
@@ -366,8 +373,9 @@ impl<'a> Ngrams<'a> {
         match sums {
             // One column has numbers of 8 bits, since those of 4 come in pairs.
             [sum] => {
-                let number = self.rows.get(id as usize).map_or(0, |number| number.cast_signed().into());
-                *sum = sum.saturating_add(number);
+                if let Some(number) = self.rows.get(id as usize) {
+                    *sum = sum.saturating_add(number.cast_signed().into());
+                }
             }
             sums => self.add_row(id as usize, sums),
         }

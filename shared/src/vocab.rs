@@ -68,6 +68,17 @@ const fn total(bytes: u32) -> u32 {
     bytes.wrapping_mul(0x0101_0101) >> 24
 }
 
+/// Whether the bit `bit % 32` is set.
+#[inline(always)]
+const fn is_set(bits: u32, bit: u32) -> bool {
+    if cfg!(target_arch = "arm") {
+        // A core that rotates by any number, and shifts by one that has been masked.
+        bits.rotate_right(bit) & 1 == 1
+    } else {
+        bits >> (bit % 32) & 1 == 1
+    }
+}
+
 /// Where a word's hash points at a level, as a fraction of the level's size in steps of 2⁻³².
 #[inline(always)]
 #[must_use]
@@ -86,11 +97,14 @@ const fn share(hash: u32, size: u32) -> u32 {
     }
 }
 
+/// Makes fingerprints independent of [`level_hash`].
+const FINGERPRINT_SEED: u32 = 0xA5A5_5A5A;
+
 /// What an id keeps of its word's hash: the low `bits` bits of this.
 #[inline(always)]
 #[must_use]
 pub const fn fingerprint(word: u32, bits: u32) -> u32 {
-    mix(word ^ 0xA5A5_5A5A) & ((1 << bits) - 1)
+    mix(word ^ FINGERPRINT_SEED) & ((1 << bits) - 1)
 }
 
 impl<'a> Vocabulary<'a> {
@@ -180,14 +194,18 @@ impl<'a> Vocabulary<'a> {
         for (level, &size) in (0u32..).zip(self.levels) {
             let bit = start + share(level_hash(word, level), size);
             let bits = *self.bits.get(bit as usize / 32)?;
-            if bits >> (bit % 32) & 1 == 1 {
-                let id = self.rank(bit)?;
-                return (self.stored_fingerprint(id)? == fingerprint(word, self.fingerprint_bits()))
-                    .then_some(id);
+            if is_set(bits, bit) {
+                return self.known_by(bit, word);
             }
             start += size;
         }
         None
+    }
+
+    /// The id of a set bit if it is that of a word: apart from the search, which so has the registers for itself.
+    #[inline(never)]
+    fn known_by(&self, bit: u32, word: u32) -> Option<u32> {
+        self.rank(bit).filter(|&id| self.is_stored(id, word))
     }
 
     /// Set bits before `bit`.
@@ -201,11 +219,18 @@ impl<'a> Vocabulary<'a> {
         Some(u32::from(*self.ranks.get(run)?) + total(counts))
     }
 
-    fn stored_fingerprint(&self, id: u32) -> Option<u32> {
-        let bit = id * self.fingerprint_bits();
-        let at = bit as usize / 8;
-        let low = u32::from(*self.fingerprints.get(at)?);
-        let high = self.fingerprints.get(at + 1).copied().map_or(0, u32::from);
-        Some((low | high << 8) >> (bit % 8) & ((1 << self.fingerprint_bits()) - 1))
+    /// Whether an id's fingerprint is that of a word.
+    #[inline(always)]
+    fn is_stored(&self, id: u32, word: u32) -> bool {
+        let bits = self.fingerprint_bits();
+        let byte = |at: u32| self.fingerprints.get(at as usize).map_or(0, |&byte| u32::from(byte));
+        let stored = match bits {
+            8 => byte(id),
+            _ => {
+                let bit = id * bits;
+                (byte(bit / 8) | byte(bit / 8 + 1) << 8) >> (bit % 8)
+            }
+        };
+        (stored ^ mix(word ^ FINGERPRINT_SEED)) << (32 - bits) == 0
     }
 }

@@ -88,8 +88,8 @@ impl Recipe {
     /// Bytes of flash that an n-gram takes, of `classes` classes.
     #[must_use]
     pub fn bytes_each(&self, classes: usize) -> f64 {
-        // A perfect hash takes 3.25 bits an entry beside its fingerprint.
-        let table = (f64::from(FINGERPRINT_BITS) + 3.25) / 8.0;
+        // A perfect hash takes 3.15 bits an entry beside its fingerprint.
+        let table = (f64::from(FINGERPRINT_BITS) + 3.15) / 8.0;
         match self.method {
             Method::Separate { .. } => table + (classes - 1) as f64,
             Method::Factorise { width } => table + 1.0 + width as f64 / 2.0,
