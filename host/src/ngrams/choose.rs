@@ -17,8 +17,17 @@ const FEW_TEXTS: usize = 8000;
 /// How many folds.
 const FOLDS: usize = 3;
 
-/// More classes than this have a vector for each n-gram instead of a number a class.
-const MOST_SEPARATE: usize = 12;
+/// More classes than this may have a vector for each n-gram instead of a number a class.
+const FEW_CLASSES: usize = 12;
+
+/// More classes than this have nothing else.
+pub const MOST_SEPARATE: usize = 64;
+
+/// Widths of such vectors.
+const WIDTHS: [usize; 3] = [16, 24, 32];
+
+/// The most words and characters of n-grams that have characters.
+const OF_CHARACTERS: (u8, u8) = (2, 5);
 
 /// A largest class of more than this many times the mean is weighed against the others.
 const UNEQUAL: f64 = 1.2;
@@ -137,8 +146,8 @@ impl Space<'_> {
 
 /// The recipes tried, the best first; those that have no room for an n-gram are not.
 ///
-/// First how long n-grams are, then, of the best, how they are fitted: one quantity after the other, each from the
-/// best so far.
+/// Of separators, first how long n-grams are, then, of the best, how they are fitted: one quantity after the other, each from
+/// the best so far. Of vectors, how wide they are.
 ///
 /// # Errors
 /// If the texts have no n-gram in common.
@@ -146,17 +155,15 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     let classes = space.classes();
     let words: usize = space.texts.iter().map(|text| text.split_whitespace().count()).sum();
     let long = words > LONG_TEXT * space.texts.len();
-    let few_classes = classes <= MOST_SEPARATE;
-    let orders: &[(u8, u8)] = match (few_classes, long) {
+    let orders: &[(u8, u8)] = match (classes <= MOST_SEPARATE, long) {
         (true, true) => &[(3, 0)],
-        (true, false) => &[(2, 5), (3, 0)],
-        (false, _) => &[(2, 5)],
+        (true, false) => &[OF_CHARACTERS, (3, 0)],
+        (false, _) => &[],
     };
     let settled = space.orders.map(|orders| [orders]);
-    let orders = settled.as_ref().map_or(orders, |orders| &orders[..]);
-    let start = if few_classes { Fit::START.method() } else { Method::Factorise { width: 16 } };
+    let orders = settled.as_ref().filter(|_| !orders.is_empty()).map_or(orders, |orders| &orders[..]);
     let texts: Vec<&str> = space.texts.iter().chain(space.valid.0).copied().collect();
-    let mut tried: Vec<(Choice, Vec<Bag>)> = Vec::new();
+    let read = |(words, characters): (u8, u8)| bags(&texts, space.options, Orders { words, characters });
     let mut measure =
         |(words, characters): (u8, u8), method: Method, all: &[Bag]| -> Result<Option<Choice>> {
             let recipe = space.filled(Recipe { words, characters, method, most: 0 });
@@ -167,17 +174,16 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
             tell(&choice);
             Ok(Some(choice))
         };
-    for &(words, characters) in orders {
-        let all = bags(&texts, space.options, Orders { words, characters });
-        if let Some(choice) = measure((words, characters), start, &all)? {
+    let mut tried: Vec<(Choice, Vec<Bag>)> = Vec::new();
+    for &own in orders {
+        let all = read(own);
+        if let Some(choice) = measure(own, Fit::START.method(), &all)? {
             tried.push((choice, all));
         }
     }
     tried.sort_by(|(a, _), (b, _)| b.worth().total_cmp(&a.worth()));
     let mut choices: Vec<Choice> = tried.iter().map(|(choice, _)| *choice).collect();
-    let Some((first, all)) = tried.first() else { return Ok(choices) };
-    let orders = (first.recipe.words, first.recipe.characters);
-    if few_classes {
+    if let Some((first, all)) = tried.first() {
         let mut best = (first.worth(), Fit::START);
         let is_unequal = space.is_unequal();
         let steps: [(bool, Step); 8] = [
@@ -192,14 +198,25 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         ];
         for (_, step) in steps.into_iter().filter(|(is_tried, _)| *is_tried) {
             let fit = step(best.1);
-            let Some(choice) = measure(orders, fit.method(), all)? else { continue };
+            let Some(choice) = measure((first.recipe.words, first.recipe.characters), fit.method(), all)?
+            else {
+                continue;
+            };
             choices.push(choice);
             if choice.worth() > best.0 {
                 best = (choice.worth(), fit);
             }
         }
-    } else if let Some(choice) = measure(orders, Method::Factorise { width: 32 }, all)? {
-        choices.push(choice);
+    }
+    if classes > FEW_CLASSES {
+        let orders = space.orders.unwrap_or(OF_CHARACTERS);
+        let at =
+            tried.iter().position(|(choice, _)| (choice.recipe.words, choice.recipe.characters) == orders);
+        let all = at.map_or_else(|| read(orders), |at| tried.swap_remove(at).1);
+        drop(tried);
+        for width in WIDTHS {
+            choices.extend(measure(orders, Method::Factorise { width }, &all)?);
+        }
     }
     choices.sort_by(|a, b| b.worth().total_cmp(&a.worth()));
     Ok(choices)

@@ -13,7 +13,7 @@ mod svc;
 mod teacher;
 
 pub use bayes::Lesson;
-pub use choose::{Choice, Space, choose};
+pub use choose::{Choice, MOST_SEPARATE, Space, choose};
 pub use factorised::Factors;
 pub use fit::{Examples, Method, Ngrams, Recipe, Rows, Weighting, eligible};
 pub use linear::probabilities;

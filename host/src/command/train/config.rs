@@ -79,7 +79,7 @@ pub struct ShapeArgs {
     #[arg(long, value_name = "N")]
     pub embed: Option<usize>,
     /// Units of a recurrent layer [default: 64; for two classes 32, 48 if their texts
-    /// are long; for more than twelve 96]
+    /// are long; for more than 64 96]
     #[arg(long, value_name = "N")]
     pub hidden: Option<usize>,
     /// Pooling over time [default: mean; for short texts last, or max for more than two classes]
@@ -356,7 +356,7 @@ fn defaults(
     let passes = WORDS_A_MINUTE * minutes / words.max(1) as f64;
     let epochs = passes.round().clamp(minutes.max(1.0), 10.0 * minutes.max(1.0)) as usize;
     let usual = TrainingOptions::usual(epochs, seed);
-    let many = classes > 12;
+    let many = classes > ngrams::MOST_SEPARATE;
     let plain = RunConfig {
         cell: Cell::Gru,
         layers: 1,
