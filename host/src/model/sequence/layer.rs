@@ -71,6 +71,19 @@ pub const fn saved(cell: Cell) -> usize {
     }
 }
 
+/// Runs a pass with a cell's arithmetic, on this processor's vectors.
+macro_rules! dispatch {
+    ($cell:expr, $pass:ident { $($field:ident),* }) => {{
+        let arch = pulp::Arch::new();
+        match $cell {
+            Cell::Rnn => arch.dispatch($pass { cell: PhantomData::<Rnn>, $($field),* }),
+            Cell::Gru => arch.dispatch($pass { cell: PhantomData::<Gru>, $($field),* }),
+            Cell::Lstm => arch.dispatch($pass { cell: PhantomData::<Lstm>, $($field),* }),
+            Cell::Fastgrnn => arch.dispatch($pass { cell: PhantomData::<Fastgrnn>, $($field),* }),
+        }
+    }};
+}
+
 /// x \[N×padded I\] → h \[N×padded H\] and what is saved \[N×K×padded H\].
 pub fn forward(
     cell: Cell,
@@ -80,15 +93,7 @@ pub fn forward(
     h: &mut [f32],
     saved: &mut [f32],
 ) {
-    let arch = pulp::Arch::new();
-    match cell {
-        Cell::Rnn => arch.dispatch(Forward { cell: PhantomData::<Rnn>, packed, parameters, x, h, saved }),
-        Cell::Gru => arch.dispatch(Forward { cell: PhantomData::<Gru>, packed, parameters, x, h, saved }),
-        Cell::Lstm => arch.dispatch(Forward { cell: PhantomData::<Lstm>, packed, parameters, x, h, saved }),
-        Cell::Fastgrnn => {
-            arch.dispatch(Forward { cell: PhantomData::<Fastgrnn>, packed, parameters, x, h, saved })
-        }
-    }
+    dispatch!(cell, Forward { packed, parameters, x, h, saved })
 }
 
 /// From dL/dh \[N×padded H\] to dL/dx \[N×padded I\] and the parameters' gradients; with `bptt`,
@@ -105,53 +110,7 @@ pub fn backward(
     dh: &[f32],
     dx: &mut [f32],
 ) -> LayerGradients {
-    let arch = pulp::Arch::new();
-    match cell {
-        Cell::Rnn => arch.dispatch(Backward {
-            cell: PhantomData::<Rnn>,
-            packed,
-            bptt,
-            parameters,
-            x,
-            h,
-            saved,
-            dh,
-            dx,
-        }),
-        Cell::Gru => arch.dispatch(Backward {
-            cell: PhantomData::<Gru>,
-            packed,
-            bptt,
-            parameters,
-            x,
-            h,
-            saved,
-            dh,
-            dx,
-        }),
-        Cell::Lstm => arch.dispatch(Backward {
-            cell: PhantomData::<Lstm>,
-            packed,
-            bptt,
-            parameters,
-            x,
-            h,
-            saved,
-            dh,
-            dx,
-        }),
-        Cell::Fastgrnn => arch.dispatch(Backward {
-            cell: PhantomData::<Fastgrnn>,
-            packed,
-            bptt,
-            parameters,
-            x,
-            h,
-            saved,
-            dh,
-            dx,
-        }),
-    }
+    dispatch!(cell, Backward { packed, bptt, parameters, x, h, saved, dh, dx })
 }
 
 struct Forward<'a, C, const G: usize, const A: usize, const K: usize, const D: usize> {
