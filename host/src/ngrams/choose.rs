@@ -24,7 +24,7 @@ const FEW_CLASSES: usize = 12;
 pub const MOST_SEPARATE: usize = 64;
 
 /// Widths of such vectors.
-const WIDTHS: [usize; 3] = [16, 24, 32];
+const WIDTHS: [usize; 2] = [16, 32];
 
 /// The most words and characters of n-grams that have characters.
 const OF_CHARACTERS: (u8, u8) = (2, 5);
