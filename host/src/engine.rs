@@ -121,9 +121,11 @@ impl Verdict {
         let best = scores.get(class);
         let tie = scores.iter().filter(|&score| Some(score) == best).count() > 1;
         let logits = scores.iter().map(|&score| Score::from_bits(score).to_num::<f64>());
-        let all = log_sum_exp(logits.clone());
-        let of = |class: usize| logits.clone().nth(class).unwrap_or(f64::NEG_INFINITY);
-        Self { class, loss: all - of(truth as usize), probability: (of(class) - all).exp(), tie }
+        let surprise = |class: usize| {
+            let own = logits.clone().nth(class).unwrap_or(f64::NEG_INFINITY);
+            log_sum_exp(logits.clone().map(|logit| logit - own))
+        };
+        Self { class, loss: surprise(truth as usize), probability: (-surprise(class)).exp(), tie }
     }
 
     /// Beside the truth.

@@ -5,8 +5,8 @@ pub(crate) fn top(logits: &[f32]) -> usize {
     (1..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best })
 }
 
-/// ln Σ exp of some logits, from the highest on, so that no power overflows: a class's logit less it is the logarithm
-/// of its probability.
+/// ln Σ exp of some logits, from the highest on, so that no power overflows. Of all classes' logits less one class's own,
+/// it is −ln of that class's probability, exact to the last digits where that is near 1.
 #[must_use]
 pub fn log_sum_exp(logits: impl Iterator<Item = f64> + Clone) -> f64 {
     let highest = logits.clone().fold(f64::NEG_INFINITY, f64::max);
@@ -16,7 +16,7 @@ pub fn log_sum_exp(logits: impl Iterator<Item = f64> + Clone) -> f64 {
 /// −ln of the probability that logits \[C\] give a class.
 #[must_use]
 pub fn negative_log_likelihood(logits: &[f32], class: usize) -> f64 {
-    log_sum_exp(logits.iter().copied().map(f64::from)) - f64::from(logits[class])
+    log_sum_exp(logits.iter().map(|&logit| f64::from(logit) - f64::from(logits[class])))
 }
 
 #[cfg(test)]

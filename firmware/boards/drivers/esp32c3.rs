@@ -30,9 +30,11 @@ const CLOCK_OF_CRYSTAL: u32 = 3 << 20 | 1 << 22 | 1 << 24 | 1 << 25;
 const SYSTEM_CLOCK: usize = 0x600C_0058;
 
 /// A watchdog that the boot loader in ROM leaves running: protection, its key, configuration, what stops it
-/// (sections 12.4 and 13.5; for the last, which is fed by itself, section 13.3).
-const WATCHDOGS: [(usize, u32, usize, u32); 3] = [
+/// (sections 12.4 and 13.5; for the last, which is fed by itself, section 13.3). The first takes over what it is told when
+/// bit 22 is written.
+const WATCHDOGS: [(usize, u32, usize, u32); 4] = [
     (0x6001_F064, 0x50D8_3AA1, 0x6001_F048, 0),
+    (0x6001_F064, 0x50D8_3AA1, 0x6001_F048, 1 << 22),
     (0x6000_80A8, 0x50D8_3AA1, 0x6000_8090, 0),
     (0x6000_80B0, 0x8F1D_312A, 0x6000_80AC, 1 << 31),
 ];

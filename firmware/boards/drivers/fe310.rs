@@ -23,16 +23,23 @@ const CRYSTAL: usize = 0x04;
 const CRYSTAL_ON: u32 = 1 << 30;
 const CRYSTAL_READY: u32 = 1 << 31;
 const PLL: usize = 0x08;
-/// The core runs on what the PLL gives, and that is the crystal's clock, passed by.
-const CRYSTAL_CHOSEN: u32 = 1 << 16 | 1 << 17 | 1 << 18;
+/// The PLL passes the crystal's clock by, and the core runs on what it gives.
+const CRYSTAL_PASSED: u32 = 1 << 17 | 1 << 18;
+const PLL_CHOSEN: u32 = 1 << 16;
+/// What the PLL gives is not divided.
+const PLL_DIVISOR: usize = 0x0C;
+const PLL_BY_ONE: u32 = 1 << 8;
 
 /// Pins (section 17): these are the hardware's, of its first function.
 const GPIO: usize = 0x1001_2000;
 const FUNCTION_ENABLE: usize = 0x38;
+const FUNCTION_CHOICE: usize = 0x3C;
 
 /// The interrupt controller (section 10).
 const PLIC: usize = 0x0C00_0000;
+/// Two words, of 53 lines.
 const PLIC_ENABLE: usize = 0x2000;
+const PLIC_THRESHOLD: usize = 0x20_0000;
 const PLIC_CLAIM: usize = 0x20_0004;
 const MACHINE_EXTERNAL: u32 = 1 << 11;
 const MACHINE: u32 = 1 << 3;
@@ -57,7 +64,11 @@ impl Fe310 {
             unsafe { (Registers::new(BASE), Registers::new(PRCI), Registers::new(GPIO)) };
         prci.write(CRYSTAL, CRYSTAL_ON);
         wait(|| prci.read(CRYSTAL) & CRYSTAL_READY != 0);
-        prci.write(PLL, CRYSTAL_CHOSEN);
+        // What a boot loader has set does not count: the core leaves the PLL while that changes.
+        prci.write(PLL, CRYSTAL_PASSED);
+        prci.write(PLL_DIVISOR, PLL_BY_ONE);
+        prci.write(PLL, CRYSTAL_PASSED | PLL_CHOSEN);
+        gpio.write(FUNCTION_CHOICE, gpio.read(FUNCTION_CHOICE) & !(1 << TRANSMIT | 1 << RECEIVE));
         gpio.write(FUNCTION_ENABLE, gpio.read(FUNCTION_ENABLE) | 1 << TRANSMIT | 1 << RECEIVE);
         uart.write(DIVISOR, CLOCK_HZ / BAUD - 1);
         uart.write(SEND_CONTROL, ENABLED);
@@ -70,6 +81,8 @@ impl Fe310 {
     pub fn listen() {
         plic().write(4 * INTERRUPT as usize, 1);
         plic().write(PLIC_ENABLE, 1 << INTERRUPT);
+        plic().write(PLIC_ENABLE + 4, 0);
+        plic().write(PLIC_THRESHOLD, 0);
         // SAFETY: the handler is there, and the program runs in machine mode.
         unsafe {
             core::arch::asm!(

@@ -10,8 +10,10 @@ use crate::board::serial::{RECEIVE, TRANSMIT};
 pub struct Chip {
     /// Subsystem resets.
     pub resets: usize,
-    /// The bits there of pins, pads, system PLL and UART0.
+    /// The bits there of pins, pads and system PLL.
     pub used: u32,
+    /// The bit there of UART0, whose reset ends once it has a clock.
+    pub uart: u32,
     /// Clock generators.
     pub clocks: usize,
     /// The crystal's oscillator.
@@ -72,8 +74,11 @@ pub unsafe fn open(chip: &Chip) -> Pl011 {
     crystal.write(CRYSTAL_DELAY, 47);
     crystal.write(CRYSTAL_CONTROL, CRYSTAL_ON);
     wait(|| crystal.read(CRYSTAL_STATUS) & CRYSTAL_STABLE != 0);
-    resets.write(CLEAR, chip.used);
-    wait(|| resets.read(RESET_DONE) & chip.used == chip.used);
+    let release = |bits: u32| {
+        resets.write(CLEAR, bits);
+        wait(|| resets.read(RESET_DONE) & bits == bits)
+    };
+    release(chip.used);
     pll.write(PLL_CONTROL, 1);
     pll.write(PLL_TIMES, 125);
     pll.write(CLEAR + PLL_POWER, PLL_POWER_DOWN);
@@ -85,6 +90,7 @@ pub unsafe fn open(chip: &Chip) -> Pl011 {
     clocks.write(SYSTEM_CONTROL, SYSTEM_OF_PLL);
     wait(|| clocks.read(SYSTEM_CHOSEN) & 1 << SYSTEM_OF_PLL != 0);
     clocks.write(PERIPHERAL_CONTROL, PERIPHERAL_ON);
+    release(chip.uart);
     for pin in [TRANSMIT, RECEIVE] {
         pads.write(4 + 4 * pin as usize, PAD);
         pins.write(4 + 8 * pin as usize, FUNCTION_UART);

@@ -21,7 +21,7 @@ const APB2_ENABLE: usize = 0x18;
 /// Alternate functions, port A, USART1.
 const USED: u32 = 1 | 1 << 2 | 1 << 14;
 
-/// Flash access control (RM0008, section 3.3.3); the F100 needs no wait states and has no such register.
+/// Flash access control (RM0008, section 3.3.3); at 24 MHz and below, and so on the F100, there is nothing to set.
 const FLASH: usize = 0x4002_2000;
 const PREFETCH: u32 = 1 << 4;
 
@@ -49,7 +49,9 @@ pub unsafe fn open() -> Usart {
     let mut clock = HSI_HZ;
     if wait(|| rcc.read(CONTROL) & HSE_READY != 0) {
         // A wait state for each 24 MHz begun after the first.
-        flash.write(0, PREFETCH | ((CLOCK_HZ - 1) / 24_000_000));
+        if CLOCK_HZ > 24_000_000 {
+            flash.write(0, PREFETCH | ((CLOCK_HZ - 1) / 24_000_000));
+        }
         let configuration = PLL_OF_HSE | (PLL_TIMES - 2) << 18 | APB1_HALF;
         rcc.write(CONFIGURATION, configuration);
         rcc.write(CONTROL, rcc.read(CONTROL) | PLL_ON);

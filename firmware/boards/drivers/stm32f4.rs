@@ -10,8 +10,8 @@ const PLL_ON: u32 = 1 << 24;
 const PLL_READY: u32 = 1 << 25;
 const PLL: usize = 0x04;
 /// The internal oscillator of 16 MHz by 16, times 336, by 4; by 7 for USB. No crystal: those of Nucleo and Black
-/// Pill differ, and 1 % is enough for a serial port.
-const PLL_84_MHZ: u32 = 16 | 336 << 6 | 0b01 << 16 | 7 << 24;
+/// Pill differ, and 1 % is enough for a serial port. The highest bits, a divisor of the F446 that is not used, keep their least value.
+const PLL_84_MHZ: u32 = 16 | 336 << 6 | 0b01 << 16 | 7 << 24 | 2 << 28;
 const CONFIGURATION: usize = 0x08;
 /// The bus APB1, which may run at 42 MHz, gets half of the core clock.
 const APB1_HALF: u32 = 0b100 << 10;

@@ -6,7 +6,8 @@ use crate::drivers::rp2::{self, Chip};
 
 const CHIP: Chip = Chip {
     resets: 0x4000_C000,
-    used: 1 << 5 | 1 << 8 | 1 << 12 | 1 << 22,
+    used: 1 << 5 | 1 << 8 | 1 << 12,
+    uart: 1 << 22,
     clocks: 0x4000_8000,
     crystal: 0x4002_4000,
     pll: 0x4002_8000,

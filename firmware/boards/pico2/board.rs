@@ -6,7 +6,8 @@ use crate::drivers::rp2::{self, Chip};
 
 const CHIP: Chip = Chip {
     resets: 0x4002_0000,
-    used: 1 << 6 | 1 << 9 | 1 << 14 | 1 << 26,
+    used: 1 << 6 | 1 << 9 | 1 << 14,
+    uart: 1 << 26,
     clocks: 0x4001_0000,
     crystal: 0x4004_8000,
     pll: 0x4005_0000,

@@ -1,14 +1,14 @@
 //! A checkpoint with any payload, its digest mended: it is refused, or opened, and never ends the program.
 #![no_main]
 
-use host::train::checkpoint::Store;
+use host::train::checkpoint::{Store, VERSION};
 use libfuzzer_sys::fuzz_target;
 use sha2::{Digest, Sha256};
 
 fuzz_target!(|payload: &[u8]| {
     let folder = tempfile::tempdir().expect("a folder");
     let mut file = b"TTCKPT\r\n".to_vec();
-    file.extend(1u32.to_le_bytes());
+    file.extend(VERSION.to_le_bytes());
     file.extend((payload.len() as u64).to_le_bytes());
     file.extend(payload);
     file.extend(Sha256::digest(&file));

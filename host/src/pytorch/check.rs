@@ -78,7 +78,7 @@ fn answer(line: &str, number: usize, classes: usize) -> Result<Answer> {
     ensure!(logits.len() == classes, "{} logits, the configuration has {classes} labels", logits.len());
     let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let label = logits.iter().position(|&logit| logit == highest).context("the logits are no numbers")?;
-    let probability = (highest - log_sum_exp(logits.iter().copied())).exp();
+    let probability = (-log_sum_exp(logits.iter().map(|logit| logit - highest))).exp();
     Ok(Answer { text, label: label as u32, probability, line: number })
 }
 

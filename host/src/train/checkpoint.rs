@@ -34,7 +34,8 @@ use sha2::{Digest, Sha256};
 use super::trainer::Snapshot;
 
 const MAGIC: [u8; 8] = *b"TTCKPT\r\n";
-const VERSION: u32 = 2;
+/// The version of the format.
+pub const VERSION: u32 = 2;
 const HEADER_BYTES: usize = 20;
 const DIGEST_BYTES: usize = 32;
 
