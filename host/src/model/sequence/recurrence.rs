@@ -1,4 +1,4 @@
-//! What a cell is to a [layer](super::layer): its arithmetic on one vector of units, forward and back.
+//! What a cell is to a [layer](mod@super::layer): its arithmetic on one vector of units, forward and back.
 
 use pulp::Simd;
 
