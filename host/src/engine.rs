@@ -118,14 +118,12 @@ impl Verdict {
     /// Of a text's scores \[C\], in steps of 2⁻¹².
     fn new(scores: &[i32], truth: u32) -> Self {
         let class = decide(scores).0.index();
-        let best = scores.get(class);
-        let tie = scores.iter().filter(|&score| Some(score) == best).count() > 1;
+        let tie = scores.iter().filter(|&score| Some(score) == scores.get(class)).count() > 1;
         let logits = scores.iter().map(|&score| Score::from_bits(score).to_num::<f64>());
-        let surprise = |class: usize| {
-            let own = logits.clone().nth(class).unwrap_or(f64::NEG_INFINITY);
-            log_sum_exp(logits.clone().map(|logit| logit - own))
-        };
-        Self { class, loss: surprise(truth as usize), probability: (-surprise(class)).exp(), tie }
+        let of = |class: usize| logits.clone().nth(class).unwrap_or(f64::NEG_INFINITY);
+        let best = of(class);
+        let surprise = log_sum_exp(logits.clone().map(|logit| logit - best));
+        Self { class, loss: surprise + (best - of(truth as usize)), probability: (-surprise).exp(), tie }
     }
 
     /// Beside the truth.

@@ -26,8 +26,9 @@ pub const MOST_SEPARATE: usize = 64;
 /// Widths of such vectors.
 const WIDTHS: [usize; 2] = [16, 32];
 
-/// The most words and characters of n-grams that have characters.
-const OF_CHARACTERS: (u8, u8) = (2, 5);
+/// N-grams of words alone, and of words and characters.
+const OF_WORDS: Orders = Orders { words: 3, characters: 0 };
+const OF_CHARACTERS: Orders = Orders { words: 2, characters: 5 };
 
 /// A largest class of more than this many times the mean is weighed against the others.
 const UNEQUAL: f64 = 1.2;
@@ -155,17 +156,17 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     let classes = space.classes();
     let words: usize = space.texts.iter().map(|text| text.split_whitespace().count()).sum();
     let long = words > LONG_TEXT * space.texts.len();
-    let orders: &[(u8, u8)] = match (classes <= MOST_SEPARATE, long) {
-        (true, true) => &[(3, 0)],
-        (true, false) => &[OF_CHARACTERS, (3, 0)],
-        (false, _) => &[],
+    let settled = space.orders.map(|(words, characters)| Orders { words, characters });
+    let separated = match (classes <= MOST_SEPARATE, settled, long) {
+        (false, ..) => vec![],
+        (true, Some(orders), _) => vec![orders],
+        (true, None, true) => vec![OF_WORDS],
+        (true, None, false) => vec![OF_CHARACTERS, OF_WORDS],
     };
-    let settled = space.orders.map(|orders| [orders]);
-    let orders = settled.as_ref().filter(|_| !orders.is_empty()).map_or(orders, |orders| &orders[..]);
     let texts: Vec<&str> = space.texts.iter().chain(space.valid.0).copied().collect();
-    let read = |(words, characters): (u8, u8)| bags(&texts, space.options, Orders { words, characters });
+    let read = |orders: Orders| bags(&texts, space.options, orders);
     let mut measure =
-        |(words, characters): (u8, u8), method: Method, all: &[Bag]| -> Result<Option<Choice>> {
+        |Orders { words, characters }: Orders, method: Method, all: &[Bag]| -> Result<Option<Choice>> {
             let recipe = space.filled(Recipe { words, characters, method, most: 0 });
             if recipe.most == 0 {
                 return Ok(None);
@@ -175,9 +176,9 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
             Ok(Some(choice))
         };
     let mut tried: Vec<(Choice, Vec<Bag>)> = Vec::new();
-    for &own in orders {
-        let all = read(own);
-        if let Some(choice) = measure(own, Fit::START.method(), &all)? {
+    for orders in separated {
+        let all = read(orders);
+        if let Some(choice) = measure(orders, Fit::START.method(), &all)? {
             tried.push((choice, all));
         }
     }
@@ -198,10 +199,7 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         ];
         for (_, step) in steps.into_iter().filter(|(is_tried, _)| *is_tried) {
             let fit = step(best.1);
-            let Some(choice) = measure((first.recipe.words, first.recipe.characters), fit.method(), all)?
-            else {
-                continue;
-            };
+            let Some(choice) = measure(first.recipe.orders(), fit.method(), all)? else { continue };
             choices.push(choice);
             if choice.worth() > best.0 {
                 best = (choice.worth(), fit);
@@ -209,9 +207,8 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         }
     }
     if classes > FEW_CLASSES {
-        let orders = space.orders.unwrap_or(OF_CHARACTERS);
-        let at =
-            tried.iter().position(|(choice, _)| (choice.recipe.words, choice.recipe.characters) == orders);
+        let orders = settled.unwrap_or(OF_CHARACTERS);
+        let at = tried.iter().position(|(choice, _)| choice.recipe.orders() == orders);
         let all = at.map_or_else(|| read(orders), |at| tried.swap_remove(at).1);
         drop(tried);
         for width in WIDTHS {

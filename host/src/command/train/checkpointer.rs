@@ -117,8 +117,8 @@ impl Checkpointer {
     ///
     /// # Errors
     /// If the checkpoint's were written by another version of this program.
-    pub fn settle(&mut self, resolved: RunConfig) -> Result<RunConfig> {
-        let config = match &self.run {
+    pub fn settle(&self, resolved: RunConfig) -> Result<RunConfig> {
+        Ok(match &self.run {
             Some(run) => RunConfig {
                 teacher_cache: resolved.teacher_cache,
                 bits: resolved.bits,
@@ -127,9 +127,7 @@ impl Checkpointer {
                 )?
             },
             None => resolved,
-        };
-        self.config = serde_json::to_string(&config).context("cannot encode the configuration")?;
-        Ok(config)
+        })
     }
 
     /// The end of a run that the user has stopped at `position`.
@@ -168,6 +166,7 @@ impl Observer for Checkpointer {
     }
 
     fn start(&mut self, data: &Data, trainer: &mut Trainer<'_>) -> Result<()> {
+        self.config = serde_json::to_string(&data.config).context("cannot encode the configuration")?;
         self.facts = facts(data, trainer)?;
         if let Some(run) = self.run.take() {
             let different = differences(&run.facts, &self.facts);
