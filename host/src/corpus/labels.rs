@@ -114,8 +114,11 @@ pub fn class_of<L: AsRef<str>>(data: &str, labels: &[L], wanted: &str) -> Result
     })
 }
 
-/// Refuses labels that no model can have.
-fn check(label: &str) -> Result<()> {
+/// Refuses a label that no model can have.
+///
+/// # Errors
+/// If it is empty, too long, or has a control character.
+pub fn check(label: &str) -> Result<()> {
     ensure!(!label.is_empty(), "an empty label");
     ensure!(
         label.len() <= LONGEST_LABEL,

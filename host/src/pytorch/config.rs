@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use telltale::engine::format::Metrics;
 
+use crate::corpus::check_label;
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Pooling};
 use crate::train::batches::Keep;
@@ -226,10 +227,7 @@ impl Description {
     fn check(&self) -> Result<()> {
         ensure!(self.labels.len() > 1, "`labels` has {} labels, two are the least", self.labels.len());
         for (at, label) in self.labels.iter().enumerate() {
-            ensure!(
-                !label.is_empty() && label.len() <= 64 && !label.contains(char::is_control),
-                "the label {label:?} is empty, longer than 64 bytes, or has a control character"
-            );
+            check_label(label).context("`labels`")?;
             if let Some(before) = self.labels[..at].iter().position(|other| other == label) {
                 bail!(
                     "`labels` has {label:?} twice, as labels {before} and {at}: each output needs a name of its own"

@@ -262,6 +262,11 @@ fn what_the_engine_cannot_do_is_refused_by_the_configuration() {
         let error = format!("{:#}", Description::read(&path).expect_err("must not be read"));
         assert!(error.contains(reason), "{error}");
     }
+    let long = "l".repeat(255);
+    std::fs::write(&path, format!(r#"{{"labels": ["a", "{long}"]}}"#)).expect("writable");
+    assert_eq!(Description::read(&path).expect("255 bytes are allowed").labels[1], long);
+    std::fs::write(&path, format!(r#"{{"labels": ["a", "{long}l"]}}"#)).expect("writable");
+    assert!(format!("{:#}", Description::read(&path).expect_err("too long")).contains("256 bytes, 255"));
     std::fs::write(&path, "\u{FEFF}{\"labels\": [\"a\", \"b\"], \"pooling\": \"mean\"}").expect("writable");
     let marked = Description::read(&path).expect("a byte order mark is skipped");
     assert!(marked.given.contains("pooling") && !marked.given.contains("nonlinearity"));
