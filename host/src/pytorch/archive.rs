@@ -24,8 +24,7 @@ type Archive<'z> = ZipArchive<Cursor<&'z Vec<u8>>>;
 pub fn read(bytes: Cursor<&Vec<u8>>, key: Option<&str>) -> Result<State> {
     let whole = bytes.get_ref().len();
     let mut zip = ZipArchive::new(bytes).ok().context("the archive is cut short or damaged")?;
-    let names: Vec<String> =
-        (0..zip.len()).filter_map(|at| Some(zip.name_for_index(at)?.ok()?.into_owned())).collect();
+    let names: Vec<String> = zip.file_names().map(str::to_owned).collect();
     let pickle = names
         .iter()
         .find(|name| *name == "data.pkl" || name.ends_with("/data.pkl"))
