@@ -10,6 +10,8 @@ features=()
 case $target in corpus | weights | checkpoint) features=(--features host) ;; esac
 triple=$(rustc -vV | sed -n 's/^host: //p')
 llvm=-Cllvm-args=-sanitizer-coverage
+# The files that a target writes are small and many.
+[ -w /dev/shm ] && export TMPDIR=/dev/shm
 export RUSTFLAGS="-Cpasses=sancov-module $llvm-level=4 $llvm-inline-8bit-counters $llvm-pc-table $llvm-trace-compares --cfg fuzzing"
 cargo build --quiet --locked --target "$triple" --bin "$target" ${features[@]+"${features[@]}"}
 mkdir -p "corpus/$target" artifacts

@@ -121,13 +121,13 @@ pub fn class_of<L: AsRef<str>>(data: &str, labels: &[L], wanted: &str) -> Result
 pub fn check(label: &str) -> Result<()> {
     ensure!(!label.is_empty(), "an empty label");
     ensure!(
+        !label.contains(char::is_control),
+        "the label {label:?} has a line break or another control character"
+    );
+    ensure!(
         label.len() <= LONGEST_LABEL,
         "the label `{label}` has {} bytes, {LONGEST_LABEL} is the most",
         label.len()
-    );
-    ensure!(
-        !label.contains(char::is_control),
-        "the label {label:?} has a line break or another control character"
     );
     Ok(())
 }

@@ -185,7 +185,7 @@ impl Choice {
         };
         let wanted = |own: &str| -> Result<usize> {
             let Some(at) = at(own)? else {
-                bail!("{name}: line 1: the columns are {}; there is no `{own}`", header.join(", "));
+                bail!("{name}: line 1: the columns are {}; there is no `{own}`", preview(header));
             };
             Ok(at)
         };
@@ -222,12 +222,12 @@ impl Choice {
         ensure!(
             label != Some(text),
             "{name}: the text and the label cannot be the same column `{}`",
-            header[text]
+            one_line(&header[text])
         );
         if columns.text.is_none() && !is_one_of(&header[text], &TEXT_NAMES) && header.len() > 1 {
             notes.say(format!(
                 "{name}: the texts are in column `{}` by its content (--text-column)",
-                header[text]
+                one_line(&header[text])
             ));
         }
         if let (Label::Guessed, Some(label)) = (columns.label, label)
@@ -235,7 +235,7 @@ impl Choice {
         {
             notes.say(format!(
                 "{name}: the labels are in column `{}` by its content (--label-column)",
-                header[label]
+                one_line(&header[label])
             ));
         }
         let other = columns.other.map(wanted).transpose()?;
@@ -378,6 +378,11 @@ fn unknown(header: &[String], what: &str, name: &str) -> String {
     )
 }
 
+/// A field as a sentence can quote it: a line break is a space there.
+fn one_line(field: &str) -> String {
+    field.replace(char::is_control, " ")
+}
+
 /// A row for people, long fields cut.
 fn preview(fields: &[String]) -> String {
     const SHOWN: usize = 48;
@@ -386,7 +391,7 @@ fn preview(fields: &[String]) -> String {
         if short.len() < field.len() {
             short.push('…');
         }
-        short
+        one_line(&short)
     };
     fields.iter().take(12).map(cut).collect::<Vec<_>>().join(", ")
 }

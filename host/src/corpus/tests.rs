@@ -181,6 +181,7 @@ fn bad_input_gets_one_line_that_names_the_place() {
     assert!(refusal(&file(&folder, "header.csv", "text,label\n")).contains("empty"));
     assert!(refusal(&file(&folder, "one.csv", "text,label\na,x\nb,x\n")).contains("only one class (`x`)"));
     assert!(refusal(&file(&folder, "columns.csv", "a,b\n1,2\n")).contains("the columns are a, b"));
+    assert!(refusal(&file(&folder, "broken.csv", "\"a\nb\",c\n1,2\n")).contains("the columns are a b, c"));
     let most = refusal(&file(&folder, "fields.csv", "text,label\na,x\nb\nc\nd\n"));
     assert!(most.contains("line 3: 1 fields, the header has 2, and so it is with 3 of 4 rows"), "{most}");
     let mut long = b"text,label\na,x\n".to_vec();
