@@ -275,6 +275,20 @@ fn what_the_engine_cannot_do_is_refused_by_the_configuration() {
     assert!(format!("{:#}", map(&state, 11, &sizes).expect_err("differs")).contains("`hidden` is 7"));
 }
 
+/// An error that quotes a name has one line, whatever the name is.
+#[test]
+fn names_with_line_breaks_are_quoted_in_one_line() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("w.safetensors");
+    let header = br#"{"a\nb":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#;
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header);
+    file.extend([0; 8]);
+    std::fs::write(&path, file).expect("writable");
+    let error = format!("{:#}", read(&path, None).expect_err("a hole before its only tensor"));
+    assert!(error.contains("a b") && !error.contains('\n'), "{error}");
+}
+
 /// What `save` writes, the `safetensors` crate reads, under PyTorch's names and shapes.
 #[test]
 fn saved_models_have_the_names_and_shapes_of_pytorch() {

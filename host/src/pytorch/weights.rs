@@ -55,17 +55,19 @@ pub fn read(path: &Path, key: Option<&str>) -> Result<State> {
         );
     }
     file.read_to_end(&mut bytes).with_context(unreadable)?;
-    let state = if zip {
-        archive::read(Cursor::new(&bytes), key).with_context(named)?
-    } else {
-        safe(&bytes).with_context(named)?
-    };
+    let state = if zip { archive::read(Cursor::new(&bytes), key) } else { safe(&bytes) };
+    let state = state.map_err(|error| in_one_line(&error)).with_context(named)?;
     ensure!(
         !state.tensors.is_empty() || !state.others.is_empty(),
         "{}: no tensors in it (a state dict is expected: torch.save(model.state_dict(), …))",
         path.display()
     );
     Ok(state)
+}
+
+/// An error that may quote names of a damaged file: a control character is a space there.
+fn in_one_line(error: &anyhow::Error) -> anyhow::Error {
+    anyhow!("{}", format!("{error:#}").replace(char::is_control, " "))
 }
 
 fn safe(bytes: &[u8]) -> Result<State> {
