@@ -39,10 +39,29 @@ pub fn state_in<'m>(model: &Model<'_>, memory: &'m mut AlignedBytes) -> Result<S
 /// If the file cannot be read or is no sound model; the error names it and says why.
 pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> Result<T> {
     let bytes = AlignedBytes::read(path)?;
-    let model = Model::open(&bytes).with_context(|| {
-        format!("{} is not a usable model (write one with `train --export`)", path.display())
-    })?;
+    let model = Model::open(&bytes).with_context(|| unusable(path, &bytes))?;
     act(&model)
+}
+
+/// What is said of a file that does not open as a model.
+fn unusable(path: &Path, bytes: &[u8]) -> String {
+    const KINDS: [(&[u8], &str); 9] = [
+        (b"TTCKPT", "a checkpoint: `train --resume` goes on from its folder"),
+        (b"\x7FELF", "a program for a board or a PC"),
+        (b"UF2\n", "a program for a board"),
+        (b":10", "a program for a board"),
+        (b"<!", "a web page: the download failed"),
+        (b"<html", "a web page: the download failed"),
+        (b"\xFD7zXZ", "an xz archive: unpack it"),
+        (b"BZh", "a bzip2 archive: unpack it"),
+        (b"\xBA\x16\x4F\x2F", "fastText's: `train` makes one from the same texts"),
+    ];
+    let is_safetensors = bytes.get(8) == Some(&b'{') && bytes.get(6..8) == Some(&[0, 0]);
+    let kind = KINDS.iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, kind)| *kind);
+    let kind =
+        kind.or(is_safetensors.then_some("PyTorch's weights: `import --weights` makes a model of them"));
+    let is = kind.map_or_else(String::new, |kind| format!("; it is {kind}"));
+    format!("{} is not a usable model (write one with `train --export`){is}", path.display())
 }
 
 /// As [`with_model`], also of an image that is laid out for another core; `act` gets the layout, too.
@@ -51,7 +70,7 @@ pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> 
 /// As [`with_model`].
 pub fn with_image<T>(path: &Path, act: impl FnOnce(&Model<'_>, Layout) -> Result<T>) -> Result<T> {
     let bytes = AlignedBytes::read(path)?;
-    let context = || format!("{} is not a usable model (write one with `train --export`)", path.display());
+    let context = || unusable(path, &bytes);
     let file = AlignedBytes::new(&file_of(&bytes).with_context(context)?);
     let layout = if file[..] == bytes[..] { Layout::OWN } else { Layout::Quads };
     act(&Model::open(&file).with_context(context)?, layout)

@@ -79,15 +79,21 @@ struct Peer {
 /// # Errors
 /// If there is no corpus, or one of them cannot be trained: the others are, before it is told.
 pub fn run(args: &Args) -> Result<()> {
+    let folders = corpora(&args.data)?;
     Paths::default()
         .read("--peers", &args.peers)
+        .read(
+            "--data",
+            folders
+                .iter()
+                .flat_map(|folder| crate::corpus::CorpusConfig::of(folder.to_string_lossy()).inputs()),
+        )
         .write("--out", &args.out)
         .write("--json", &args.json)
         .check()?;
     if args.json.as_deref() == Some(Path::new("-")) {
         console::divert();
     }
-    let folders = corpora(&args.data)?;
     ensure!(
         !folders.is_empty(),
         "--data {}: there is no folder with a train and a test file below it",

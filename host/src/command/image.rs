@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args as ClapArgs;
 use telltale::engine::kernel::Layout;
 
@@ -38,6 +38,12 @@ pub struct Args {
 /// If the model is unsound or the image cannot be written.
 pub fn run(args: &Args) -> Result<()> {
     files::Paths::default().read("--model", [&args.model]).write("--export", [&args.export]).check()?;
+    if let Some(target) = &args.target {
+        ensure!(
+            target.split('-').filter(|part| !part.is_empty()).count() > 1,
+            "--target {target:?}: a Rust target triple is expected, such as thumbv6m-none-eabi"
+        );
+    }
     let layout = match (&args.board, &args.target) {
         (Some(name), _) => {
             let board = board::find(name)?;

@@ -99,6 +99,8 @@ fn explain(model: &Model<'_>, session: &mut Session<'_>, streams: &mut Streams) 
 struct Streams {
     input: BufReader<StdinLock<'static>>,
     output: BufWriter<StdoutLock<'static>>,
+    /// Nothing has been read yet.
+    is_at_start: bool,
 }
 
 impl Streams {
@@ -106,6 +108,7 @@ impl Streams {
         Self {
             input: BufReader::new(std::io::stdin().lock()),
             output: BufWriter::new(std::io::stdout().lock()),
+            is_at_start: true,
         }
     }
 }
@@ -121,6 +124,12 @@ impl embedded_io::Read for Streams {
             self.output.flush()?;
         }
         let from = self.input.fill_buf()?;
+        if std::mem::take(&mut self.is_at_start)
+            && (from.starts_with(b"\xFF\xFE") || from.starts_with(b"\xFE\xFF"))
+        {
+            let reason = "it is UTF-16, and UTF-8 is expected: `iconv -f UTF-16 -t UTF-8` makes it that";
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, reason));
+        }
         let count = from.len().min(to.len());
         to.iter_mut().zip(from).for_each(|(to, &from)| *to = sanitise(from));
         self.input.consume(count);

@@ -23,7 +23,7 @@ pub fn read_archive(path: &Path, decoder: &mut Decoder) -> Result<Vec<Found>> {
     let members = members(path, decoder, classify)?;
     ensure!(
         !members.is_empty(),
-        "{}: no member looks like train/pos/<id>_<rating>.txt: this is no aclImdb archive",
+        "{}: no member looks like train/pos/<id>_<rating>.txt: this is no aclImdb archive (unpack one of another kind, and give what is in it)",
         path.display()
     );
     let found = |(text, (split, label, rating))| Found { text, label, rating, split };

@@ -58,10 +58,15 @@ const GZIP: [u8; 2] = [0x1F, 0x8B];
 /// Bytes from which a kind of file is known.
 const MAGIC_BYTES: u64 = 512;
 
+/// How a pointer of Git LFS starts, and what it is.
+const LFS: (&[u8], &str) =
+    (b"version https://git-lfs.", "a Git LFS pointer in place of the file: run `git lfs pull`");
+
 /// What a file is, and the way out, if its first bytes are those of another kind.
 fn foreign(start: &[u8]) -> Option<&'static str> {
-    const KINDS: [(&[u8], &str); 12] = [
-        (b"version https://git-lfs.", "a Git LFS pointer in place of the file: run `git lfs pull`"),
+    const KINDS: [(&[u8], &str); 13] = [
+        LFS,
+        (b"/annex/objects/", "a git-annex pointer in place of the file: run `git annex get`"),
         (
             b"PAR1",
             "a Parquet file: write it as JSON Lines first (pandas: \
@@ -91,6 +96,15 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
     let is_page =
         page.iter().any(|tag| trimmed.get(..tag.len()).is_some_and(|own| own.eq_ignore_ascii_case(tag)));
     known.or(is_page.then_some("a web page, not a corpus: download the file itself"))
+}
+
+/// Refuses a text that stands for a file which is somewhere else.
+///
+/// # Errors
+/// Names it, and what fetches the file.
+pub fn refuse_pointer(text: &[u8], name: &str) -> Result<()> {
+    ensure!(!text.starts_with(LFS.0), "{name}: {}", LFS.1);
+    Ok(())
 }
 
 /// Everything that there is, unless a line is longer than a text may be or all of it than a corpus may.

@@ -48,11 +48,12 @@ fn objects(text: &str, name: &str) -> Result<Vec<(usize, Map<String, Value>)>> {
     Ok(all)
 }
 
-/// A value as text: nothing for null, the only element of a list of one.
+/// A value as text: nothing for null and an empty list, the only element of a list of one.
 fn plain(value: Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text,
+        Value::Array(list) if list.is_empty() => String::new(),
         Value::Array(mut list) if list.len() == 1 => list.pop().map_or_else(String::new, plain),
         other => other.to_string(),
     }

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use telltale::engine::text::Options;
 
 use super::delimited;
 use super::input::{self, Decoder};
-use super::notes::{Notes, few};
+use super::notes::{Notes, count, few};
+use crate::vocabulary::spelled_words_of;
 
 /// The longest label, in bytes of UTF-8.
 pub const LONGEST_LABEL: usize = 255;
@@ -90,10 +92,12 @@ pub fn unite_numbers<'l>(labels: impl Iterator<Item = &'l mut String>, notes: &m
 
 /// The number that a label is.
 fn value(label: &str) -> Option<f64> {
+    // Beyond 2⁵³, different whole numbers are the same f64.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
     let is_number =
         label.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.' | b'e' | b'E'));
     // A zero has no sign.
-    label.parse::<f64>().ok().filter(|value| is_number && value.is_finite()).map(|value| value + 0.0)
+    label.parse::<f64>().ok().filter(|value| is_number && value.abs() < EXACT).map(|value| value + 0.0)
 }
 
 /// Where a label stands among a model's: the one of the same spelling, or the one that is the same number.
@@ -164,19 +168,33 @@ pub fn list<'l>(
         "{data}: {} classes, {MOST_CLASSES} is the most (is that the label column?)",
         labels.len()
     );
+    let several: Vec<&&String> =
+        labels.iter().filter(|label| label.starts_with("[\"") && label.ends_with("\"]")).collect();
+    if let Some(first) = several.first() {
+        notes.warn(format!(
+            "{} several labels in one, such as `{first}`: each combination is a class of its own",
+            count(several.len(), "class") + if several.len() == 1 { " has" } else { " have" }
+        ));
+    }
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for label in &labels {
-        let key =
-            label.chars().filter(|c| !c.is_whitespace() && !is_invisible(*c)).flat_map(char::to_lowercase);
-        alike.entry(key.collect()).or_default().push(label);
+        alike.entry(as_read(label)).or_default().push(label);
     }
     for own in alike.values().filter(|own| own.len() > 1) {
         notes.warn(format!(
-            "the labels {} differ by case or space alone and are different classes (--rename-labels FILE makes them one)",
+            "the labels {} differ by case, space or spelling alone and are different classes (--rename-labels FILE makes them one)",
             own.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(" and ")
         ));
     }
     Ok(labels.into_iter().cloned().collect())
+}
+
+/// A label as the engine would read it, which takes spellings that look the same for one, without spaces.
+fn as_read(label: &str) -> String {
+    let mut read = String::new();
+    spelled_words_of(label.as_bytes(), Options { punctuation: true }, |_, spelling| read += spelling);
+    let visible = |c: &char| !c.is_whitespace() && !is_invisible(*c);
+    if read.is_empty() { label.chars().filter(visible).flat_map(char::to_lowercase).collect() } else { read }
 }
 
 /// Characters that take no room: zero-width spaces and joiners, marks of direction, byte order marks.

@@ -258,8 +258,11 @@ pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
     let validates_on_train = valid.is_empty() && config.valid != Some(0.0);
     if validates_on_train {
         valid.clone_from(&train);
+        let different = train.iter().map(|example| &example.text).collect::<HashSet<_>>().len();
+        let of_them =
+            if different < train.len() { format!(", {different} of them different,") } else { String::new() };
         notes.warn(format!(
-            "{name}: {} to learn from are too few to set any aside: the validation is on the training texts, and says \
+            "{name}: {} to learn from{of_them} are too few to set any aside: the validation is on the training texts, and says \
              nothing about others (--valid and --test set texts aside, --test-data brings others)",
             count(train.len(), "text")
         ));

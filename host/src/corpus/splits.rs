@@ -9,11 +9,23 @@ use super::notes::{Notes, count, few};
 use super::table::{Columns, Label, Table};
 use super::{Found, Split, source};
 
-/// Files that operating systems leave behind: `._x` and `__MACOSX`, `.DS_Store`, `Thumbs.db`, `desktop.ini`, and others
-/// with a dot before their name.
+/// Files and folders that operating systems and editors leave behind: `._x` and `__MACOSX`, `.DS_Store`, `Thumbs.db`,
+/// `@eaDir`, `lost+found`, `__pycache__` and so on, whatever has a dot before its name, and back-ups with a tilde.
 pub fn is_junk(name: &str) -> bool {
     let lower = name.to_lowercase();
-    lower.starts_with('.') || matches!(&lower[..], "__macosx" | "thumbs.db" | "desktop.ini" | "$recycle.bin")
+    lower.starts_with(['.', '~'])
+        || lower.ends_with('~')
+        || matches!(
+            &lower[..],
+            "__macosx"
+                | "thumbs.db"
+                | "desktop.ini"
+                | "$recycle.bin"
+                | "system volume information"
+                | "@eadir"
+                | "lost+found"
+                | "__pycache__"
+        )
 }
 
 /// What is in a folder, by name, junk aside, which is counted.

@@ -271,7 +271,7 @@ impl Choice {
             },
         };
         let label = match columns.label {
-            Label::Guessed => match content.label(text).or((width == 2).then_some(1 - text)) {
+            Label::Guessed => match content.label(text).or_else(|| (width == 2).then(|| 1 - text)) {
                 Some(at) => Some(at),
                 None => bail!(
                     "{name}: which column is the label? Name one by its number, --label-column 1 to {width}; the first row is {}",

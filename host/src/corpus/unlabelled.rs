@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::input::{self, Decoder, check_length};
+use super::input::{self, Decoder, check_length, refuse_pointer};
 use super::notes::Notes;
 use super::table::{Columns, Label};
 use super::{CorpusConfig, acl_imdb, source};
@@ -61,8 +61,15 @@ fn file(
     Ok(source::read(path, &columns, decoder, notes)?.rows.into_iter().map(|row| row.text).collect())
 }
 
-fn folder(root: &Path, decoder: &mut Decoder) -> Result<Vec<String>> {
-    let mut open = vec![root.to_owned()];
+/// The files that [`read`] reads of `path`: it, or the `.txt` files of a folder, in order.
+///
+/// # Errors
+/// If a folder cannot be listed.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut open = vec![path.to_owned()];
     let mut files: Vec<PathBuf> = Vec::new();
     while let Some(folder) = open.pop() {
         let context = || format!("{}: cannot be listed", folder.display());
@@ -76,12 +83,17 @@ fn folder(root: &Path, decoder: &mut Decoder) -> Result<Vec<String>> {
         }
     }
     files.sort();
-    files
+    Ok(files)
+}
+
+fn folder(root: &Path, decoder: &mut Decoder) -> Result<Vec<String>> {
+    files(root)?
         .iter()
         .map(|path| {
             let name = path.display().to_string();
             let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
             check_length(bytes.len(), &name)?;
+            refuse_pointer(&bytes, &name)?;
             decoder.decode(bytes, &name)
         })
         .collect()

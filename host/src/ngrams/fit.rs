@@ -152,7 +152,10 @@ impl Ngrams {
         let factorised = matches!(recipe.method, Method::Factorise { .. });
         let least = if bags.len() < FEW_TEXTS { 1 } else { LEAST_TEXTS };
         let counted = frequent(bags, least, RANKED[usize::from(factorised)]);
-        ensure!(!counted.is_empty(), "no n-gram occurs in {least} texts: give more texts, or --ngrams 0");
+        ensure!(
+            !counted.is_empty(),
+            "no n-gram of words or characters, symbols and emoji aside, occurs in {least} of the texts to learn from (--ngrams 0 asks for none)"
+        );
         let all: Vec<u32> = counted.iter().map(|(key, _)| *key).collect();
         let find = |key: u32| all.binary_search(&key).ok();
         let most = recipe.most.min(MAX_WORDS);

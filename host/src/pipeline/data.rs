@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 use candle_core::Device;
 use rayon::prelude::*;
 use telltale::engine::text::Options as TextOptions;
+use telltale::session::REJECTED;
 
 use super::config::RunConfig;
 use super::teach;
@@ -103,6 +104,11 @@ impl Data {
             "--reject: it is calibrated on validation texts, and {} has none: give more texts, or --valid",
             corpus.name
         );
+        ensure!(
+            config.reject.is_none() || !corpus.labels.iter().any(|label| label.as_bytes() == REJECTED),
+            "--reject: {} has a class `?`, which is what a rejected text is answered with (--rename-labels FILE)",
+            corpus.name
+        );
         let frequent = frequent(&corpus, &counts, &config)?;
         let vocabulary = Built::new(&frequent)?;
         let reader = vocabulary.open()?;
@@ -155,7 +161,13 @@ impl Data {
             orders: self.config.ngrams.orders,
             seed,
         };
-        let choices = choose(&space, |choice| say!("  tried {choice}"))?;
+        let choices = match choose(&space, |choice| say!("  tried {choice}")) {
+            Err(error) if self.config.ngrams.most.is_none() => {
+                warn(&format!("the network reads without n-grams beside it: {error:#}"));
+                return Ok(None);
+            }
+            choices => choices?,
+        };
         let Some(best) = choices.first() else {
             warn(&format!(
                 "the network alone takes {network} bytes: of {} there is no room for n-grams beside it (--bytes N)",

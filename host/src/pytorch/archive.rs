@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::io::{Cursor, Read};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use zip::ZipArchive;
+use zip::result::ZipError;
 
 use super::pickle::{Id, Pickle, Value};
 use super::state::{Other, OtherKind, State, Tensor, float_type, floats};
@@ -62,7 +63,10 @@ pub fn read(bytes: Cursor<&Vec<u8>>, key: Option<&str>) -> Result<State> {
 
 /// An entry's bytes, `most` at most.
 fn entry(zip: &mut Archive<'_>, name: &str, most: u64) -> Result<Vec<u8>> {
-    let mut file = zip.by_name(name).ok().with_context(|| format!("the archive has no {name}"))?;
+    let mut file = zip.by_name(name).map_err(|error| match error {
+        ZipError::FileNotFound => anyhow!("the archive has no {name}"),
+        error => anyhow!("{name} cannot be read ({error}): torch.save writes its archives uncompressed"),
+    })?;
     ensure!(file.size() <= most, "{name} is larger than {most} bytes");
     let mut bytes = Vec::new();
     file.by_ref()

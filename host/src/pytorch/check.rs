@@ -51,6 +51,7 @@ pub fn read(path: &Path, classes: usize) -> Result<Vec<Answer>> {
     let named = || path.display().to_string();
     let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut answers = Vec::new();
+    let mut probabilities = 0;
     for (at, line) in std::io::BufReader::new(file).lines().enumerate() {
         let number = at + 1;
         let line = line.with_context(|| format!("{}: line {number}", path.display()))?;
@@ -58,9 +59,17 @@ pub fn read(path: &Path, classes: usize) -> Result<Vec<Answer>> {
         if line.trim().is_empty() {
             continue;
         }
-        let answer = answer(line, number, classes);
-        answers.push(answer.with_context(|| format!("line {number}")).with_context(named)?);
+        let read = answer(line, number, classes);
+        let (answer, adds_up) = read.with_context(|| format!("line {number}")).with_context(named)?;
+        probabilities += usize::from(adds_up);
+        answers.push(answer);
     }
+    ensure!(
+        probabilities < answers.len() || answers.is_empty(),
+        "{}: the numbers of every line add up to 1: they are probabilities, and the model's outputs before softmax are \
+         expected",
+        path.display()
+    );
     ensure!(
         !answers.is_empty(),
         "{}: no line in it: {{\"text\": …, \"logits\": […]}} is expected",
@@ -69,9 +78,11 @@ pub fn read(path: &Path, classes: usize) -> Result<Vec<Answer>> {
     Ok(answers)
 }
 
-fn answer(line: &str, number: usize, classes: usize) -> Result<Answer> {
+/// An answer, and whether its numbers could be probabilities.
+fn answer(line: &str, number: usize, classes: usize) -> Result<(Answer, bool)> {
     let Line { text, mut logits } =
         serde_json::from_str(line).context("{\"text\": …, \"logits\": […]} is expected")?;
+    let adds_up = logits.iter().all(|logit| *logit >= 0.0) && (logits.iter().sum::<f64>() - 1.0).abs() < 1e-3;
     if logits.len() == 1 && classes == 2 {
         logits.insert(0, 0.0);
     }
@@ -79,7 +90,7 @@ fn answer(line: &str, number: usize, classes: usize) -> Result<Answer> {
     let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let label = logits.iter().position(|&logit| logit == highest).context("the logits are no numbers")?;
     let probability = (-log_sum_exp(logits.iter().map(|logit| logit - highest))).exp();
-    Ok(Answer { text, label: label as u32, probability, line: number })
+    Ok((Answer { text, label: label as u32, probability, line: number }, adds_up))
 }
 
 /// Compares `own`, for each answer the label and the probability of PyTorch's label.
@@ -133,6 +144,7 @@ mod tests {
             (format!("{good}{{\"text\": \"b\", \"logits\": [0, 1, 2]}}\n"), "line 2: 3 logits"),
             (format!("{good}{good}nonsense\n"), "line 3: {\"text\": …"),
             (format!("{good}{{\"text\": \"b\", \"logits\": [0, NaN]}}\n"), "line 2"),
+            ("{\"text\": \"b\", \"logits\": [0.25, 0.75]}\n".to_owned(), "they are probabilities"),
             (String::new(), "no line in it"),
         ] {
             let error = format!("{:#}", reading(&text, 2).expect_err("must not be read"));

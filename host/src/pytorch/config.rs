@@ -13,6 +13,10 @@ use crate::model::weights::Ranges;
 use crate::model::{Cell, Pooling};
 use crate::train::batches::Keep;
 
+/// The most words of a text that a configuration may ask for, and of one that is padded: each pad is read as a word.
+const MOST_WORDS: usize = 100_000_000;
+const MOST_PADDED: usize = 10_000;
+
 /// The configuration file. Only `labels` is needed; a name that is not listed here is an error.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -253,6 +257,8 @@ impl Description {
                 "`negative_slope` {slope}: only with \"activation\": \"leaky_relu\""
             );
         }
+        let most = if self.padded.is_some() { MOST_PADDED } else { MOST_WORDS };
+        ensure!(self.max_len <= most, "`max_len` {}: 0 to {most} words are expected", self.max_len);
         ensure!(
             self.padded.is_none() || self.max_len > 0,
             "`padded` needs `max_len`: up to how many words was a text padded?"

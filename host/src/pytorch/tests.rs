@@ -251,6 +251,7 @@ fn what_the_engine_cannot_do_is_refused_by_the_configuration() {
         (r#""activation": "gelu""#, "relu"),
         (r#""negative_slope": 0.1"#, "leaky_relu"),
         (r#""padded": "left""#, "max_len"),
+        (r#""padded": "left", "max_len": 1000000000000"#, "0 to 10000 words"),
         (r#""hiden": 6"#, "hiden"),
     ] {
         std::fs::write(&path, format!(r#"{{"labels": ["a", "b"], {more}}}"#)).expect("writable");

@@ -75,6 +75,12 @@ pub struct Store {
 }
 
 impl Store {
+    /// The files of the checkpoints in a folder.
+    #[must_use]
+    pub fn files(folder: &Path) -> [PathBuf; 2] {
+        [folder.join(LATEST), folder.join(PREVIOUS)]
+    }
+
     /// A folder, made if need be, that no run uses or has used.
     ///
     /// # Errors

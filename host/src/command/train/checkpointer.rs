@@ -42,6 +42,13 @@ pub struct CheckpointArgs {
     pub resume: Option<PathBuf>,
 }
 
+impl CheckpointArgs {
+    /// The folders that checkpoints are written to and read from.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.checkpoint.iter().chain(&self.resume).map(PathBuf::as_path)
+    }
+}
+
 /// Minutes between two checkpoints unless a flag says otherwise.
 const MINUTES: f64 = 5.0;
 

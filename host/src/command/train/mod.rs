@@ -149,9 +149,14 @@ impl Args {
     #[must_use]
     pub fn paths(&self) -> Paths {
         let saved = self.save.iter().flat_map(|folder| pytorch::save::files(folder));
+        let unlabelled = self.unlabelled.iter();
         Paths::default()
             .read("the corpus", self.corpus.inputs())
-            .read("--unlabelled", &self.unlabelled)
+            .read(
+                "--unlabelled",
+                unlabelled.flat_map(|path| crate::corpus::unlabelled::files(path).unwrap_or_default()),
+            )
+            .read("--checkpoint", self.keeping.folders().flat_map(crate::train::checkpoint::Store::files))
             .write("--export", &self.export)
             .write("--json", &self.json)
             .write("--report", &self.report)
@@ -205,6 +210,14 @@ pub fn run(args: &Args) -> Result<()> {
         Outcome::Ended(trained) => trained,
     };
     let finished = &trained.finished;
+    if args.given.contains("bytes") && finished.blob.len() > data.config.bytes {
+        crate::console::warn(&format!(
+            "--bytes {}: the model takes {} bytes, since the network alone is larger (--hidden, --embed and --vocab make it \
+             smaller)",
+            data.config.bytes,
+            finished.blob.len()
+        ));
+    }
     if let Some(path) = &args.export {
         quantise::install(&finished.blob, path)
             .or_else(|error| checkpointer.rescue(error, &finished.blob))?;

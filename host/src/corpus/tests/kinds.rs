@@ -267,6 +267,50 @@ fn files_of_another_kind_are_named() {
     assert!(refused("c.csv", b"PK\x03\x04\x14\0").contains("an .xlsx workbook"));
     assert!(refused("d.csv", "<!DOCTYPE html>\n<html>").contains("a web page"));
     assert!(refused("e.txt", "lines\nwithout labels\n").contains("__label__x text"));
+    assert!(refused("f.csv", "/annex/objects/SHA256E-s9--0.csv\n").contains("git annex get"));
+    file(&folder, "classes/pos/1.txt", pointer);
+    let error = load(&args(&folder.path().join("classes")), 1).expect_err("is refused").to_string();
+    assert!(error.contains("1.txt: a Git LFS pointer"), "{error}");
+}
+
+/// As AG News, CoLA and Sentiment140 are published: no header, the text in a later column.
+#[test]
+fn a_later_column_may_hold_the_text_of_a_file_without_header() {
+    let folder = folder();
+    for (name, column, between) in [("three.csv", "3", ""), ("four.csv", "4", "NO_QUERY,")] {
+        let row =
+            |(number, (text, label)): (usize, (String, &str))| format!("{label},{number},{between}{text}\n");
+        let content: String = rows(60).into_iter().enumerate().map(row).collect();
+        let config = CorpusConfig {
+            no_header: true,
+            text_column: Some(column.to_owned()),
+            ..args(&file(&folder, name, content))
+        };
+        let read = load_all(&config).expect("is read");
+        assert_eq!(read.examples[0], ("text number 0 is bad".to_owned(), "neg".to_owned()));
+    }
+}
+
+/// Whole numbers that an f64 cannot tell apart are different labels; a list of several is said.
+#[test]
+fn labels_are_told_apart_beyond_what_floats_hold() {
+    let content = csv(&rows(60)).replace(",neg", ",9007199254740993").replace(",pos", ",9007199254740992");
+    let folder = folder();
+    let corpus = load(&args(&file(&folder, "a.csv", content)), 1).expect("is read");
+    assert_eq!(corpus.labels.len(), 2);
+    let line = |(at, (text, label)): (usize, (String, &str))| match at % 4 {
+        0 => format!("{{\"text\":\"{text}\",\"label\":[]}}\n"),
+        1 => format!("{{\"text\":\"{text}\",\"label\":[\"a\",\"b\"]}}\n"),
+        _ => format!("{{\"text\":\"{text}\",\"label\":[\"{label}\"]}}\n"),
+    };
+    let content: String = rows(60).into_iter().enumerate().map(line).collect();
+    let corpus = load(&args(&file(&folder, "a.jsonl", content)), 1).expect("is read");
+    assert_eq!(corpus.rows, 60);
+    assert!(corpus.notes.mention("1 class has several labels in one"), "{}", said(&corpus.notes));
+    let content =
+        csv(&rows(60)).replace(",neg", ",cafe\u{301}").replace("1 is good,pos", "1 is good,caf\u{e9}");
+    let corpus = load(&args(&file(&folder, "b.csv", content)), 1).expect("is read");
+    assert!(corpus.notes.mention("differ by case, space or spelling alone"), "{}", said(&corpus.notes));
 }
 
 #[test]
@@ -302,7 +346,17 @@ fn class_folders_say_what_they_skip() {
     for (text, label) in rows(60) {
         file(&folder, &format!("c/{label}/{}.txt", text.replace(' ', "_")), &text);
     }
-    for junk in ["c/neg/._1.txt", "c/__MACOSX/._neg", "c/pos/Thumbs.db", "c/desktop.ini", "c/.git/config"] {
+    for junk in [
+        "c/neg/._1.txt",
+        "c/__MACOSX/._neg",
+        "c/pos/Thumbs.db",
+        "c/desktop.ini",
+        "c/.git/config",
+        "c/@eaDir/neg@SynoEAStream",
+        "c/lost+found/x",
+        "c/pos/~$1.txt",
+        "c/pos/1.txt~",
+    ] {
         file(&folder, junk, b"\0\x05\x16\x07");
     }
     file(&folder, "c/README.md", "notes");
@@ -312,7 +366,7 @@ fn class_folders_say_what_they_skip() {
     let corpus = load(&args(&folder.path().join("c")), 1).expect("is read");
     assert_eq!(corpus.labels, ["neg", "pos"]);
     assert_eq!(corpus.rows, 60);
-    let expected = "not read: 5 files of the operating system, README.md, 1 folder within class folders, 1 file without text";
+    let expected = "not read: 9 files of the operating system, README.md, 1 folder within class folders, 1 file without text";
     assert!(corpus.notes.mention(expected), "{}", said(&corpus.notes));
     assert!(corpus.notes.mention("class folders without a text: empty"), "{}", said(&corpus.notes));
 }
@@ -388,7 +442,7 @@ fn labels_that_are_one_or_look_like_one() {
         load(&args(&file(&folder, "c.csv", with(["Pos", "neg", "pos ", "neg"]))), 1).expect("is read");
     assert_eq!(cases.labels, ["Pos", "neg", "pos"]);
     assert!(
-        cases.notes.mention("the labels `Pos` and `pos` differ by case or space alone"),
+        cases.notes.mention("the labels `Pos` and `pos` differ by case, space or spelling alone"),
         "{}",
         said(&cases.notes)
     );
