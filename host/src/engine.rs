@@ -45,7 +45,10 @@ pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> 
 
 /// What is said of a file that does not open as a model.
 fn unusable(path: &Path, bytes: &[u8]) -> String {
-    const KINDS: [(&[u8], &str); 9] = [
+    const WEIGHTS: &str = "PyTorch's weights: `import --weights` makes a model of them";
+    const KINDS: [(&[u8], &str); 11] = [
+        (b"PK\x03\x04", "a zip archive, as torch.save writes it: `import --weights` makes a model of one"),
+        (b"\x80", WEIGHTS),
         (b"TTCKPT", "a checkpoint: `train --resume` goes on from its folder"),
         (b"\x7FELF", "a program for a board or a PC"),
         (b"UF2\n", "a program for a board"),
@@ -58,8 +61,7 @@ fn unusable(path: &Path, bytes: &[u8]) -> String {
     ];
     let is_safetensors = bytes.get(8) == Some(&b'{') && bytes.get(6..8) == Some(&[0, 0]);
     let kind = KINDS.iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, kind)| *kind);
-    let kind =
-        kind.or(is_safetensors.then_some("PyTorch's weights: `import --weights` makes a model of them"));
+    let kind = kind.or(is_safetensors.then_some(WEIGHTS));
     let is = kind.map_or_else(String::new, |kind| format!("; it is {kind}"));
     format!("{} is not a usable model (write one with `train --export`){is}", path.display())
 }

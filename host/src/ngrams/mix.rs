@@ -39,7 +39,7 @@ impl Mix {
         let worths = shares.map(|mix| opinions.worth(mix));
         let most = worths.iter().copied().fold(f64::MIN, f64::max);
         let best = worths.iter().position(|&worth| worth == most).map_or(likeliest, |at| shares[at]);
-        opinions.best(gains().map(|gain| best.times(gain))).unwrap_or(best)
+        opinions.best(best, gains().map(|gain| best.times(gain)))
     }
 
     const fn times(self, gain: f32) -> Self {
@@ -83,9 +83,11 @@ impl Opinions<'_> {
         confusion.accuracy() + confusion.macro_f1()
     }
 
-    /// The one of those with the least loss.
-    fn best(&self, tried: impl Iterator<Item = Mix>) -> Option<Mix> {
-        tried.map(|mix| (self.loss(mix), mix)).min_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, mix)| mix)
+    /// The one of those with the least loss; `mix`, if that is as good, since texts of which nothing is known tell
+    /// nothing.
+    fn best(&self, mix: Mix, tried: impl Iterator<Item = Mix>) -> Mix {
+        let least = tried.map(|mix| (self.loss(mix), mix)).min_by(|(a, _), (b, _)| a.total_cmp(b));
+        least.filter(|(loss, _)| *loss != self.loss(mix)).map_or(mix, |(_, best)| best)
     }
 
     /// The gains of the least loss, which is convex in both: going along one and the other ends in its valley.
@@ -93,9 +95,9 @@ impl Opinions<'_> {
         let mut mix = Mix::EVEN;
         for _ in 0..8 {
             let before = mix;
-            mix = self.best(gains().map(|ngrams| Mix { ngrams, ..mix })).unwrap_or(mix);
-            mix = self.best(gains().map(|network| Mix { network, ..mix })).unwrap_or(mix);
-            mix = self.best(gains().map(|gain| mix.times(gain))).unwrap_or(mix);
+            mix = self.best(mix, gains().map(|ngrams| Mix { ngrams, ..mix }));
+            mix = self.best(mix, gains().map(|network| Mix { network, ..mix }));
+            mix = self.best(mix, gains().map(|gain| mix.times(gain)));
             if mix == before {
                 break;
             }
@@ -121,6 +123,8 @@ mod tests {
         let mix = Mix::fit(&noise, &right, &labels);
         assert!(mix.ngrams > 20.0 * mix.network, "{mix:?}");
         assert_eq!(Mix::fit(&[], &[], &[]), Mix::EVEN);
+        let silent = vec![vec![0.0, 0.0]; 200];
+        assert_eq!(Mix::fit(&silent, &silent, &labels), Mix::EVEN);
     }
 
     /// Logits that are right three times of four are worth ln 3.

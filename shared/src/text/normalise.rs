@@ -5,11 +5,14 @@
 //! | upper case | lower case, by the simple mapping | UAX #44, `Simple_Lowercase_Mapping` |
 //! | `İ`, `I`, `ı`, `i̇` | `i` | UTS #39 (confusable); the tailorings for Turkish would need to know the language |
 //! | final sigma, long s | `σ`, `s` | CaseFolding.txt, status C |
-//! | a letter and its marks, in any canonical order | the composed letter | UAX #15, composition |
+//! | a letter and its marks, in any canonical order | the composed letter | UAX #15, composition, its exclusions among them |
+//! | the vowels of Thai and Lao in two parts | `ำ`, `ຳ` | UAX #15, compatibility mappings |
+//! | `ş`, `ţ` | `ș`, `ț` | the same letters of Romanian in older encodings |
+//! | kaf and yeh of Persian | those of Arabic | UTS #39 (confusables) |
 //! | conjoining jamo | the syllable | Unicode Standard 3.12 |
 //! | canonical singletons (`Å`, `Ω`, `;` of Greek …) | what they decompose to | UAX #15 |
 //! | full-width and half-width forms, ligatures `ﬀ` to `ﬆ`, `…` | ordinary characters | UAX #15, compatibility mappings |
-//! | `’`, `‘`, `ʼ`, `` ` ``, `´`, `′` and their like | `'` | UTS #39 (confusables) |
+//! | `’`, `‘`, `ʼ`, `` ` ``, `´`, `′`, geresh and their like | `'` | UTS #39 (confusables) |
 //! | `“`, `”`, `„`, `″` and their like | `"` | UTS #39 |
 //! | hyphens, dashes, the minus sign | `-` | UTS #39; general category Pd |
 //! | white space and control characters | a space | UAX #44, `White_Space`; category Cc |

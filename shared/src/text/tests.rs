@@ -235,6 +235,19 @@ fn spellings_that_look_the_same_are_the_same() {
         ("❤\u{FE0F}", "❤"),
         ("ো", "\u{9C7}\u{9BE}"),
         ("ẛ", "ṡ"),
+        ("\u{95D}", "\u{922}\u{93C}"),
+        ("\u{9DC}\u{9DF}", "\u{9A1}\u{9BC}\u{9AF}\u{9BC}"),
+        ("\u{A5E}", "\u{A2B}\u{A3C}"),
+        ("\u{FB2C}", "\u{5E9}\u{5C1}\u{5BC}"),
+        ("\u{FB2A}\u{5BC}", "\u{FB49}\u{5C1}"),
+        ("\u{FB1D}", "\u{5D9}\u{5B4}"),
+        ("\u{F43}\u{F69}", "\u{F42}\u{FB7}\u{F40}\u{FB5}"),
+        ("น้ำ", "น\u{E49}\u{E4D}\u{E32}"),
+        ("ຄຳ", "ຄ\u{ECD}\u{EB2}"),
+        ("کتاب فارسی", "كتاب فارسي"),
+        ("și țară", "şi ţară"),
+        ("s\u{326}i s\u{327}i", "și și"),
+        ("ג׳ צה״ל", "ג' צה\"ל"),
     ] {
         assert_eq!(tokens(&[one.as_bytes()]), tokens(&[other.as_bytes()]), "{one} {other}");
     }
@@ -309,7 +322,7 @@ fn every_character_is_what_it_has_been() {
         tokeniser.feed(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut keep);
         tokeniser.finish(&mut keep);
     }
-    assert_eq!(Word::hash_of(&all), 0x1848_B612);
+    assert_eq!(Word::hash_of(&all), 0xA0C5_AE73);
 }
 
 /// The tables and the compiler's own data agree wherever both know a character.

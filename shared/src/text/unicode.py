@@ -52,12 +52,12 @@ IDEOGRAPHS = [
     (0x3005, 0x3005), (0x3007, 0x3007), (0x3041, 0x3096), (0x309D, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF),
     (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF),
 ]
-# confusables of UTS #39, and the quotes and dashes of Windows-1252 where that was taken for Latin-1
+# confusables of UTS #39 (geresh and gershayim among them), and the quotes and dashes of Windows-1252 where that was taken for Latin-1
 APOSTROPHES = [
-    (0x91, 0x92), (0xB4, 0xB4), (0x2B9, 0x2B9), (0x2BB, 0x2BF), (0x2C8, 0x2C8), (0x2018, 0x201B), (0x2032, 0x2032),
+    (0x91, 0x92), (0xB4, 0xB4), (0x2B9, 0x2B9), (0x2BB, 0x2BF), (0x2C8, 0x2C8), (0x5F3, 0x5F3), (0x2018, 0x201B), (0x2032, 0x2032),
     (0x2035, 0x2035),
 ]
-QUOTES = [(0x93, 0x94), (0x2BA, 0x2BA), (0x201C, 0x201F), (0x2033, 0x2033), (0x2036, 0x2036)]
+QUOTES = [(0x93, 0x94), (0x2BA, 0x2BA), (0x5F4, 0x5F4), (0x201C, 0x201F), (0x2033, 0x2033), (0x2036, 0x2036)]
 DASHES = [(0x96, 0x97), (0x2010, 0x2015), (0x2212, 0x2212), (0xFE58, 0xFE58), (0xFE63, 0xFE63)]
 
 
@@ -115,7 +115,11 @@ def decomposition(code):
     return kind, [int(field, 16) for field in fields]
 
 
-OTHERS = {0x131: 0x69, 0x17F: 0x73, 0x1E9B: 0x1E61, 0x3C2: 0x3C3}  # dotless i, long s (with dot), final sigma
+# dotless i, long s (with dot), final sigma; s and t with a cedilla or a comma, kaf and yeh of Persian and of Arabic
+OTHERS = {
+    0x131: 0x69, 0x17F: 0x73, 0x1E9B: 0x1E61, 0x3C2: 0x3C3,
+    0x15E: 0x219, 0x15F: 0x219, 0x162: 0x21B, 0x163: 0x21B, 0x6A9: 0x643, 0x6CC: 0x64A,
+}
 
 
 def fold(code):
@@ -198,17 +202,18 @@ def folds():
 
 
 def pairs():
-    """By mark, the composed characters of plane 0 and their bases, lower-case: canonical compositions but for
-    Hangul syllables, relations (U+0338) and Balinese. Each group is sorted by the composed characters: how far
+    """By mark, the composed characters of plane 0 and their bases, lower-case: canonical compositions, those that
+    UAX #15 excludes among them, but for Hangul syllables, relations (U+0338), Balinese and marks on marks; and the
+    vowels of Thai and Lao that look like two characters. Each group is sorted by the composed characters: how far
     it is to each, how far from one base to the next, signed; 0 ends the group. Groups are in the order of the
     marks' canonical combining classes."""
     groups = {}
     for code in range(FIRST, PLANE):
         form, parts = decomposition(code)
-        if form or len(parts) != 2 or unicodedata.normalize("NFC", chr(code)) != chr(code):
+        if form and code not in (0xE33, 0xEB3) or len(parts) != 2:
             continue
         base, mark = parts
-        if mark in (0x338, 0x1B35):
+        if mark in (0x338, 0x1B35) or unicodedata.combining(chr(base)):
             continue
         assert groups.setdefault(mark, {}).setdefault(fold(code), fold(base)) == fold(base)
     out, starts = [], []
