@@ -95,6 +95,11 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// A text as a sentence can quote it: a line break or another control character is a space there.
+pub fn one_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
 /// Whether a terminal obeys a character in place of showing it.
 pub fn is_obeyed(character: char) -> bool {
     match character {

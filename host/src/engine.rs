@@ -248,3 +248,25 @@ pub fn classify_all(model: &Model<'_>, texts: &[Reading<'_>], parts: Parts) -> R
 
 /// Texts that are read in one go, with one memory.
 const CHUNK: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_files_given_as_a_model_are_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, start, what) in [
+            ("w.pth", &b"PK\x03\x04"[..], "import --weights"),
+            ("w.safetensors", b"\x30\x02\0\0\0\0\0\0{\"a\"", "import --weights"),
+            ("latest.checkpoint", b"TTCKPT\r\n", "train --resume"),
+            ("m.html", b"<!DOCTYPE html>", "a web page"),
+            ("m.elf", b"\x7FELF\x01", "a program for a board"),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, [start, &[0; 64]].concat()).expect("written");
+            let error = format!("{:#}", with_model(&path, |_| Ok(())).expect_err("is refused"));
+            assert!(error.contains(name) && error.contains(what), "{error}");
+        }
+    }
+}

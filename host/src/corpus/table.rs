@@ -9,6 +9,7 @@ use super::LONGEST_TEXT;
 use super::delimited::{self, Record};
 use super::json_lines;
 use super::notes::{Notes, count};
+use crate::console::one_line;
 
 /// The columns asked for; guessed where not given.
 #[derive(Clone, Copy, Debug, Default)]
@@ -376,11 +377,6 @@ fn unknown(header: &[String], what: &str, name: &str) -> String {
          is a row and no header: --no-header)",
         preview(header)
     )
-}
-
-/// A field as a sentence can quote it: a line break is a space there.
-fn one_line(field: &str) -> String {
-    field.replace(char::is_control, " ")
 }
 
 /// A row for people, long fields cut.

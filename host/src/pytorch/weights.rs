@@ -9,6 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors};
 
 use super::archive;
 use super::state::{Other, OtherKind, State, Tensor, float_type, floats};
+use crate::console::one_line;
 
 /// First bytes of files that are often given by mistake, and what they are.
 const MISTAKEN: [(&[u8], &str); 11] = [
@@ -56,18 +57,14 @@ pub fn read(path: &Path, key: Option<&str>) -> Result<State> {
     }
     file.read_to_end(&mut bytes).with_context(unreadable)?;
     let state = if zip { archive::read(Cursor::new(&bytes), key) } else { safe(&bytes) };
-    let state = state.map_err(|error| in_one_line(&error)).with_context(named)?;
+    // Names of a damaged file may be anything.
+    let state = state.map_err(|error| anyhow!("{}", one_line(&format!("{error:#}")))).with_context(named)?;
     ensure!(
         !state.tensors.is_empty() || !state.others.is_empty(),
         "{}: no tensors in it (a state dict is expected: torch.save(model.state_dict(), …))",
         path.display()
     );
     Ok(state)
-}
-
-/// An error that may quote names of a damaged file: a control character is a space there.
-fn in_one_line(error: &anyhow::Error) -> anyhow::Error {
-    anyhow!("{}", format!("{error:#}").replace(char::is_control, " "))
 }
 
 fn safe(bytes: &[u8]) -> Result<State> {
