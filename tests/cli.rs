@@ -183,6 +183,11 @@ fn every_text_is_answered_once() {
     let many = "a good film\nawful, just awful\n".repeat(200);
     assert_eq!(answers(many.as_bytes(), &[]).len(), 400);
     assert_eq!(answers(b"", &[]), []);
+    for mark in [b"\xFF\xFE", b"\xFE\xFF"] {
+        let refused = host(&["run", "--model", text(&model)], &[&mark[..], b"g\0o\0o\0d\0"].concat());
+        assert!(!refused.status.success() && refused.stdout.is_empty());
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("it is UTF-16"));
+    }
 }
 
 #[test]

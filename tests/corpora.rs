@@ -144,6 +144,24 @@ fn outputs_are_no_inputs() {
         fail(&["eval", "--model", &weights, "--data", &data, "--json", &data]).contains("read as the corpus")
     );
     assert!(fail(&["inspect", &weights, "--json", &weights]).contains("read as the model"));
+    let below = |name: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        write(folder.path(), name, &content)
+    };
+    let (one, other) = (below("all/a/train.csv"), below("all/a/test.csv"));
+    let all = text(&folder.path().join("all")).to_owned();
+    for (flag, path) in [("--out", &one), ("--json", &other)] {
+        assert!(fail(&["compare", "--data", &all, flag, path]).contains("read as --data"));
+    }
+    let unlabelled = below("texts/deep/1.txt");
+    let texts = text(&folder.path().join("texts")).to_owned();
+    let error = fail(&["train", "--data", &data, "--unlabelled", &texts, "--export", &unlabelled]);
+    assert!(error.contains("read as --unlabelled"), "{error}");
+    let checkpoints = text(&folder.path().join("checkpoints")).to_owned();
+    let latest = format!("{checkpoints}/latest.checkpoint");
+    let error = fail(&["train", "--data", &data, "--checkpoint", &checkpoints, "--export", &latest]);
+    assert!(error.contains("read as --checkpoint"), "{error}");
     let error = fail(&["train", "--data", &data, "--export", text(&folder.path().join("no/model.bin"))]);
     assert!(error.contains("no/model.bin: No such file") && !error.contains("no/.tmp"), "{error}");
     assert_eq!(fs::read_to_string(&data).expect("is there"), content);

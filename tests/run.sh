@@ -26,6 +26,7 @@ command -v qemu-system-riscv32 >/dev/null || packages+=(qemu-system-misc)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
+command -v wasm-opt >/dev/null || packages+=(binaryen)
 command -v chromium >/dev/null || packages+=(chromium)
 command -v chromedriver >/dev/null || packages+=(chromium-driver)
 sources() { [ -f "$("$1" --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library/core/Cargo.toml" ]; }

@@ -258,6 +258,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         for (name, start, what) in [
             ("w.pth", &b"PK\x03\x04"[..], "import --weights"),
+            ("w.pt", b"\x80\x02\x8A\x0A", "import --weights"),
             ("w.safetensors", b"\x30\x02\0\0\0\0\0\0{\"a\"", "import --weights"),
             ("latest.checkpoint", b"TTCKPT\r\n", "train --resume"),
             ("m.html", b"<!DOCTYPE html>", "a web page"),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::corpus::CorpusArgs;
 use super::train::{self, ShapeArgs, TrainingArgs};
 use crate::console::{self, say};
-use crate::corpus;
+use crate::corpus::{self, CorpusConfig};
 use crate::files::Paths;
 use crate::pipeline::{self, Alone, Data, Outcome, Unwatched};
 
@@ -82,12 +82,7 @@ pub fn run(args: &Args) -> Result<()> {
     let folders = corpora(&args.data)?;
     Paths::default()
         .read("--peers", &args.peers)
-        .read(
-            "--data",
-            folders
-                .iter()
-                .flat_map(|folder| crate::corpus::CorpusConfig::of(folder.to_string_lossy()).inputs()),
-        )
+        .read("--data", folders.iter().flat_map(|folder| CorpusConfig::of(folder.to_string_lossy()).inputs()))
         .write("--out", &args.out)
         .write("--json", &args.json)
         .check()?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
 use embedded_io::Read as _;
+use encoding_rs::{Encoding, UTF_8};
 use telltale::session::{ANSWERS, LINES, Line, PARAGRAPHS, PLAIN, Session, TRACED, sanitise};
 use telltale::{Classifier, Model};
 
@@ -55,9 +56,9 @@ pub fn run(args: &Args) -> Result<()> {
         };
         let mut streams = Streams::new();
         let controls = [form, if args.paragraphs { PARAGRAPHS } else { LINES }];
-        let result = controls
-            .into_iter()
-            .try_for_each(|control| session.push(control, &mut streams))
+        let result = streams
+            .check_encoding()
+            .and_then(|()| controls.into_iter().try_for_each(|control| session.push(control, &mut streams)))
             .and_then(|()| match args.explain {
                 true => explain(model, &mut session, &mut streams),
                 false => session.converse(&mut streams),
@@ -99,8 +100,6 @@ fn explain(model: &Model<'_>, session: &mut Session<'_>, streams: &mut Streams) 
 struct Streams {
     input: BufReader<StdinLock<'static>>,
     output: BufWriter<StdoutLock<'static>>,
-    /// Nothing has been read yet.
-    is_at_start: bool,
 }
 
 impl Streams {
@@ -108,7 +107,17 @@ impl Streams {
         Self {
             input: BufReader::new(std::io::stdin().lock()),
             output: BufWriter::new(std::io::stdout().lock()),
-            is_at_start: true,
+        }
+    }
+
+    /// Refuses what begins with a mark of UTF-16.
+    fn check_encoding(&mut self) -> std::io::Result<()> {
+        match Encoding::for_bom(self.input.fill_buf()?) {
+            Some((encoding, _)) if encoding != UTF_8 => {
+                let reason = "it is UTF-16, and UTF-8 is expected: `iconv -f UTF-16 -t UTF-8` makes it that";
+                Err(std::io::Error::new(std::io::ErrorKind::InvalidData, reason))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -124,12 +133,6 @@ impl embedded_io::Read for Streams {
             self.output.flush()?;
         }
         let from = self.input.fill_buf()?;
-        if std::mem::take(&mut self.is_at_start)
-            && (from.starts_with(b"\xFF\xFE") || from.starts_with(b"\xFE\xFF"))
-        {
-            let reason = "it is UTF-16, and UTF-8 is expected: `iconv -f UTF-16 -t UTF-8` makes it that";
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, reason));
-        }
         let count = from.len().min(to.len());
         to.iter_mut().zip(from).for_each(|(to, &from)| *to = sanitise(from));
         self.input.consume(count);

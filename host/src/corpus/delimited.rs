@@ -8,7 +8,7 @@ use super::input::lines;
 use super::notes::Notes;
 
 /// The characters that separate fields somewhere in the world.
-const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
+pub const DELIMITERS: [u8; 6] = [b',', b'\t', b';', b'|', b'^', b'~'];
 
 /// Bytes of a file that its dialect is told by.
 const SAMPLE: usize = 1 << 20;

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use super::input::{Decoder, check_length, refuse_pointer};
+use super::input::{Decoder, read_text};
 use super::notes::{Notes, count, few};
 use super::splits::{children, split_of};
 use super::{Found, Split};
@@ -103,9 +103,7 @@ fn read_classes(
                 continue;
             }
             let name = file.display().to_string();
-            let bytes = std::fs::read(&file).with_context(|| format!("{name}: cannot be read"))?;
-            check_length(bytes.len(), &name)?;
-            refuse_pointer(&bytes, &name)?;
+            let bytes = read_text(&file, &name)?;
             let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             let rating = stem.rsplit_once('_').and_then(|(_, rating)| rating.parse().ok());
             match decoder.decode(bytes, &name) {

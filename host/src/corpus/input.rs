@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, IBM866, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Encoding, IBM866, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::LONGEST_TEXT;
 use super::notes::{Notes, count};
@@ -58,15 +58,15 @@ const GZIP: [u8; 2] = [0x1F, 0x8B];
 /// Bytes from which a kind of file is known.
 const MAGIC_BYTES: u64 = 512;
 
-/// How a pointer of Git LFS starts, and what it is.
-const LFS: (&[u8], &str) =
-    (b"version https://git-lfs.", "a Git LFS pointer in place of the file: run `git lfs pull`");
+/// How files start that stand for others, what they are, and what fetches those.
+const POINTERS: [(&[u8], &str); 2] = [
+    (b"version https://git-lfs.", "a Git LFS pointer in place of the file: run `git lfs pull`"),
+    (b"/annex/objects/", "a git-annex pointer in place of the file: run `git annex get`"),
+];
 
 /// What a file is, and the way out, if its first bytes are those of another kind.
 fn foreign(start: &[u8]) -> Option<&'static str> {
-    const KINDS: [(&[u8], &str); 13] = [
-        LFS,
-        (b"/annex/objects/", "a git-annex pointer in place of the file: run `git annex get`"),
+    const KINDS: [(&[u8], &str); 11] = [
         (
             b"PAR1",
             "a Parquet file: write it as JSON Lines first (pandas: \
@@ -90,7 +90,8 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
         ),
         (b"\xFF\xFE\0\0", "UTF-32: save it in UTF-8"),
     ];
-    let known = KINDS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, kind)| *kind);
+    let known =
+        POINTERS.iter().chain(&KINDS).find(|(magic, _)| start.starts_with(magic)).map(|(_, kind)| *kind);
     let trimmed = start.trim_ascii_start();
     let page = [&b"<!doctype html"[..], b"<html"];
     let is_page =
@@ -98,13 +99,21 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
     known.or(is_page.then_some("a web page, not a corpus: download the file itself"))
 }
 
-/// Refuses a text that stands for a file which is somewhere else.
+/// The bytes of a file that is one text.
 ///
 /// # Errors
-/// Names it, and what fetches the file.
-pub fn refuse_pointer(text: &[u8], name: &str) -> Result<()> {
-    ensure!(!text.starts_with(LFS.0), "{name}: {}", LFS.1);
-    Ok(())
+/// If it cannot be read, is too long, or stands for a file which is somewhere else.
+pub fn read_text(path: &Path, name: &str) -> Result<Vec<u8>> {
+    let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
+    ensure!(
+        bytes.len() <= LONGEST_TEXT,
+        "{name}: a text of {} bytes, {LONGEST_TEXT} is the most",
+        bytes.len()
+    );
+    match POINTERS.iter().find(|(start, _)| bytes.starts_with(start)) {
+        Some((_, kind)) => bail!("{name}: {kind}"),
+        None => Ok(bytes),
+    }
 }
 
 /// Everything that there is, unless a line is longer than a text may be or all of it than a corpus may.
@@ -248,6 +257,10 @@ fn guess(bytes: &[u8]) -> Option<&'static Encoding> {
     if (even + odd) * 100 > sample.len() {
         return None;
     }
+    // Japanese mail: ASCII, and two bytes a character between `ESC $ B` and `ESC ( B`.
+    if bytes.is_ascii() && bytes.windows(3).any(|three| matches!(three, b"\x1b$B" | b"\x1b$@")) {
+        return Some(ISO_2022_JP);
+    }
     match std::str::from_utf8(bytes) {
         Ok(_) => return Some(UTF_8),
         Err(_) if is_mostly_utf8(bytes) => return Some(UTF_8),
@@ -297,13 +310,4 @@ pub fn numbered(text: &str) -> impl Iterator<Item = (usize, &str)> {
         Some(&text[..end])
     });
     lines.enumerate().map(|(at, line)| (at + 1, line))
-}
-
-/// A text that is a whole file or member.
-///
-/// # Errors
-/// If it is too long.
-pub fn check_length(length: usize, origin: &str) -> Result<()> {
-    ensure!(length <= LONGEST_TEXT, "{origin}: a text of {length} bytes, {LONGEST_TEXT} is the most");
-    Ok(())
 }

@@ -189,7 +189,8 @@ pub fn list<'l>(
     Ok(labels.into_iter().cloned().collect())
 }
 
-/// A label as the engine would read it, which takes spellings that look the same for one, without spaces.
+/// A label as the engine would read it, which takes spellings that look the same for one, without spaces; a tag, of which
+/// it reads nothing, by its letters.
 fn as_read(label: &str) -> String {
     let mut read = String::new();
     spelled_words_of(label.as_bytes(), Options { punctuation: true }, |_, spelling| read += spelling);

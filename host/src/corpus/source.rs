@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
 
-use super::delimited::lower_ending;
+use super::delimited::{DELIMITERS, lower_ending};
 use super::fasttext;
 use super::input::{self, Decoder, numbered};
 use super::notes::Notes;
@@ -33,7 +33,7 @@ pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &m
                 numbered(&text).map(|(line, text)| Row { line, text: text.to_owned(), ..Row::default() });
             Ok(Table { rows: rows.collect(), text: "a text a line".to_owned(), label: None })
         }
-        "txt" if !text.contains(['\t', ',', ';', '|']) => {
+        "txt" if !text.contains(DELIMITERS.map(char::from)) => {
             bail!(
                 "{name}: lines without labels: `__label__x text` or a delimiter between text and label is expected"
             )

@@ -9,12 +9,14 @@ use super::notes::{Notes, count, few};
 use super::table::{Columns, Label, Table};
 use super::{Found, Split, source};
 
-/// Files and folders that operating systems and editors leave behind: `._x` and `__MACOSX`, `.DS_Store`, `Thumbs.db`,
-/// `@eaDir`, `lost+found`, `__pycache__` and so on, whatever has a dot before its name, and back-ups with a tilde.
+/// Files and folders that operating systems, editors and interpreters leave behind: `._x` and `__MACOSX`, `.DS_Store`,
+/// `Thumbs.db`, `@eaDir`, `lost+found`, `__pycache__`, `venv` and so on, whatever has a dot before its name, back-ups
+/// with a tilde and compiled Python.
 pub fn is_junk(name: &str) -> bool {
     let lower = name.to_lowercase();
     lower.starts_with(['.', '~'])
         || lower.ends_with('~')
+        || lower.ends_with(".pyc")
         || matches!(
             &lower[..],
             "__macosx"
@@ -25,6 +27,7 @@ pub fn is_junk(name: &str) -> bool {
                 | "@eadir"
                 | "lost+found"
                 | "__pycache__"
+                | "venv"
         )
 }
 

@@ -121,7 +121,11 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
         records.iter().any(|record| record.fields.iter().any(|field| !field.trim().is_empty())),
         "{name}: the corpus is empty"
     );
-    let first = records[0].fields.iter().map(|field| field.trim().to_owned()).collect::<Vec<_>>();
+    let mut first = records[0].fields.iter().map(|field| field.trim().to_owned()).collect::<Vec<_>>();
+    if !columns.no_header && known(&first) > 0 && name_rows(&mut records) {
+        notes.say(format!("{name}: the header has no name for the first column, which names the rows"));
+        first.insert(0, String::new());
+    }
     let choice = if columns.no_header {
         Choice::by_number(&records, columns, name)?
     } else if known(&first) > 0 {
@@ -134,6 +138,20 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
         ensure!(!records.is_empty(), "{name}: the corpus is empty: there is no line after the header");
     }
     choice.rows(records, name, notes)
+}
+
+/// Gives the header an empty name for the rows' names where it is one field short of all rows: `write.table` of R
+/// writes none.
+fn name_rows(records: &mut [Record]) -> bool {
+    let [header, rows @ ..] = records else { return false };
+    let width = header.fields.len() + 1;
+    let is_short = !rows.is_empty()
+        && rows.iter().all(|row| row.fields.len() == width)
+        && rows.iter().any(|row| !row.fields[width - 1].trim().is_empty());
+    if is_short {
+        header.fields.insert(0, String::new());
+    }
+    is_short
 }
 
 /// Reads JSON Lines, or one JSON array of objects.

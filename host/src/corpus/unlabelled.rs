@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::input::{self, Decoder, check_length, refuse_pointer};
+use super::input::{self, Decoder, read_text};
 use super::notes::Notes;
 use super::table::{Columns, Label};
 use super::{CorpusConfig, acl_imdb, source};
@@ -91,10 +91,7 @@ fn folder(root: &Path, decoder: &mut Decoder) -> Result<Vec<String>> {
         .iter()
         .map(|path| {
             let name = path.display().to_string();
-            let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
-            check_length(bytes.len(), &name)?;
-            refuse_pointer(&bytes, &name)?;
-            decoder.decode(bytes, &name)
+            decoder.decode(read_text(path, &name)?, &name)
         })
         .collect()
 }

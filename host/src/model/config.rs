@@ -110,12 +110,16 @@ impl Config {
     /// Checks that the engine can run such a network.
     ///
     /// # Errors
-    /// Names the flag, its value and its range.
+    /// Names what is out of its range, and the range.
     pub fn check(&self) -> Result<()> {
-        ensure!((1..=4).contains(&self.layers), "--layers {}: 1 to 4 layers are possible", self.layers);
-        ensure!((1..=1024).contains(&self.embed), "--embed {}: 1 to 1024 is possible", self.embed);
-        ensure!((1..=1024).contains(&self.hidden), "--hidden {}: 1 to 1024 is possible", self.hidden);
-        ensure!(self.head_hidden <= 1024, "--head-hidden {}: 0 to 1024 is possible", self.head_hidden);
+        ensure!((1..=4).contains(&self.layers), "{} recurrent layers: 1 to 4 are possible", self.layers);
+        ensure!((1..=1024).contains(&self.embed), "embeddings of {}: 1 to 1024 are possible", self.embed);
+        ensure!((1..=1024).contains(&self.hidden), "{} hidden units: 1 to 1024 are possible", self.hidden);
+        ensure!(
+            self.head_hidden <= 1024,
+            "{} hidden units in the head: 0 to 1024 are possible",
+            self.head_hidden
+        );
         ensure!((2..=1024).contains(&self.classes), "{} classes: 2 to 1024 are possible", self.classes);
         Ok(())
     }

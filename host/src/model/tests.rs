@@ -125,6 +125,41 @@ fn a_pass_is_the_graph() {
     }
 }
 
+/// A GPU takes other ways through a layer and a mean than the CPU; needs one.
+#[cfg(feature = "cuda")]
+#[test]
+fn a_gpu_is_the_cpu() {
+    let gpu = Device::new_cuda(0).expect("tests of a build with CUDA need a GPU");
+    let batch = batch();
+    for (cell, (layers, pooling, head_hidden)) in CELLS.into_iter().flat_map(|cell| {
+        [(1, Pooling::Mean, 0), (2, Pooling::Last, 7), (2, Pooling::Max, 0)].map(|shape| (cell, shape))
+    }) {
+        let own = Network::new(&config(cell, layers, pooling, head_hidden), &Device::Cpu, 5).expect("builds");
+        let theirs = Network::from_weights(&own.weights().expect("finite"), &gpu).expect("builds");
+        for options in options() {
+            let what = format!("{cell} ×{layers} {pooling:?} {head_hidden} {options:?}");
+            let run = |network: &Network| {
+                let pass = network.forward(&batch, &options, &mut random()).expect("runs");
+                let logits = values(&pass.logits);
+                let loss = pass.logits.sqr().and_then(|t| t.sum_all()).expect("sums");
+                let gradients = pass.backward(&loss).expect("backward");
+                let names = network.vars().keys();
+                (logits, names.map(|name| dense(network, &gradients, name)).collect::<Vec<_>>())
+            };
+            let ((logits, gradients), (their_logits, their_gradients)) = (run(&own), run(&theirs));
+            for (own, theirs) in
+                gradients.iter().chain([&logits]).zip(their_gradients.iter().chain([&their_logits]))
+            {
+                let largest = own.iter().fold(1e-3f32, |largest, value| largest.max(value.abs()));
+                assert!(
+                    own.iter().zip(theirs).all(|(a, b)| (a - b).abs() < 2e-5 * largest),
+                    "{what}: {own:?} {theirs:?}"
+                );
+            }
+        }
+    }
+}
+
 /// Two layers, every cell, a head without kinks: the slope along each parameter's own gradient is its squared norm.
 #[test]
 fn gradients_of_two_layers_are_finite_differences() {

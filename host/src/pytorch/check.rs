@@ -65,14 +65,14 @@ pub fn read(path: &Path, classes: usize) -> Result<Vec<Answer>> {
         answers.push(answer);
     }
     ensure!(
-        probabilities < answers.len() || answers.is_empty(),
-        "{}: the numbers of every line add up to 1: they are probabilities, and the model's outputs before softmax are \
-         expected",
+        !answers.is_empty(),
+        "{}: no line in it: {{\"text\": …, \"logits\": […]}} is expected",
         path.display()
     );
     ensure!(
-        !answers.is_empty(),
-        "{}: no line in it: {{\"text\": …, \"logits\": […]}} is expected",
+        probabilities < answers.len(),
+        "{}: the numbers of every line add up to 1: they are probabilities, and the model's outputs before softmax are \
+         expected",
         path.display()
     );
     Ok(answers)

@@ -89,14 +89,12 @@ impl Store {
         fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {} for checkpoints", folder.display()))?;
         let store = Self::lock(folder)?;
-        for name in [LATEST, PREVIOUS] {
-            ensure!(
-                !store.path(name).exists(),
-                "{} holds the checkpoint of a run: go on with --resume {}, or remove the folder",
-                folder.display(),
-                folder.display()
-            );
-        }
+        ensure!(
+            !Self::files(folder).iter().any(|file| file.exists()),
+            "{} holds the checkpoint of a run: go on with --resume {}, or remove the folder",
+            folder.display(),
+            folder.display()
+        );
         Ok(store)
     }
 

@@ -18,11 +18,14 @@ use telltale::Model;
 use super::eval::Split;
 use super::report::{self as page, Results};
 use crate::command::corpus::CorpusArgs;
+use crate::console;
+use crate::corpus::unlabelled;
 use crate::exit_reason::ExitReason;
 use crate::files::Paths;
 use crate::pipeline::{self, Data, Finished, Outcome};
 use crate::pytorch;
 use crate::quantise;
+use crate::train::checkpoint::Store;
 use crate::train::{End, Epoch};
 use checkpointer::{CheckpointArgs, Checkpointer};
 pub use config::{Preset, ShapeArgs, Size, TrainingArgs};
@@ -132,7 +135,7 @@ impl Args {
     /// Finds out before the training that all that it gives can be written, and is nothing that it reads.
     fn check_paths(&self) -> Result<()> {
         if self.json.as_deref() == Some(Path::new("-")) {
-            crate::console::divert();
+            console::divert();
         }
         if let Some(folder) = &self.save {
             pytorch::save::check(folder)?;
@@ -149,14 +152,13 @@ impl Args {
     #[must_use]
     pub fn paths(&self) -> Paths {
         let saved = self.save.iter().flat_map(|folder| pytorch::save::files(folder));
-        let unlabelled = self.unlabelled.iter();
         Paths::default()
             .read("the corpus", self.corpus.inputs())
             .read(
                 "--unlabelled",
-                unlabelled.flat_map(|path| crate::corpus::unlabelled::files(path).unwrap_or_default()),
+                self.unlabelled.iter().flat_map(|path| unlabelled::files(path).unwrap_or_default()),
             )
-            .read("--checkpoint", self.keeping.folders().flat_map(crate::train::checkpoint::Store::files))
+            .read("--checkpoint", self.keeping.folders().flat_map(Store::files))
             .write("--export", &self.export)
             .write("--json", &self.json)
             .write("--report", &self.report)
@@ -211,7 +213,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let finished = &trained.finished;
     if args.given.contains("bytes") && finished.blob.len() > data.config.bytes {
-        crate::console::warn(&format!(
+        console::warn(&format!(
             "--bytes {}: the model takes {} bytes, since the network alone is larger (--hidden, --embed and --vocab make it \
              smaller)",
             data.config.bytes,

@@ -64,6 +64,8 @@ fn delimiters_line_ends_and_marks() {
     reads("bom.csv", format!("\u{FEFF}{}", csv(&rows)), &[]);
     reads("semicolon.csv", lines("text;label", ";", "\n", &rows), &["separated by semicolon"]);
     reads("pipe.csv", lines("text|label", "|", "\n", &rows), &["separated by pipe"]);
+    reads("caret.txt", lines("text^label", "^", "\n", &rows), &["separated by `^`"]);
+    reads("tilde.txt", lines("text~label", "~", "\n", &rows), &["separated by `~`"]);
     reads("tab.csv", lines("text\tlabel", "\t", "\n", &rows), &["separated by tab"]);
     reads("comma.tsv", csv(&rows), &["separated by comma"]);
     reads(
@@ -77,8 +79,21 @@ fn delimiters_line_ends_and_marks() {
 }
 
 #[test]
+fn rows_may_have_names() {
+    let rows = rows(60).into_iter().enumerate();
+    let rows: String =
+        rows.map(|(at, (text, label))| format!("\"{}\",\"{text}\",\"{label}\"\n", at + 1)).collect();
+    let note = "the header has no name for the first column";
+    reads("r.csv", format!("\"text\",\"label\"\n{rows}"), &[note]);
+    let wider = rows.replace('\n', ",more\n");
+    assert!(!refused("four.csv", format!("text,label\n{wider}")).contains(note));
+}
+
+#[test]
 fn encodings() {
     let rows = rows(60);
+    let japanese = encoding_rs::ISO_2022_JP.encode("text,label\nとても良い,a\n悪い,b\n").0.into_owned();
+    assert_eq!(read_file("mail.csv", japanese).expect("is read").examples[0].0, "とても良い");
     reads("le.csv", utf16(&format!("\u{FEFF}{}", csv(&rows)), u16::to_le_bytes), &["read as UTF-16LE"]);
     reads("be.csv", utf16(&format!("\u{FEFF}{}", csv(&rows)), u16::to_be_bytes), &["read as UTF-16BE"]);
     reads("bare.csv", utf16(&csv(&rows), u16::to_le_bytes), &["read as UTF-16LE"]);
@@ -271,6 +286,9 @@ fn files_of_another_kind_are_named() {
     file(&folder, "classes/pos/1.txt", pointer);
     let error = load(&args(&folder.path().join("classes")), 1).expect_err("is refused").to_string();
     assert!(error.contains("1.txt: a Git LFS pointer"), "{error}");
+    file(&folder, "annexed/pos/1.txt", "/annex/objects/SHA256E-s9--0.txt\n");
+    let error = load(&args(&folder.path().join("annexed")), 1).expect_err("is refused").to_string();
+    assert!(error.contains("1.txt: a git-annex pointer"), "{error}");
 }
 
 /// As AG News, CoLA and Sentiment140 are published: no header, the text in a later column.
