@@ -217,6 +217,8 @@ fn every_verb_has_help_and_wrong_flags_are_explained() {
     assert!(fail(&["train", "--embed-bits", "5"]).contains("4 or 8"));
     assert!(fail(&["train", "--valid", "0.7", "--test", "0.7"]).contains("--valid"));
     assert!(fail(&["train", "--dropout", "1.5"]).contains("--dropout"));
+    assert!(fail(&["train", "--export", "-"]).contains("--export -: this is not written to standard output"));
+    assert!(fail(&["train", "--ngrams", "9", "--save", "no/where"]).contains("PyTorch has no n-grams"));
     assert!(fail(&["emulate", "--board", "pdp-11", "--model", "none"]).contains("microbit"));
 }
 
@@ -307,6 +309,8 @@ fn texts_of_no_class_are_rejected() {
         let arguments = [&["eval", "--json", "-", "--model", text(&model)], data].concat();
         serde_json::from_slice(&succeed(&arguments, b"")).expect("JSON")
     };
+    let apart = fail(&["eval", "--model", text(&model), "--test-data", "nowhere.csv"]);
+    assert!(apart.contains("name a --split"), "{apart}");
     let own = &evaluate(&["--split", "test"])["rejection"];
     assert!((0.03..0.2).contains(&own["rejected"].as_f64().expect("a share")), "{own}");
     assert!(own["strangers_rejected"].is_null(), "{own}");

@@ -87,14 +87,37 @@ fn round(held: &Value, run: &Value) -> Value {
     if near { run["quantised_valid"].clone() } else { Value::Null }
 }
 
+/// What is in the corpus decides what a run is of, not what the file is called.
+#[test]
+fn other_texts_are_other_runs() {
+    let folder = folder();
+    let (corpus, out) = (folder.path().join("corpus.csv"), folder.path().join("out"));
+    let rows = |word: &str| -> String {
+        (0..60)
+            .map(|row| format!("{} {word} {row},{}\n", ["good", "bad"][row % 2], ["pos", "neg"][row % 2]))
+            .collect()
+    };
+    for (word, trained) in [("film", 2), ("film", 0), ("play", 2)] {
+        fs::write(&corpus, format!("text,label\n{}", rows(word))).expect("written");
+        let (lines, _) = frontier(&out, &["--data", text(&corpus)]);
+        assert_eq!(count(&lines, ": training"), trained, "{lines:#?}");
+    }
+}
+
 #[test]
 fn a_run_that_fails_is_told() {
     let folder = folder();
     let out = text(folder.path()).to_owned();
-    let output = host(&["frontier", "--presets", "nano", "--data", "no-such-file", "--out", &out], b"");
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(error.contains("no such file or folder") && error.contains("error: nano-1"), "{error}");
+    for (flags, said) in [
+        (["--data", "no-such-file"], "error: no-such-file: no such file or folder"),
+        (["--dropout", "1.5"], "error: nano-1: --dropout"),
+    ] {
+        let all = [&["frontier", "--presets", "nano", "--out", &out], &flags[..]].concat();
+        let output = host(&all, b"");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains(said), "{error}");
+    }
     assert!(!folder.path().join("frontier.md").exists());
     assert_eq!(host(&["frontier", "--presets", "mega", "--out", &out], b"").status.code(), Some(2));
 }

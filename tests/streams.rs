@@ -1,9 +1,45 @@
 //! Nothing is lost in silence: a board whose receive buffer is too small says what it lost.
 
-use std::io::Write;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 use tests::{folder, program, text, train};
+
+/// The emulator is a process of its own, which must not outlive the program that asks it.
+#[test]
+fn an_emulation_ends_with_its_program() {
+    let folder = folder();
+    let model = folder.path().join("model.bin");
+    train(&model, &["--cell", "gru"]);
+    let mut child = Command::new(program())
+        .args(["emulate", "--board", "mps2-an386", "--model", text(&model)])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("host starts");
+    // To wait for a program closes its input, and the end of the input ends it.
+    let input = child.stdin.take();
+    let mut said = BufReader::new(child.stderr.take().expect("a pipe")).lines();
+    let booted = said.any(|line| line.expect("UTF-8").ends_with("self-test ok"));
+    assert!(booted);
+    let parent = |process: &fs::DirEntry| -> Option<String> {
+        let stat = fs::read_to_string(process.path().join("stat")).ok()?;
+        Some(stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.to_owned())
+    };
+    let own = child.id().to_string();
+    let emulators: Vec<fs::DirEntry> = fs::read_dir("/proc")
+        .expect("Linux")
+        .flatten()
+        .filter(|process| parent(process).as_deref() == Some(&own))
+        .collect();
+    assert_eq!(emulators.len(), 1);
+    assert!(Command::new("sh").args(["-c", &format!("kill -TERM {own}")]).status().expect("runs").success());
+    assert_eq!(child.wait().expect("ends").code(), Some(130));
+    drop((input, said));
+    assert!(emulators.iter().all(|emulator| parent(emulator).is_none()), "{emulators:?}");
+}
 
 /// What is missing of the text is within what the board says it lost.
 #[test]

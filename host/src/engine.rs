@@ -62,6 +62,9 @@ fn unusable(path: &Path, bytes: &[u8]) -> String {
     let is_safetensors = bytes.get(8) == Some(&b'{') && bytes.get(6..8) == Some(&[0, 0]);
     let kind = KINDS.iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, kind)| *kind);
     let kind = kind.or(is_safetensors.then_some(WEIGHTS));
+    let is_image = || file_of(bytes).is_ok_and(|file| file[..] != *bytes);
+    let kind = kind
+        .or_else(|| is_image().then_some("an image for a board's core: name the file that it was made of"));
     let is = kind.map_or_else(String::new, |kind| format!("; it is {kind}"));
     format!("{} is not a usable model (write one with `train --export`){is}", path.display())
 }

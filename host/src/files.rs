@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 /// What standard input and output are called on the command line.
 const STANDARD: &str = "-";
@@ -44,6 +44,8 @@ pub fn read_text(path: &Path) -> io::Result<String> {
 pub struct Paths {
     inputs: Vec<(&'static str, PathBuf)>,
     outputs: Vec<(&'static str, PathBuf)>,
+    /// The flags whose output goes to standard output.
+    printed: Vec<&'static str>,
 }
 
 impl Paths {
@@ -54,12 +56,20 @@ impl Paths {
         self
     }
 
-    /// Adds a file that is written; `-` is standard output.
+    /// Adds files that are written.
     #[must_use]
     pub fn write<P: AsRef<Path>>(mut self, flag: &'static str, paths: impl IntoIterator<Item = P>) -> Self {
-        let paths = paths.into_iter().filter(|path| path.as_ref() != Path::new(STANDARD));
-        self.outputs.extend(paths.map(|path| (flag, path.as_ref().to_owned())));
+        self.outputs.extend(paths.into_iter().map(|path| (flag, path.as_ref().to_owned())));
         self
+    }
+
+    /// Adds a file that is written; `-` is standard output.
+    #[must_use]
+    pub fn print<P: AsRef<Path>>(mut self, flag: &'static str, path: impl IntoIterator<Item = P>) -> Self {
+        let (printed, written): (Vec<P>, Vec<P>) =
+            path.into_iter().partition(|path| path.as_ref() == Path::new(STANDARD));
+        self.printed.extend(printed.iter().map(|_| flag));
+        self.write(flag, written)
     }
 
     /// Finds out before the work is done that every output can be written, is no input, and no other output.
@@ -67,7 +77,14 @@ impl Paths {
     /// # Errors
     /// Names the flags and the path.
     pub fn check(&self) -> Result<()> {
+        if let [first, second, ..] = self.printed[..] {
+            bail!("{first} and {second} both go to standard output: name a file for one of them");
+        }
         for (at, (flag, path)) in self.outputs.iter().enumerate() {
+            ensure!(
+                path != Path::new(STANDARD),
+                "{flag} -: this is not written to standard output: name a file (./- for one of that name)"
+            );
             if !is_special(path) {
                 for (input, read) in &self.inputs {
                     ensure!(
@@ -162,9 +179,14 @@ pub fn is_special(path: &Path) -> bool {
 /// Finds out before the work is done whether a file could be written.
 ///
 /// # Errors
-/// If it is a folder, or its folder does not exist or cannot be written.
+/// If it is a folder or read-only, or its folder does not exist or cannot be written.
 pub fn check(path: &Path) -> Result<()> {
     ensure!(!path.is_dir(), "cannot write {}: it is a folder", path.display());
+    ensure!(
+        path.metadata().is_ok_and(|metadata| !metadata.permissions().readonly()) || !path.exists(),
+        "cannot write {}: it is read-only (chmod u+w)",
+        path.display()
+    );
     if !is_special(path) {
         temporary(path).with_context(|| format!("cannot write {}", path.display()))?;
     }
@@ -190,14 +212,17 @@ pub fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     })
 }
 
-/// Flushes a temporary file to the disk and gives it its name.
+/// Flushes a temporary file to the disk and gives it its name, with the permissions of the file that it replaces.
 ///
 /// # Errors
 /// If the disk is full or the name cannot be taken.
 pub fn persist(file: tempfile::NamedTempFile, path: &Path) -> Result<()> {
     let context = || format!("cannot write {}", path.display());
-    file.as_file().sync_all().with_context(context)?;
     let target = target(path);
+    if let Ok(before) = target.metadata() {
+        file.as_file().set_permissions(before.permissions()).with_context(context)?;
+    }
+    file.as_file().sync_all().with_context(context)?;
     file.persist(&target).map_err(|error| error.error).with_context(context)?;
     sync_folder(folder_of(&target));
     Ok(())
@@ -212,7 +237,8 @@ pub fn sync_folder(folder: &Path) {
 
 /// The file that a path leads to, through links: that is replaced and not the link.
 fn target(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+    let led = || fs::read_link(path).map(|to| folder_of(path).join(to));
+    fs::canonicalize(path).or_else(|_| led()).unwrap_or_else(|_| path.to_owned())
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -253,13 +279,39 @@ mod tests {
         }
         assert!(refused(&path("corpus"), &[&path("corpus/pos/1.txt")]).is_some());
         assert_eq!(refused(&path("corpus"), &[&path("corpus/notes")]), None);
-        assert_eq!(refused(&path("a.csv"), &[&path("b.bin"), Path::new("-")]), None);
+        assert_eq!(refused(&path("a.csv"), &[&path("b.bin")]), None);
+        assert!(refused(&path("a.csv"), &[Path::new("-")]).is_some_and(|told| told.contains("--export -: ")));
+        let printed = |flags: &[&'static str]| {
+            flags.iter().fold(Paths::default(), |paths, flag| paths.print(flag, ["-"])).check().is_ok()
+        };
+        assert!(printed(&["--json"]) && !printed(&["--json", "--candidates"]));
+        let mut permissions = path("a.csv").metadata().expect("there").permissions();
+        permissions.set_readonly(true);
+        fs::write(path("kept.bin"), "x")
+            .and_then(|()| fs::set_permissions(path("kept.bin"), permissions))
+            .expect("set");
+        assert!(refused(&path("a.csv"), &[&path("kept.bin")]).is_some_and(|told| told.contains("read-only")));
         let twice = refused(&path("a.csv"), &[&path("b"), &path("corpus/../b")]).expect("is refused");
         assert!(twice.contains("goes to the same file"), "{twice}");
         assert!(
             refused(&path("a.csv"), &[&path("no/b")]).expect("is refused").contains("no/b: No such file")
         );
-        assert!(fs::read_dir(folder.path()).expect("listed").count() <= 4, "nothing is left");
+        assert!(fs::read_dir(folder.path()).expect("listed").count() <= 5, "nothing is left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_replaced_keeps_its_permissions_and_links_lead_where_they_led() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("secret"), "x").expect("written");
+        fs::set_permissions(path("secret"), fs::Permissions::from_mode(0o600)).expect("set");
+        write(&path("secret"), b"y").expect("written");
+        assert_eq!(path("secret").metadata().expect("there").permissions().mode() & 0o777, 0o600);
+        std::os::unix::fs::symlink("later", path("link")).expect("linked");
+        write(&path("link"), b"z").expect("written");
+        assert_eq!(fs::read(path("later")).expect("written"), b"z");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,6 +16,7 @@ use tempfile::NamedTempFile;
 
 use crate::board::{Board, Runner, RunnerKind};
 use crate::serial::{self, Link, Peer, Terminal, to_stream};
+use crate::train::stop::Stop;
 use crate::{engine, files};
 
 /// The folder of the workspace.
@@ -45,6 +47,12 @@ struct Compiler {
 fn output(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Option<String> {
     let output = clean(&mut Command::new(program)).args(arguments).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Whether the compiler knows a target; `None` where there is no compiler.
+#[must_use]
+pub fn is_target(triple: &str) -> Option<bool> {
+    output("rustc", &["--print", "target-list"]).map(|list| list.lines().any(|known| known == triple))
 }
 
 /// Without what an outer cargo leaves in the environment.
@@ -356,7 +364,7 @@ fn interpreter(board: &Board) -> Result<PathBuf> {
 #[derive(Debug)]
 pub struct Emulator {
     link: Link,
-    _process: Process,
+    process: Arc<Mutex<Option<Process>>>,
 }
 
 /// The process of an emulation, which ends with this.
@@ -421,7 +429,25 @@ impl Emulator {
     fn boot_with(board: &Board, program: &Path, model: Option<&Path>, extra: &[&str]) -> Result<Self> {
         let (process, input, output) = Process::start(board, program, model, extra)?;
         let line = serial::line(input, output).context("no line to the emulator")?;
-        Ok(Self { link: Link::new(line, Peer::Emulator, PATIENCE), _process: process })
+        let process = Arc::new(Mutex::new(Some(process)));
+        Ok(Self { link: Link::new(line, Peer::Emulator, PATIENCE), process })
+    }
+
+    /// From now on Ctrl-C and SIGTERM end the emulation, and so what waits for it; what comes back tells whether one came.
+    ///
+    /// # Errors
+    /// If the system does not let signals be caught.
+    pub fn end_when_asked(&self) -> Result<Stop> {
+        const MOMENT: Duration = Duration::from_millis(50);
+        let (stop, process) = (Stop::listen()?, self.process.clone());
+        let asked = stop.clone();
+        std::thread::spawn(move || {
+            while !stop.asked() {
+                std::thread::sleep(MOMENT);
+            }
+            end(&process);
+        });
+        Ok(asked)
     }
 
     /// How long a board may say nothing where it owes a line.
@@ -451,6 +477,17 @@ impl Emulator {
     ) -> Result<()> {
         self.link.converse(input, &[if trace { TRACED } else { PLAIN }], to_stream(output))
     }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        end(&self.process);
+    }
+}
+
+/// Ends an emulation whose process two threads know.
+fn end(process: &Mutex<Option<Process>>) {
+    drop(process.lock().map(|mut process| process.take()));
 }
 
 /// A running emulation whose serial port is a pseudo-terminal.

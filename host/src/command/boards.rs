@@ -46,7 +46,7 @@ const fn tested_by(kind: RunnerKind) -> &'static str {
 /// # Errors
 /// If the JSON cannot be written.
 pub fn run(args: &Args) -> Result<()> {
-    crate::files::Paths::default().write("--json", &args.json).check()?;
+    crate::files::Paths::default().print("--json", &args.json).check()?;
     let rows = board::all()?.into_iter().map(|board| Row {
         board: board.name,
         flash_bytes: board.memory.all_flash(),

@@ -84,7 +84,7 @@ pub fn run(args: &Args) -> Result<()> {
         .read("--peers", &args.peers)
         .read("--data", folders.iter().flat_map(|folder| CorpusConfig::of(folder.to_string_lossy()).inputs()))
         .write("--out", &args.out)
-        .write("--json", &args.json)
+        .print("--json", &args.json)
         .check()?;
     if args.json.as_deref() == Some(Path::new("-")) {
         console::divert();

@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<()> {
         .read("--model", [&args.model])
         .read("the corpus", args.corpus.inputs())
         .write("--export", &args.export)
-        .write("--json", &args.json)
+        .print("--json", &args.json)
         .check()?;
     if args.json.as_deref() == Some(Path::new("-")) {
         crate::console::divert();

@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
 
 use crate::console::say;
+use crate::exit_reason::ExitReason;
 use crate::toolchain::{EmulatedPort, Emulator, build};
 use crate::train::stop::Stop;
 use crate::{board, engine};
@@ -47,12 +48,22 @@ pub fn run(args: &Args) -> Result<()> {
         return wait(&mut emulated);
     }
     let mut emulator = Emulator::boot(&board, &program, loaded)?;
+    let stop = emulator.end_when_asked()?;
+    let result = converse(&mut emulator, args.trace);
+    if stop.asked() {
+        return Err(ExitReason::Stopped("the emulation has ended".to_owned()).into());
+    }
+    result
+}
+
+/// Shows who the board is, then takes standard input to it and its answers to standard output.
+fn converse(emulator: &mut Emulator, trace: bool) -> Result<()> {
     let hello = emulator.line()?;
     eprintln!("{hello}");
     if !hello.ends_with("self-test ok") {
         bail!("the board cannot use the model");
     }
-    emulator.converse(std::io::stdin(), &mut std::io::stdout().lock(), args.trace)
+    emulator.converse(std::io::stdin(), &mut std::io::stdout().lock(), trace)
 }
 
 /// Until Ctrl-C; the emulator ends with this program.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args as ClapArgs;
 use clap::builder::PossibleValuesParser;
 
@@ -52,6 +52,10 @@ pub fn run(args: &Args) -> Result<()> {
     let name = export::identifier(args.name.as_deref().unwrap_or(&stem))?;
     Folder::check(&args.out, args.replace)?;
     files::keep(&args.model, &args.out)?;
+    ensure!(
+        args.core.is_empty() || !matches!(args.form, Form::Rust | Form::Npm),
+        "--core: there are no objects in these folders, which are for every core"
+    );
     let cores: Vec<_> = CORES
         .into_iter()
         .filter(|core| args.core.is_empty() || args.core.iter().any(|own| own == core.name))

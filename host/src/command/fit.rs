@@ -150,7 +150,7 @@ pub fn run(args: &Args) -> Result<()> {
     if args.candidates.as_deref() == Some(std::path::Path::new("-")) {
         crate::console::divert();
     }
-    args.train.paths().write("--candidates", &args.candidates).check()?;
+    args.train.paths().print("--candidates", &args.candidates).check()?;
     let room = Room::of(args, &board)?;
     let mut drafts = Drafts::new(args.train.source()?);
     let mut candidates = Vec::new();

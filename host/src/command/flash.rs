@@ -145,6 +145,13 @@ fn probe(program: &Program, board: &Board, chip: &str, dry_run: bool) -> Result<
     Ok(())
 }
 
+/// A path as a shell takes it.
+fn for_shells(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
 fn files_text(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{}: a name in UTF-8 is expected", path.display()))
 }
@@ -166,7 +173,7 @@ fn by_hand(board: &Board, args: &Args) -> Result<()> {
         ways.push(format!(
             "run `cargo run -p host -- firmware --board {} --model {} --out telltale.{ending} && {}`",
             board.name,
-            args.model.display(),
+            for_shells(&args.model),
             command.replace("{file}", &format!("telltale.{ending}"))
         ));
     }

@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use clap::Args as ClapArgs;
 use telltale::engine::kernel::Layout;
 
-use crate::{board, engine, files};
+use crate::console::{self, say};
+use crate::{board, engine, files, toolchain};
 
 /// Writes what goes onto a chip for a model: its file, the maps laid out for the chip's core
 ///
@@ -51,5 +52,18 @@ pub fn run(args: &Args) -> Result<()> {
         }
         (None, target) => Layout::of_target(target.as_deref().unwrap_or_default(), &[&args.rustflags]),
     };
-    files::write(&args.export, &engine::image_in(&args.model, layout)?)
+    if let Some(target) = args.target.as_deref().filter(|target| toolchain::is_target(target) == Some(false))
+    {
+        console::warn(&format!(
+            "--target {target}: rustc has no target of that name (rustc --print target-list)"
+        ));
+    }
+    let image = engine::image_in(&args.model, layout)?;
+    files::write(&args.export, &image)?;
+    let how = match layout {
+        Layout::Pairs => "the maps as they are in the file",
+        Layout::Quads => "the maps in words of four rows",
+    };
+    say!("{}: {} bytes, {how}", args.export.display(), image.len());
+    Ok(())
 }

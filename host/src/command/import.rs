@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<()> {
         .read("--check", &args.check)
         .read("--data", args.data.iter().flat_map(|data| CorpusConfig::of(data).inputs()))
         .write("--export", &args.export)
-        .write("--json", &args.json)
+        .print("--json", &args.json)
         .check()?;
     if args.json.as_deref() == Some(Path::new("-")) {
         crate::console::divert();

@@ -113,7 +113,7 @@ struct BoardReport {
 /// # Errors
 /// If the model cannot be read or the JSON not be written.
 pub fn run(args: &Args) -> Result<()> {
-    crate::files::Paths::default().read("the model", [&args.model]).write("--json", &args.json).check()?;
+    crate::files::Paths::default().read("the model", [&args.model]).print("--json", &args.json).check()?;
     with_image(&args.model, |model, layout| {
         let report = report(model, layout)?;
         match &args.json {

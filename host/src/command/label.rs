@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> Result<()> {
     Paths::default()
         .read("--model", [&args.model])
         .read("--data", [&args.data])
-        .write("--out", [&args.out])
+        .print("--out", [&args.out])
         .check()?;
     let to_stdout = args.out == Path::new("-");
     if to_stdout {

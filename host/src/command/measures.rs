@@ -48,7 +48,9 @@ pub fn print_measures(measures: &Measures) {
             .take(WORST_CLASSES)
             .map(|own| format!("{} as {} {}", label(own.truth), label(own.answer), own.texts))
             .collect();
-        say!("taken for another most often: {}", mistakes.join(", "));
+        if !mistakes.is_empty() {
+            say!("taken for another most often: {}", mistakes.join(", "));
+        }
     }
     let never: Vec<String> = measures
         .never_answered()

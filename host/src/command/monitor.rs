@@ -57,7 +57,7 @@ pub struct Args {
 /// If the port cannot be opened, nobody greets there, the board cannot use its model or is another one than --board, or the line
 /// fails; with --check on the first difference.
 pub fn run(args: &Args) -> Result<()> {
-    files::Paths::default().read("--model", &args.model).write("--json", &args.json).check()?;
+    files::Paths::default().read("--model", &args.model).print("--json", &args.json).check()?;
     let baud = port::baud(args.baud, args.board.as_deref())?;
     let patience = Duration::from_secs(args.time_limit.max(1));
     match &args.model {

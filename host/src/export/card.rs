@@ -3,6 +3,7 @@
 use telltale::engine::format::Manifest;
 
 use super::Order;
+use crate::console::one_line;
 
 /// The model's card, in Markdown.
 pub(super) fn card(order: &Order<'_>) -> String {
@@ -22,7 +23,7 @@ pub(super) fn card(order: &Order<'_>) -> String {
          | labels | {} |\n\
          | bytes | {} |\n\
          | memory, bytes | {} (and the handle) |\n\
-         | saved state, bytes | as `tt_saved_bytes` tells |\n\
+         | texts of no class | {} |\n\
          | digest | {:08x} |\n\
          | accuracy on validation texts | {} |\n\
          | accuracy on test texts | {} |\n\
@@ -32,6 +33,7 @@ pub(super) fn card(order: &Order<'_>) -> String {
         labels.join(", "),
         model.bytes(),
         requirements.memory_bytes(),
+        if model.rejection().is_some() { "rejected: `rejected` says so" } else { "answered like others" },
         model.digest(),
         share(metrics.quantised_valid),
         share(metrics.quantised_test),
@@ -51,5 +53,6 @@ pub(super) fn cores(order: &Order<'_>) -> String {
 
 /// Of a text from a file, what stands in a table without being taken for Markdown.
 fn plain(text: &str) -> String {
+    let text = one_line(text);
     text.chars().filter(|c| !c.is_control() && !matches!(c, '`' | '|' | '<' | '>' | '[' | ']')).collect()
 }

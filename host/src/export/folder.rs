@@ -28,6 +28,11 @@ impl Folder {
     /// # Errors
     /// If something is there that is no folder, or a folder that is not empty and not to be replaced.
     pub fn check(to: &Path, replace: bool) -> Result<()> {
+        ensure!(
+            to.file_name().is_some(),
+            "--out {}: the folder is made anew: name one in this folder, or beside it",
+            to.display()
+        );
         if to.symlink_metadata().is_ok() {
             ensure!(
                 to.is_dir() && !to.is_symlink(),

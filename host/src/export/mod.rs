@@ -9,7 +9,7 @@ mod source;
 
 pub use folder::Folder;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use telltale::Model;
 
@@ -179,19 +179,50 @@ fn fill(order: &Order<'_>, template: &str) -> String {
         .replace("{{card}}", &card::card(order))
 }
 
+/// What no model can be called: words of C, C++ and Rust, modules of node, and names in the examples.
+const TAKEN: &str = "abstract alignas alignof alloc and answer as asm assert async auto await become bool box break buffer byte \
+    case catch char class classifier cluster compl concept console const const_cast consteval constexpr constinit constants \
+    continue core crate crypto decltype default delete dgram dns do domain double dyn dynamic_cast else enum events explicit \
+    export extern false final float fn for friend fs gen goto http http2 https if impl import in inline inspector int let long \
+    loop macro main match memory mod module move mut mutable namespace net new next noexcept not nullptr operator or os \
+    override path perf_hooks printf priv private process protected proto pub public punycode puts querystring readline ref \
+    register reinterpret_cast repl requires restrict return self setup short signed sizeof static static_assert static_cast std \
+    stream string_decoder struct super switch sys telltale template test this thread_local throw timers tls trait true try tty \
+    type typedef typeid typename typeof union unsafe unsigned unsized url use using util v8 virtual vm void volatile wasi \
+    wchar_t where while worker_threads wrong xor yield zlib";
+
 /// An identifier for a model of that name.
 ///
 /// # Errors
 /// If `name` makes none.
 pub fn identifier(name: &str) -> Result<String> {
     let made = telltale_build::file_name(name.as_ref());
-    made.with_context(|| {
+    let made = made.with_context(|| {
         format!("{name:?} makes no identifier: give one with --name, such as --name sentiment")
-    })
+    })?;
+    let is_taken = TAKEN.split(' ').any(|word| word == made) || made.starts_with("tt_");
+    ensure!(
+        !is_taken,
+        "a model cannot be called `{made}`, which means something to a compiler, to node or in the examples: give another name \
+         with --name, such as --name {made}_model"
+    );
+    Ok(made)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::identifier;
+
+    #[test]
+    fn no_model_has_a_name_that_means_something_else() {
+        assert_eq!(identifier("My model.bin").expect("a name"), "my_model");
+        for name in ["int", "class.bin", "fn.bin", "telltale.bin", "events", "tt_open", "memory.bin", "12"] {
+            assert!(identifier(name).expect_err("is taken").to_string().contains("--name"), "{name}");
+        }
+        // Its parts are joined as they stand in the list.
+        assert!(super::TAKEN.split(' ').all(|word| !word.is_empty()));
+    }
+
     /// The suites compile and run the templates.
     #[test]
     fn the_readme_shows_lines_of_the_examples() {

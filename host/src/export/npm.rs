@@ -39,10 +39,10 @@ fn manifest(name: &str) -> Result<String> {
         "name": name,
         "private": true,
         "description": "A text classifier, word by word: model and engine",
-        "exports": { ".": { "types": "./index.d.ts", "default": "./index.js" } },
+        "exports": "./index.js",
         "types": "./index.d.ts",
         "files": [
-            "index.js", "index.d.ts", "model.bin", "telltale.js", "telltale.d.ts", "telltale.wasm", "LICENSE-MIT",
+            "index.js", "index.d.ts", "example.js", "model.bin", "telltale.js", "telltale.d.ts", "telltale.wasm", "LICENSE-MIT",
             "LICENSE-APACHE",
         ],
     });

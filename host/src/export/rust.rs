@@ -52,7 +52,7 @@ pub(super) fn package(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
             inline(common("package", "edition")?),
             inline(common("package", "rust-version")?),
             inline(common("package", "license")?),
-            order.model.features(),
+            if order.any_model { vec!["full"] } else { order.model.features() },
         ),
     );
     folder.add("src/lib.rs", filled(include_str!("templates/lib.rs")));

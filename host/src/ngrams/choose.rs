@@ -24,7 +24,7 @@ const FEW_CLASSES: usize = 12;
 pub const MOST_SEPARATE: usize = 64;
 
 /// Widths of such vectors.
-const WIDTHS: [usize; 2] = [16, 32];
+const WIDTHS: [usize; 2] = [24, 32];
 
 /// N-grams of words alone, and of words and characters.
 const OF_WORDS: Orders = Orders { words: 3, characters: 0 };

@@ -35,7 +35,7 @@ pub struct Factors {
 pub struct Fit {
     /// Passes over the texts.
     pub epochs: usize,
-    /// The step size, which falls in a straight line.
+    /// The step size at first; it falls with the root of what is left.
     pub rate: f32,
     /// The seed of order and dropout.
     pub seed: u64,
@@ -96,7 +96,7 @@ impl Factors {
         let mut back = vec![0.0f32; width];
         for epoch in 0..fit.epochs {
             order.shuffle(&mut random);
-            let rate = fit.rate * (1.0 - epoch as f32 / fit.epochs as f32);
+            let rate = fit.rate * (1.0 - epoch as f32 / fit.epochs as f32).sqrt();
             for &row in &order {
                 seen.clear();
                 hidden.fill(0.0);

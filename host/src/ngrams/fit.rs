@@ -18,9 +18,9 @@ use crate::vocabulary::{Built, MAX_WORDS};
 /// The most n-grams that are ranked, for separators and for factors.
 const RANKED: [usize; 2] = [400_000, 100_000];
 
-/// Passes over the texts of factors, and the most texts that they make in all.
-const PASSES: usize = 8;
-const MOST_STEPS: usize = 240_000;
+/// Passes over the texts of factors that rank, and of those that count; and the most texts that they make in all.
+const PASSES: [usize; 2] = [8, 16];
+const MOST_STEPS: [usize; 2] = [480_000, 960_000];
 
 /// Step sizes of factors that rank, and of those that count.
 const RATES: [f32; 2] = [0.2, 0.1];
@@ -332,8 +332,9 @@ impl Fitted {
                 Self::Separators(fit.run(rows, features, targets, weights, columns))
             }
             Method::Factorise { width } => {
-                let rate = RATES[usize::from(start.is_some())];
-                let epochs = (MOST_STEPS / rows.len().max(1)).clamp(2, PASSES);
+                let counts = usize::from(start.is_some());
+                let rate = RATES[counts];
+                let epochs = (MOST_STEPS[counts] / rows.len().max(1)).clamp(2, PASSES[counts]);
                 let mut factors = start.unwrap_or_else(|| Factors::new(features, width, classes, seed));
                 factors.fit(rows, targets, weights, factorised::Fit { epochs, rate, seed });
                 Self::Factors(factors)

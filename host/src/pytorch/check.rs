@@ -3,6 +3,7 @@
 //! The file has a JSON object a line: `{"text": "a slow film", "logits": [1.2, -0.7]}`, the logits in the order of the
 //! configuration's labels, or a single one where a sigmoid tells the second of two labels.
 
+use std::fmt;
 use std::io::BufRead;
 use std::path::Path;
 
@@ -51,7 +52,7 @@ pub fn read(path: &Path, classes: usize) -> Result<Vec<Answer>> {
     let named = || path.display().to_string();
     let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut answers = Vec::new();
-    let mut probabilities = 0;
+    let mut after = Vec::new();
     for (at, line) in std::io::BufReader::new(file).lines().enumerate() {
         let number = at + 1;
         let line = line.with_context(|| format!("{}: line {number}", path.display()))?;
@@ -60,8 +61,8 @@ pub fn read(path: &Path, classes: usize) -> Result<Vec<Answer>> {
             continue;
         }
         let read = answer(line, number, classes);
-        let (answer, adds_up) = read.with_context(|| format!("line {number}")).with_context(named)?;
-        probabilities += usize::from(adds_up);
+        let (answer, function) = read.with_context(|| format!("line {number}")).with_context(named)?;
+        after.extend(function);
         answers.push(answer);
     }
     ensure!(
@@ -69,20 +70,49 @@ pub fn read(path: &Path, classes: usize) -> Result<Vec<Answer>> {
         "{}: no line in it: {{\"text\": …, \"logits\": […]}} is expected",
         path.display()
     );
-    ensure!(
-        probabilities < answers.len(),
-        "{}: the numbers of every line add up to 1: they are probabilities, and the model's outputs before softmax are \
-         expected",
-        path.display()
-    );
+    if let (Some(function), true) = (after.first(), after.len() == answers.len()) {
+        let (numbers, few) = match function {
+            Function::Softmax => ("add up to 1", 1),
+            Function::Sigmoid => ("lie between 0 and 1", FEW),
+        };
+        ensure!(
+            answers.len() < few,
+            "{}: the numbers of every line {numbers}: they are probabilities, and the model's outputs before {function} are \
+             expected",
+            path.display()
+        );
+    }
     Ok(answers)
 }
 
-/// An answer, and whether its numbers could be probabilities.
-fn answer(line: &str, number: usize, classes: usize) -> Result<(Answer, bool)> {
+/// What makes probabilities of logits.
+#[derive(Clone, Copy, Debug)]
+enum Function {
+    Softmax,
+    Sigmoid,
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Softmax => "softmax",
+            Self::Sigmoid => "the sigmoid",
+        })
+    }
+}
+
+/// Fewer single numbers than this may lie between 0 and 1 by chance.
+const FEW: usize = 10;
+
+/// An answer, and what its numbers could come out of if they are probabilities.
+fn answer(line: &str, number: usize, classes: usize) -> Result<(Answer, Option<Function>)> {
     let Line { text, mut logits } =
         serde_json::from_str(line).context("{\"text\": …, \"logits\": […]} is expected")?;
-    let adds_up = logits.iter().all(|logit| *logit >= 0.0) && (logits.iter().sum::<f64>() - 1.0).abs() < 1e-3;
+    let is_positive = logits.iter().all(|logit| *logit >= 0.0);
+    let function = match logits[..] {
+        [only] => (is_positive && only <= 1.0).then_some(Function::Sigmoid),
+        _ => (is_positive && (logits.iter().sum::<f64>() - 1.0).abs() < 1e-3).then_some(Function::Softmax),
+    };
     if logits.len() == 1 && classes == 2 {
         logits.insert(0, 0.0);
     }
@@ -90,7 +120,7 @@ fn answer(line: &str, number: usize, classes: usize) -> Result<(Answer, bool)> {
     let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let label = logits.iter().position(|&logit| logit == highest).context("the logits are no numbers")?;
     let probability = (-log_sum_exp(logits.iter().map(|logit| logit - highest))).exp();
-    Ok((Answer { text, label: label as u32, probability, line: number }, adds_up))
+    Ok((Answer { text, label: label as u32, probability, line: number }, function))
 }
 
 /// Compares `own`, for each answer the label and the probability of PyTorch's label.
@@ -145,6 +175,7 @@ mod tests {
             (format!("{good}{good}nonsense\n"), "line 3: {\"text\": …"),
             (format!("{good}{{\"text\": \"b\", \"logits\": [0, NaN]}}\n"), "line 2"),
             ("{\"text\": \"b\", \"logits\": [0.25, 0.75]}\n".to_owned(), "they are probabilities"),
+            ("{\"text\": \"b\", \"logits\": [0.7]}\n".repeat(FEW), "outputs before the sigmoid"),
             (String::new(), "no line in it"),
         ] {
             let error = format!("{:#}", reading(&text, 2).expect_err("must not be read"));

@@ -20,7 +20,7 @@ use crate::logits::{negative_log_likelihood, top};
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Config, Network, Weights};
 use crate::quantise::{self, EmbeddingBits};
-use crate::train::batches::cut;
+use crate::train::batches::{Keep, cut};
 use crate::train::{self, Evaluation, TrainingExample, TrainingOptions};
 use crate::vocabulary::sample;
 
@@ -165,6 +165,7 @@ pub fn import(
         None => None,
     };
     let mut warnings = words.warnings.clone();
+    warnings.extend(texts.as_deref().and_then(|texts| cuts(description, texts)));
     warnings.extend(doubts(source, saturation, pytorch));
     let report = Report {
         model: weights.config.clone(),
@@ -234,6 +235,13 @@ fn doubts(source: &Source, saturation: Option<Saturation>, pytorch: Option<Check
             share * 100.0
         ));
     }
+    let Description { head, activation, .. } = &source.description;
+    if source.weights.config.head_hidden == 0 && (head.is_some() || activation.is_some()) {
+        doubts.push(
+            "`head` and `activation` of the configuration are of two linear layers, and there is one"
+                .to_owned(),
+        );
+    }
     if pytorch.is_some_and(|checked| checked.is_another()) {
         doubts.push(
             "the network as read is not PyTorch's: what was assumed is wrong (nonlinearity, activation, pooling, padding, tokeniser), or the words are others"
@@ -241,6 +249,22 @@ fn doubts(source: &Source, saturation: Option<Saturation>, pytorch: Option<Check
         );
     }
     doubts
+}
+
+/// What is to be said of texts that PyTorch's model does not read whole.
+fn cuts(&Description { max_len, keep, .. }: &Description, texts: &[TrainingExample]) -> Option<String> {
+    let cut = texts.iter().filter(|text| cut(&text.ids, max_len, keep).len() < text.ids.len()).count();
+    (cut > 0).then(|| {
+        format!(
+            "{cut} of {} texts have more than {max_len} words (`max_len`): PyTorch's model is measured on {} of them, the engine, as \
+             on a chip, on all",
+            texts.len(),
+            match keep {
+                Keep::Head => format!("the first {max_len}"),
+                Keep::Tail => format!("the last {max_len}"),
+            }
+        )
+    })
 }
 
 /// Words that have been looked up.
@@ -293,8 +317,8 @@ fn of_origin(description: &Description, origin: &Origin) -> Result<quantise::Des
     })
 }
 
-/// The float model and the engine on the same words; the float model on padded texts, too, if it was
-/// trained on such.
+/// The float model on what it reads of each text, the engine on all of it, as on a chip; the float model on padded texts,
+/// too, if it was trained on such.
 fn measure(source: &Source, model: &Model<'_>, texts: &[TrainingExample]) -> Result<Measured> {
     let Source { weights, description, pad, .. } = source;
     let options = TrainingOptions {
@@ -303,8 +327,7 @@ fn measure(source: &Source, model: &Model<'_>, texts: &[TrainingExample]) -> Res
         ..TrainingOptions::default()
     };
     let float = train::evaluate(&Network::from_weights(weights, &Device::Cpu)?, texts, &options)?;
-    let items: Vec<Vec<Item>> =
-        texts.iter().map(|text| known(cut(&text.ids, options.max_len, options.keep))).collect();
+    let items: Vec<Vec<Item>> = texts.iter().map(|text| known(&text.ids)).collect();
     let read: Vec<Reading<'_>> =
         items.iter().zip(texts).map(|(items, text)| Reading { items, truth: text.label }).collect();
     let own: Vec<u32> =
@@ -326,7 +349,7 @@ fn measure(source: &Source, model: &Model<'_>, texts: &[TrainingExample]) -> Res
         agreement: same(&float),
         unknown_words: {
             let unknown = weights.config.vocab as u32 - 1;
-            let ids = texts.iter().flat_map(|text| cut(&text.ids, options.max_len, options.keep));
+            let ids = texts.iter().flat_map(|text| &text.ids);
             let count = ids.clone().count().max(1) as f64;
             ids.filter(|&&id| id == unknown).count() as f64 / count
         },

@@ -136,7 +136,10 @@ pub fn map(state: &State, words: usize, description: &Description) -> Result<Map
     };
     let mut inputs = None;
     for (number, layer) in layers.iter().enumerate() {
-        inputs = Some(mapped.layer(number, layer, inputs)?);
+        let has_biases = layers
+            .iter()
+            .any(|other| other.module == layer.module && other.bias_ih.or(other.bias_hh).is_some());
+        inputs = Some(mapped.layer(number, layer, has_biases, inputs)?);
     }
     let linear = linears(&others)?;
     let linear =
@@ -371,8 +374,15 @@ impl Mapped {
         self.tensors.insert(name.to_owned(), vec![0.0; rows]);
     }
 
-    /// Takes a recurrent layer whose input is `inputs` wide, if that is known; its output's width.
-    fn layer(&mut self, number: usize, layer: &Layer<'_>, inputs: Option<usize>) -> Result<usize> {
+    /// Takes a recurrent layer of a module that has biases or not, whose input is `inputs` wide, if that is known; its
+    /// output's width.
+    fn layer(
+        &mut self,
+        number: usize,
+        layer: &Layer<'_>,
+        has_biases: bool,
+        inputs: Option<usize>,
+    ) -> Result<usize> {
         let Config { cell, hidden, .. } = self.config;
         let rows = cell.gates() * hidden;
         let lost = |what: &str| format!("{} is missing (layer {number}, {cell})", layer.named(what));
@@ -410,12 +420,8 @@ impl Mapped {
         }
         match [layer.bias_ih, layer.bias_hh] {
             [None, None] => {
-                let others = self.taken.iter().any(|row| {
-                    row.meaning.contains("bias of the input")
-                        && row.name.starts_with(&format!("{}.", layer.module))
-                });
                 ensure!(
-                    !others,
+                    !has_biases,
                     "{} and {} are missing, and other layers of `{}` have biases: the state dict is incomplete",
                     layer.named("bias_ih"),
                     layer.named("bias_hh"),
@@ -505,7 +511,7 @@ impl Mapped {
             more => {
                 let names: Vec<&str> = more.iter().map(Linear::module).collect();
                 bail!(
-                    "{} linear layers, {}: the engine has two at most, after the recurrent layer, with ReLU between them",
+                    "{} linear layers, {}: the engine has two at most, after the recurrent layer, with ReLU between them; those that the answers do not need are named under \"ignore\" in the configuration",
                     more.len(),
                     quoted(&names)
                 )
@@ -747,7 +753,31 @@ fn two<'l, 's>(
             b.module()
         ),
         (false, true) => Ok((b, a)),
-        (false, false) if a.shape()[1] != hidden && b.shape()[1] == hidden => Ok((b, a)),
+        (false, false) => {
+            let scores = |layer: &&Linear<'_>| {
+                let [outputs, inputs] = layer.shape();
+                inputs == hidden && (outputs == classes || outputs == 1 && classes == 2)
+            };
+            let (heads, others): (Vec<&Linear<'_>>, Vec<_>) = [a, b].into_iter().partition(scores);
+            if let ([head], [other]) = (&heads[..], &others[..]) {
+                bail!(misfit(
+                    other.weight,
+                    &format!(
+                        "{} is the head by itself, and the engine has no other layer beside it; if the answers do not need `{}`, name it under \"ignore\" in the configuration",
+                        head.weight.told(),
+                        other.module()
+                    )
+                ));
+            }
+            if let [first, second] = heads[..] {
+                bail!(
+                    "{} and {} could each be the head; name the one that the answers do not need under \"ignore\" in the configuration",
+                    first.weight.told(),
+                    second.weight.told()
+                );
+            }
+            Ok(if a.shape()[1] != hidden && b.shape()[1] == hidden { (b, a) } else { (a, b) })
+        }
         _ => Ok((a, b)),
     }
 }

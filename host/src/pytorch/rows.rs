@@ -256,6 +256,10 @@ fn json(text: &str) -> Result<Option<Vec<(usize, String, usize)>>> {
             words.into_iter().enumerate().map(|(at, (word, row))| (at + 1, word, row)).collect(),
         ));
     }
+    ensure!(
+        serde_json::from_str::<serde_json::Value>(start).is_err() || !start.starts_with(['[', '{']),
+        "the vocabulary is JSON, but neither [\"word\", …] nor {{\"word\": index, …}} with an index from 0 for each word"
+    );
     Ok(None)
 }
 

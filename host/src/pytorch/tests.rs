@@ -221,11 +221,17 @@ fn rows_follow_their_words() {
         ("", "no line"),
         ("<br>\n", "no line"),
         ("0\ta\n1\ta\n", "lines 1 and 2"),
+        ("{\"itos\": [\"a\", \"b\"]}", "is JSON, but neither"),
+        ("[\n\"a\",\nnull\n]\n", "is JSON, but neither"),
+        ("the\nplay\n##ing\n", "1 of 3 rows of the vocabulary are pieces of words"),
+        ("Ġthe\nĠfilm\n", "pieces of words"),
     ] {
         let error = words(file, None).expect_err("must not be read").to_string();
         assert!(error.contains(reason), "{error}");
     }
     assert!(words("a\n", Some(1)).is_err());
+    let special = words("film\n_UNK\n[PAD]\npad\nunk\n", None).expect("reads");
+    assert_eq!((special.unknown, special.padding), (Some(1), Some(2)));
 }
 
 /// `bad film` and `The` are never made; special tokens are in no text.
@@ -397,9 +403,11 @@ fn a_layer_has_both_biases_or_none() {
     assert_eq!(none.taken.iter().filter(|row| row.meaning.contains("zeros")).count(), 2);
     // One layer of a module without biases, the other with them: such a module cannot be made.
     let two = Config { layers: 2, ..map(&small(Cell::Gru, 5, 0), 11, &description(2)).expect("fits").config };
-    let mut state = parameters(&two);
-    state.tensors.retain(|tensor| !tensor.name.ends_with("l1") || !tensor.name.contains("bias"));
-    assert!(error(&state, &description(2)).contains("other layers of `rnn` have biases"));
+    for bare in ["l0", "l1"] {
+        let mut state = parameters(&two);
+        state.tensors.retain(|tensor| !tensor.name.ends_with(bare) || !tensor.name.contains("bias"));
+        assert!(error(&state, &description(2)).contains("other layers of `rnn` have biases"), "{bare}");
+    }
 }
 
 #[test]
@@ -554,6 +562,15 @@ fn linear_layers_are_not_guessed() {
     let mut three = small(Cell::Gru, 5, 6);
     three.tensors.push(zeros("fc3.weight", &[6, 6]));
     assert!(error(&three, &description(2)).contains("3 linear layers, `fc1`, `fc2`, `fc3`"));
+    for (shape, told) in [
+        ([2, 6], "fc.weight [2, 6] and aux.weight [2, 6] could each be the head"),
+        ([30, 3], "aux.weight [30, 3] does not fit: fc.weight [2, 6] is the head by itself"),
+    ] {
+        let mut beside = small(Cell::Gru, 5, 0);
+        beside.tensors.push(zeros("aux.weight", &shape));
+        let error = error(&beside, &description(2));
+        assert!(error.contains(told) && error.contains("\"ignore\""), "{error}");
+    }
     let mut twice = small(Cell::Gru, 5, 0);
     twice.tensors.push(zeros("other.weight", &[11, 5]));
     assert!(error(&twice, &description(2)).contains("`embed`, `other` could each be the embedding"));

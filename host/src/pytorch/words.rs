@@ -30,6 +30,9 @@ pub struct Words {
     pub warnings: Vec<String>,
 }
 
+/// One in so many rows that are pieces of words makes a vocabulary of pieces.
+const PIECES: usize = 10;
+
 /// How many words a warning names.
 const NAMED: usize = 8;
 
@@ -48,18 +51,24 @@ impl Words {
     /// If a word is there twice, a special row is not, or no word is left.
     pub fn new(rows: Rows, options: Options, unknown: Option<usize>, padding: Option<usize>) -> Result<Self> {
         let count = rows.words.len();
-        let special = |given: Option<usize>, names: [&str; 3], what: &str| {
+        let special = |given: Option<usize>, names: [&str; 4], what: &str| {
             if let Some(row) = given {
                 ensure!(row < count, "`{what}` is row {row}, the vocabulary has {count} rows");
                 return Ok(Some(row));
             }
-            Ok(rows.words.iter().position(|entry| {
-                let named = |text: &str| names.contains(&text) || names[0] == text.to_lowercase();
-                entry.as_ref().is_some_and(|entry| named(&entry.text))
-            }))
+            // In small letters, the last one might be a word.
+            let named = |text: &str| text == names[3] || names[..3].contains(&&text.to_lowercase()[..]);
+            let is_special = |entry: &Option<Entry>| entry.as_ref().is_some_and(|entry| named(&entry.text));
+            Ok(rows.words.iter().position(is_special))
         };
-        let unknown = special(unknown, ["<unk>", "[UNK]", "UNK"], "unknown")?;
-        let padding = special(padding, ["<pad>", "[PAD]", "PAD"], "padding")?;
+        let unknown = special(unknown, ["<unk>", "[unk]", "_unk", "UNK"], "unknown")?;
+        let padding = special(padding, ["<pad>", "[pad]", "_pad", "PAD"], "padding")?;
+        let pieces = rows.words.iter().flatten().filter(|entry| is_piece(&entry.text)).count();
+        ensure!(
+            pieces == 0 || pieces * PIECES < count,
+            "{pieces} of {count} rows of the vocabulary are pieces of words (`##ing` of WordPiece, `Ġthe` of byte pairs, `▁the` of \
+             SentencePiece): the engine reads whole words, so the network has to be trained on words"
+        );
         let mut own = Self {
             list: Vec::new(),
             rows: Vec::new(),
@@ -85,8 +94,9 @@ impl Words {
                 continue;
             };
             let text = &entry.text[..];
-            if is_special(text) {
-                impossible.push(format!("`{text}` (a special token)"));
+            if is_special(text) || is_piece(text) {
+                let what = if is_piece(text) { "piece of a word" } else { "special token" };
+                impossible.push(format!("`{text}` (a {what})"));
                 unseen.insert(row);
                 continue;
             }
@@ -130,7 +140,7 @@ impl Words {
         own.warn("are read in another form", &renamed);
         if unknown.is_none() {
             own.warnings
-                .push("the vocabulary has no row for unknown words (`<unk>`): they read as zeros".to_owned());
+                .push("the vocabulary has no row for unknown words, `<unk>` (\"unknown\" in the configuration gives its number): they read as zeros".to_owned());
         }
         ensure!(
             !own.list.is_empty(),
@@ -223,6 +233,12 @@ impl Words {
     pub fn row<'t>(&self, table: &'t [f32], width: usize, row: Option<usize>) -> Option<&'t [f32]> {
         row.and_then(|row| table.get(row * width..(row + 1) * width))
     }
+}
+
+/// Whether a word is a piece of one, as WordPiece, byte pairs or SentencePiece mark it.
+fn is_piece(text: &str) -> bool {
+    let rest = ["##", "Ġ", "▁"].into_iter().find_map(|mark| text.strip_prefix(mark));
+    rest.is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
 }
 
 /// Whether a word is a tokeniser's own mark, such as `<bos>` or `[CLS]`.

@@ -89,7 +89,13 @@ pub fn quantise(
             }
             Some((input_shift, state_shift, maps))
         })
-        .with_context(|| format!("layer {layer}: its weights are too large for the fixed-point formats"))?;
+        .with_context(|| {
+            let of_words =
+                weights.get("embed.weight").iter().fold(0.0f32, |most, number| most.max(number.abs()));
+            let read =
+                if layer == 0 { format!(", or the embedding's, up to {of_words}") } else { String::new() };
+            format!("layer {layer}: its weights{read}, are too large for the fixed-point formats")
+        })?;
     let cell_format = match config.cell {
         Cell::Lstm => cell_bits(ranges),
         Cell::Rnn | Cell::Gru | Cell::Fastgrnn => 0,

@@ -78,7 +78,7 @@ struct Row {
 /// If no board could be measured, or the one asked for could not: a firmware does not build, QEMU is missing or
 /// hangs, the network does not fit.
 pub fn run(args: &Args) -> Result<()> {
-    crate::files::Paths::default().write("--json", &args.json).check()?;
+    crate::files::Paths::default().print("--json", &args.json).check()?;
     let boards = match &args.board {
         Some(name) => vec![board::find(name)?],
         None if args.fit => board::all()?.into_iter().filter(|board| board.cost_of.is_none()).collect(),

@@ -40,7 +40,7 @@ struct Report {
 /// # Errors
 /// If the network is impossible or threads cannot be started.
 pub fn run(args: &Args) -> Result<()> {
-    crate::files::Paths::default().write("--json", &args.json).check()?;
+    crate::files::Paths::default().print("--json", &args.json).check()?;
     let bytes = blob(&args.shape, Pooling::Mean, Extras::NONE)?;
     let model = Model::open(&bytes)?;
     let word = |at: usize| Item::Known((at % 1000) as u32);

@@ -118,7 +118,7 @@ struct Report {
 /// # Errors
 /// If the network is impossible, threads cannot be started, or the two sides do not agree.
 pub fn run(args: &Args) -> Result<()> {
-    crate::files::Paths::default().write("--json", &args.json).check()?;
+    crate::files::Paths::default().print("--json", &args.json).check()?;
     ensure!(args.batch > 0 && args.words > 0, "--batch and --words must be at least 1");
     ensure!(args.batches > 0, "--batches must be at least 1");
     ensure!(args.vocab > 0, "--vocab must be at least 1");

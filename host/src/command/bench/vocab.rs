@@ -70,7 +70,7 @@ struct Report {
 pub fn run(args: &Args) -> Result<()> {
     crate::files::Paths::default()
         .read("the corpus", args.corpus.inputs())
-        .write("--json", &args.json)
+        .print("--json", &args.json)
         .check()?;
     let corpus = corpus::load(&args.corpus.config(), args.seed)?;
     let options = Options { punctuation: true };

@@ -151,7 +151,7 @@ pub fn run(args: &Args) -> Result<()> {
     crate::files::Paths::default()
         .read("--model", [&args.model])
         .read("the corpus", args.corpus.inputs())
-        .write("--json", &args.json)
+        .print("--json", &args.json)
         .write("--errors", &args.errors)
         .check()?;
     if args.json.as_deref() == Some(std::path::Path::new("-")) {
@@ -169,6 +169,11 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn examples(args: &Args) -> Result<Vec<(String, String)>> {
     if args.split == Split::All {
+        let CorpusArgs { test_data, valid, test, .. } = &args.corpus;
+        ensure!(
+            test_data.is_none() && valid.is_none() && test.is_none(),
+            "--test-data, --valid and --test say how `train` split the corpus, and all of it is measured: name a --split"
+        );
         let all = corpus::load_all(&args.corpus.config())?;
         all.notes.print();
         return Ok(all.examples);

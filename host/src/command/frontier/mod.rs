@@ -47,7 +47,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Where to train: cuda needs a build with `--features cuda`
-    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Cpu)]
     device: DeviceChoice,
     #[command(flatten)]
     shape: ShapeArgs,
@@ -57,7 +57,7 @@ pub struct Args {
 
 impl Args {
     /// The runs of the folder.
-    fn runs(&self) -> Runs<'_> {
+    fn runs(&self) -> Result<Runs<'_>> {
         let cache = self.unlabelled.as_ref().map(|_| self.out.join("teacher"));
         Runs::new(
             &self.out,
@@ -84,13 +84,13 @@ pub fn run(args: &Args) -> Result<()> {
     crate::files::Paths::default()
         .read("the corpus", args.corpus.inputs())
         .write("--out", own)
-        .write("--json", &args.json)
+        .print("--json", &args.json)
         .check()?;
     let to_stdout = args.json.as_deref().is_some_and(|path| path == std::path::Path::new("-"));
     if to_stdout {
         crate::console::divert();
     }
-    let runs = args.runs();
+    let runs = args.runs()?;
     let mut frontier = Frontier::new(&args.corpus.data);
     let count = args.presets.len() * args.seeds.len();
     let all = args.presets.iter().flat_map(|&preset| args.seeds.iter().map(move |&seed| (preset, seed)));

@@ -64,12 +64,18 @@ pub struct Runs<'f> {
     folder: &'f Path,
     /// What all have in common.
     base: train::Args,
+    /// What all learn from.
+    texts: String,
 }
 
 impl<'f> Runs<'f> {
     /// Runs in `folder`, each as `base` but for preset and seed.
-    pub const fn new(folder: &'f Path, base: train::Args) -> Self {
-        Self { folder, base }
+    ///
+    /// # Errors
+    /// If the corpus cannot be read.
+    pub fn new(folder: &'f Path, base: train::Args) -> Result<Self> {
+        let texts = base.digest()?;
+        Ok(Self { folder, base, texts })
     }
 
     /// Trains a preset with a seed, unless that is done.
@@ -80,8 +86,11 @@ impl<'f> Runs<'f> {
         let name = format!("{preset}-{seed}");
         let files = Files::new(self.folder, &name);
         let args = train::Args { preset: Some(preset), seed, ..self.base.clone() };
-        let record =
-            Record { version: env!("CARGO_PKG_VERSION").to_owned(), flags: serde_json::to_value(&args)? };
+        let record = Record {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            flags: serde_json::to_value(&args)?,
+            texts: self.texts.clone(),
+        };
         let asked = files.recorded().is_some_and(|recorded| recorded == record);
         if asked && let Ok(trained) = files.read(seed) {
             say!("[{position}] {name}: done before");
@@ -124,11 +133,12 @@ impl<'f> Runs<'f> {
     }
 }
 
-/// What a run was trained by: another version, or other flags, make another run.
+/// What a run was trained by: another version, other flags or other texts make another run.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Record {
     version: String,
     flags: serde_json::Value,
+    texts: String,
 }
 
 /// A run's files.

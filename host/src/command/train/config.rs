@@ -3,7 +3,9 @@
 use anyhow::{Result, ensure};
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use crate::corpus;
 use crate::model::{Cell, Pooling};
 use telltale::engine::ngrams::Orders;
 use telltale::engine::text::Options;
@@ -252,6 +254,22 @@ impl Args {
         let is_tutorial = self.preset.is_some_and(Preset::is_tutorial);
         let text = Options { punctuation: self.shape.punctuation.unwrap_or(!is_tutorial) };
         Source::read(&self.corpus.config(), self.unlabelled.as_deref(), text, self.seed)
+    }
+
+    /// What tells other texts, labelled or not, from these.
+    ///
+    /// # Errors
+    /// As [`Self::source`].
+    pub fn digest(&self) -> Result<String> {
+        let config = self.corpus.config();
+        let mut digest = Sha256::new_with_prefix(corpus::load(&config, self.seed)?.digest);
+        if let Some(path) = &self.unlabelled {
+            for text in corpus::unlabelled::read(path, &config)?.0 {
+                digest.update((text.len() as u64).to_le_bytes());
+                digest.update(text);
+            }
+        }
+        Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// What to do with them.

@@ -62,7 +62,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
     /// Where to train: cuda needs a build with `--features cuda`
-    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Cpu)]
     pub(super) device: DeviceChoice,
     /// A set of defaults; every value of it can be overridden by its flag
     #[arg(long, value_enum)]
@@ -84,10 +84,9 @@ pub struct Args {
 
 /// Where networks are trained
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum DeviceChoice {
-    /// cuda if it is there, otherwise cpu
-    Auto,
-    /// This machine's processor
+    /// This machine's processor, which is faster for networks as small as a chip's
     Cpu,
     /// An NVIDIA GPU
     Cuda,
@@ -106,7 +105,7 @@ impl Args {
             json: None,
             report: None,
             seed: 1,
-            device: DeviceChoice::Auto,
+            device: DeviceChoice::Cpu,
             preset: None,
             shape,
             training,
@@ -148,6 +147,20 @@ impl Args {
         self.paths().check()
     }
 
+    /// Says what PyTorch's files have no place for.
+    fn tell_of_saving(&self) {
+        if self.shape.ngrams.is_none() {
+            console::warn(
+                "--save: the model has no n-grams, since PyTorch has none; without --save it is more accurate",
+            );
+        }
+        if self.training.reject.is_some() {
+            console::warn(
+                "--save: the rule of --reject is in --export alone: what `import` makes of the folder has none",
+            );
+        }
+    }
+
     /// What is read and what is written.
     #[must_use]
     pub fn paths(&self) -> Paths {
@@ -160,7 +173,7 @@ impl Args {
             )
             .read("--checkpoint", self.keeping.folders().flat_map(Store::files))
             .write("--export", &self.export)
-            .write("--json", &self.json)
+            .print("--json", &self.json)
             .write("--report", &self.report)
             .write("--save", saved)
     }
@@ -199,14 +212,17 @@ pub fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     let (args, mut checkpointer) = Checkpointer::begin(args)?;
     let device = device(args.device)?;
+    ensure!(
+        args.save.is_none() || args.shape.ngrams.unwrap_or(0) == 0,
+        "--save: PyTorch has no n-grams: leave --ngrams out"
+    );
     args.check_paths()?;
+    if args.save.is_some() {
+        args.tell_of_saving();
+    }
     let source = args.source()?;
     let config = checkpointer.settle(args.resolve(&source)?)?;
     let data = Data::prepare(source, config)?;
-    ensure!(
-        args.save.is_none() || data.recipe.is_none(),
-        "--save: PyTorch has no n-grams: leave --ngrams out"
-    );
     let trained = match pipeline::run(&data, &device, &mut checkpointer)? {
         Outcome::Stopped(position) => return Err(checkpointer.stopped(&position).into()),
         Outcome::Ended(trained) => trained,
@@ -262,7 +278,6 @@ fn write_page(path: &Path, finished: &Finished, data: &Data, epochs: &[Epoch]) -
 fn device(choice: DeviceChoice) -> Result<Device> {
     match choice {
         DeviceChoice::Cpu => Ok(Device::Cpu),
-        DeviceChoice::Auto => Ok(Device::cuda_if_available(0).unwrap_or(Device::Cpu)),
         DeviceChoice::Cuda => {
             ensure!(
                 cfg!(feature = "cuda"),

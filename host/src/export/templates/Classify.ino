@@ -29,7 +29,7 @@ void loop()
     }
     tt_answer answer;
     tt_finish(&classifier, NULL, NULL, &answer);
-    Serial.print({{name}}_labels[answer.category]);
+    Serial.print(answer.rejected ? "?" : {{name}}_labels[answer.category]);
     Serial.print(' ');
     Serial.print(answer.probability / 100.0);
     Serial.print(" % of ");

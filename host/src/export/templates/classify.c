@@ -15,6 +15,6 @@ int main(void)
         return 1;
     }
     tt_classify(&classifier, "slow, but superb", 16, &answer);
-    printf("%s %u/10000\n", {{name}}_labels[answer.category], answer.probability);
+    printf("%s %u/10000\n", answer.rejected ? "?" : {{name}}_labels[answer.category], answer.probability);
     return 0;
 }

@@ -4,7 +4,8 @@ fn main() -> Result<(), {{crate}}::OpenError> {
     let mut classifier = {{crate}}::Classifier::new()?;
     for text in std::env::args().skip(1) {
         let answer = classifier.classify(&text);
-        println!("{:?} {}", answer.label, answer.probability);
+        let label = if answer.rejected { "?".to_owned() } else { format!("{:?}", answer.label) };
+        println!("{label} {}", answer.probability);
     }
     Ok(())
 }

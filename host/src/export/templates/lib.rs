@@ -50,12 +50,16 @@ pub struct Answer {
     pub words: u32,
     /// Those that are not in the vocabulary.
     pub unknown: u32,
+    /// Whether the text is none of the classes, by the model's rule if it has one; label and probability are then those
+    /// of the nearest class.
+    pub rejected: bool,
 }
 
 impl From<telltale::Answer<'_>> for Answer {
     fn from(answer: telltale::Answer<'_>) -> Self {
         let label = Label::ALL.get(answer.class.index()).copied().unwrap_or(Label::ALL[0]);
-        Self { label, probability: answer.probability, words: answer.words, unknown: answer.unknown }
+        let telltale::Answer { probability, words, unknown, rejected, .. } = answer;
+        Self { label, probability, words, unknown, rejected }
     }
 }
 
@@ -91,7 +95,8 @@ impl Classifier {
     }
 }
 
-/// The label of one text; a [`Classifier`] is for several, it is opened once.
+/// The label of one text, the nearest one where the model's rule rejects it; a [`Classifier`] is for several, it is
+/// opened once.
 ///
 /// # Errors
 /// As [`Classifier::new`].
