@@ -204,12 +204,14 @@ pub fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
         // As an ordinary new file has; the process' umask still applies.
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     }
-    builder.tempfile_in(folder_of(&target(path))).map_err(|error| {
-        // Without the name of the temporary file, for which nobody has asked.
-        let text = error.to_string();
-        let reason = text.split_once(" at path ").map_or(&text[..], |(reason, _)| reason);
-        io::Error::new(error.kind(), reason)
-    })
+    builder.tempfile_in(folder_of(&target(path))).map_err(unnamed)
+}
+
+/// An error about something temporary without its name, for which nobody has asked.
+pub fn unnamed(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    let reason = text.split_once(" at path ").map_or(&text[..], |(reason, _)| reason);
+    io::Error::new(error.kind(), reason)
 }
 
 /// Flushes a temporary file to the disk and gives it its name, with the permissions of the file that it replaces.

@@ -71,6 +71,9 @@ pub fn run(args: &Args) -> Result<()> {
     })
 }
 
+/// Bytes of a line that is explained; to explain one takes memory for each of its words.
+const EXPLAINED: usize = 1 << 20;
+
 /// Explains the answer to each line.
 fn explain(model: &Model<'_>, session: &mut Session<'_>, streams: &mut Streams) -> std::io::Result<()> {
     let (mut line, mut chunk) = (Vec::new(), [0; 1 << 12]);
@@ -81,7 +84,12 @@ fn explain(model: &Model<'_>, session: &mut Session<'_>, streams: &mut Streams) 
         for &byte in bytes {
             session.push(byte, streams)?;
             if !matches!(byte, b'\n' | b'\r') {
-                line.push(byte);
+                if line.len() <= EXPLAINED {
+                    line.push(byte);
+                }
+            } else if line.len() > EXPLAINED {
+                writeln!(streams.output, "+\ta line of more than {EXPLAINED} bytes is not explained")?;
+                line.clear();
             } else if !line.is_empty() {
                 let explanation =
                     Explanation::of(model, &String::from_utf8_lossy(&line)).map_err(std::io::Error::other)?;

@@ -64,8 +64,10 @@ impl Folder {
     pub fn write(&self, to: &Path, replace: bool) -> Result<()> {
         Self::check(to, replace)?;
         let context = || format!("cannot write {}", to.display());
-        let temporary =
-            || tempfile::Builder::new().prefix(".telltale-").tempdir_in(parent(to)).with_context(context);
+        let temporary = || {
+            let made = tempfile::Builder::new().prefix(".telltale-").tempdir_in(parent(to));
+            made.map_err(files::unnamed).with_context(context)
+        };
         let (made, old) = (temporary()?, temporary()?);
         let new = made.path().join("new");
         fs::create_dir(&new).with_context(context)?;
