@@ -72,6 +72,16 @@ impl Counts {
         self.words.values().filter(|count| self.is_word(count)).map(|count| count.occurrences).sum()
     }
 
+    /// The share of all words, repetitions included, that the `most` frequent ones are.
+    #[must_use]
+    pub fn coverage(&self, most: usize) -> f64 {
+        let words = self.words.values().filter(|count| self.is_word(count));
+        let mut all: Vec<u64> = words.map(|count| count.occurrences).collect();
+        all.sort_unstable_by_key(|&count| std::cmp::Reverse(count));
+        let total = all.iter().sum::<u64>().max(1) as f64;
+        all.iter().take(most).sum::<u64>() as f64 / total
+    }
+
     /// Whether a word may be in a vocabulary: words of symbols only if they tell something about the class.
     #[must_use]
     pub fn may_be_read(&self, word: &Word) -> bool {

@@ -30,6 +30,9 @@ const WIDTHS: [usize; 2] = [24, 32];
 const OF_WORDS: Orders = Orders { words: 3, characters: 0 };
 const OF_CHARACTERS: Orders = Orders { words: 2, characters: 5 };
 
+/// Those that have a vector each: for many classes, short ones are worth more of the dear bytes.
+const OF_FEW_CHARACTERS: Orders = Orders { words: 2, characters: 3 };
+
 /// A largest class of more than this many times the mean is weighed against the others.
 const UNEQUAL: f64 = 1.2;
 
@@ -207,7 +210,7 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         }
     }
     if classes > FEW_CLASSES {
-        let orders = settled.unwrap_or(OF_CHARACTERS);
+        let orders = settled.unwrap_or(OF_FEW_CHARACTERS);
         let at = tried.iter().position(|(choice, _)| choice.recipe.orders() == orders);
         let all = at.map_or_else(|| read(orders), |at| tried.swap_remove(at).1);
         drop(tried);

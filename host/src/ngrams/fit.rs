@@ -19,8 +19,8 @@ use crate::vocabulary::{Built, MAX_WORDS};
 const RANKED: [usize; 2] = [400_000, 100_000];
 
 /// Passes over the texts of factors that rank, and of those that count; and the most texts that they make in all.
-const PASSES: [usize; 2] = [8, 16];
-const MOST_STEPS: [usize; 2] = [480_000, 960_000];
+const PASSES: [usize; 2] = [8, 32];
+const MOST_STEPS: [usize; 2] = [480_000, 1_200_000];
 
 /// Step sizes of factors that rank, and of those that count.
 const RATES: [f32; 2] = [0.2, 0.1];

@@ -81,7 +81,7 @@ pub struct ShapeArgs {
     #[arg(long, value_name = "N")]
     pub embed: Option<usize>,
     /// Units of a recurrent layer [default: 64; for two classes 32, 48 if their texts
-    /// are long; for more than 64 96]
+    /// are long; for more than 64 96, or 32 where 3000 words are few of their words]
     #[arg(long, value_name = "N")]
     pub hidden: Option<usize>,
     /// Pooling over time [default: mean; for short texts last, or max for more than two classes]
@@ -90,7 +90,8 @@ pub struct ShapeArgs {
     /// Units of a hidden ReLU layer in the head, 0 for a linear head [default: 0]
     #[arg(long, value_name = "N")]
     pub head_hidden: Option<usize>,
-    /// The most words in the vocabulary [default: 3000; 6000 for long texts of two classes]
+    /// The most words in the vocabulary [default: 3000; 6000 for long texts of two classes; 500 for more than 64 classes
+    /// where 3000 are few of their words]
     #[arg(long, value_name = "N")]
     pub vocab: Option<usize>,
     /// How often a word must occur to be in the vocabulary [default: 2]
@@ -218,7 +219,7 @@ const SHORT_TEXT: u64 = 48;
 
 /// The most words and n-grams of a preset.
 fn entries(preset: Preset) -> (usize, usize) {
-    let config = defaults(Some(preset), 0, 0, 2, 0, MINUTES);
+    let config = defaults(Some(preset), 0, 0, Classes::Two, 0, MINUTES);
     (config.vocab, config.ngrams.most.unwrap_or(0))
 }
 
@@ -280,7 +281,12 @@ impl Args {
         let (args, words, texts) = (self, source.counts.total(), source.texts_to_learn_from());
         let minutes = args.training.minutes;
         ensure!((0.1..=10_000.0).contains(&minutes), "--minutes {minutes}: 0.1 to 10000 are possible");
-        let base = defaults(args.preset, words, texts, source.corpus.labels.len(), args.seed, minutes);
+        let classes = match (source.corpus.labels.len(), source.counts.coverage(VOCAB)) {
+            (2, _) => Classes::Two,
+            (count, _) if count <= ngrams::MOST_SEPARATE => Classes::Few,
+            (_, share) => Classes::Many { are_words_known: share > KNOWN },
+        };
+        let base = defaults(args.preset, words, texts, classes, args.seed, minutes);
         let (shape, training) = (&args.shape, &args.training);
         let o = base.options;
         let options = TrainingOptions {
@@ -361,29 +367,47 @@ impl Args {
     }
 }
 
+/// Words of the network's vocabulary.
+const VOCAB: usize = 3000;
+
+/// Where these are a smaller share of the training texts, the network reads too little to be worth their bytes.
+const KNOWN: f64 = 0.6;
+
+/// What the defaults depend on, of a corpus' classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Classes {
+    Two,
+    Few,
+    /// More than have a number each in every n-gram.
+    Many {
+        /// Whether a vocabulary of [`VOCAB`] words has most words of the texts.
+        are_words_known: bool,
+    },
+}
+
 fn defaults(
     preset: Option<Preset>,
     words: u64,
     texts: usize,
-    classes: usize,
+    classes: Classes,
     seed: u64,
     minutes: f64,
 ) -> RunConfig {
     let short = words < SHORT_TEXT * texts as u64;
-    let two = classes == 2;
+    let two = classes == Classes::Two;
     let passes = WORDS_A_MINUTE * minutes / words.max(1) as f64;
     let epochs = passes.round().clamp(minutes.max(1.0), 10.0 * minutes.max(1.0)) as usize;
     let usual = TrainingOptions::usual(epochs, seed);
-    let many = classes > ngrams::MOST_SEPARATE;
     let plain = RunConfig {
         cell: Cell::Gru,
         layers: 1,
         embed: 32,
         // Half of the units take half of the time, and two classes are told apart as well by them.
-        hidden: match (short && two, many) {
-            (true, _) => 32,
-            (false, false) => 64,
-            (false, true) => 96,
+        hidden: match classes {
+            Classes::Two if short => 32,
+            Classes::Two | Classes::Few => 64,
+            Classes::Many { are_words_known: true } => 96,
+            Classes::Many { are_words_known: false } => 32,
         },
         // After a sentence or two the last state still knows everything; long texts need a mean.
         pooling: match (short, two) {
@@ -392,7 +416,7 @@ fn defaults(
             (false, _) => Pooling::Mean,
         },
         head_hidden: 0,
-        vocab: 3000,
+        vocab: if classes == (Classes::Many { are_words_known: false }) { VOCAB / 6 } else { VOCAB },
         min_freq: 2,
         bits: EmbeddingBits::Four,
         bytes: BYTES,
@@ -480,7 +504,7 @@ mod tests {
     #[test]
     fn choices_survive_a_checkpoint() {
         let presets = Preset::value_variants().iter().copied().map(Some).chain([None]);
-        for (preset, classes) in presets.flat_map(|preset| [(preset, 2), (preset, 20)]) {
+        for (preset, classes) in presets.flat_map(|preset| [(preset, Classes::Two), (preset, Classes::Few)]) {
             let config = defaults(preset, 123_456, 1000, classes, 7, 0.3);
             let config = RunConfig { reject: Some(0.1), balance: true, ..config };
             let kept = serde_json::to_string(&config).expect("encodes");
