@@ -19,6 +19,9 @@ const LEAST: f32 = 0.02;
 const FACTOR: f32 = 1.25;
 const STEPS: i32 = 36;
 
+/// The largest gain: where all validation texts are right, ever larger ones would be likelier.
+const MOST: f32 = 20.0;
+
 /// What is tried of the network's likeliest gain.
 const SHARES: [f32; 3] = [1.0, 0.5, 0.25];
 
@@ -86,7 +89,10 @@ impl Opinions<'_> {
     /// The one of those with the least loss; `mix`, if that is as good, since texts of which nothing is known tell
     /// nothing.
     fn best(&self, mix: Mix, tried: impl Iterator<Item = Mix>) -> Mix {
-        let least = tried.map(|mix| (self.loss(mix), mix)).min_by(|(a, _), (b, _)| a.total_cmp(b));
+        let least = tried
+            .filter(|mix| mix.network.max(mix.ngrams) <= MOST)
+            .map(|mix| (self.loss(mix), mix))
+            .min_by(|(a, _), (b, _)| a.total_cmp(b));
         least.filter(|(loss, _)| *loss != self.loss(mix)).map_or(mix, |(_, best)| best)
     }
 
@@ -125,6 +131,19 @@ mod tests {
         assert_eq!(Mix::fit(&[], &[], &[]), Mix::EVEN);
         let silent = vec![vec![0.0, 0.0]; 200];
         assert_eq!(Mix::fit(&silent, &silent, &labels), Mix::EVEN);
+    }
+
+    /// Whoever is always right could be as sure as numbers go.
+    #[test]
+    fn certainty_has_an_end() {
+        let right: Vec<Vec<f32>> =
+            (0..200).map(|n| vec![f32::from(u8::from(n % 2 == 0)) * 0.1, 0.05]).collect();
+        let labels: Vec<u32> = (0..200).map(|n| n % 2).collect();
+        let mix = Mix::fit(&right, &right, &labels);
+        assert!(
+            mix.network.max(mix.ngrams) <= MOST && mix.network.max(mix.ngrams) > MOST / FACTOR,
+            "{mix:?}"
+        );
     }
 
     /// Logits that are right three times of four are worth ln 3.
