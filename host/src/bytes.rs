@@ -1,4 +1,10 @@
-//! A little-endian byte writer for sections.
+//! Bytes: a little-endian writer for sections, and digests as people read them.
+
+/// Two hexadecimal digits a byte.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Bytes in the making.
 #[derive(Clone, Debug, Default)]

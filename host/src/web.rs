@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 
+use crate::bytes::hex;
 use crate::{files, toolchain};
 
 /// The committed module.
@@ -115,7 +116,7 @@ fn digest() -> Result<String> {
         hash.update((content.len() as u64).to_le_bytes());
         hash.update(&content);
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }
 
 fn collect(path: &Path, to: &mut Vec<PathBuf>) -> Result<()> {

@@ -146,6 +146,10 @@ pub fn run(args: &Args) -> Result<()> {
         !args.train.is_settled(),
         "`fit` picks the preset itself: leave --preset out, and go on with a run by `host train --resume DIR`"
     );
+    ensure!(
+        args.dry_run || args.train.corpus.data != "-",
+        "--data -: the corpus is read again to train what fits: write it to a file first"
+    );
     let board = board::find(&args.board)?;
     if args.candidates.as_deref() == Some(std::path::Path::new("-")) {
         crate::console::divert();

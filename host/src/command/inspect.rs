@@ -10,6 +10,7 @@ use telltale::engine::format::Kind;
 use telltale::engine::kernel::Layout;
 
 use crate::board;
+use crate::bytes::hex;
 use crate::console::{put, say};
 use crate::cost;
 use crate::engine::with_image;
@@ -195,7 +196,7 @@ pub fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
         parts,
         writer: provenance.writer.to_owned(),
         corpus: provenance.corpus.to_owned(),
-        corpus_sha256: provenance.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        corpus_sha256: hex(provenance.digest),
         seed: provenance.seed,
         examples: provenance.examples,
         quantised_valid_accuracy: share(provenance.metrics.quantised_valid),

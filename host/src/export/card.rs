@@ -3,6 +3,7 @@
 use telltale::engine::format::Manifest;
 
 use super::Order;
+use crate::bytes::hex;
 use crate::console::one_line;
 
 /// The model's card, in Markdown.
@@ -16,7 +17,7 @@ pub(super) fn card(order: &Order<'_>) -> String {
         units.map_or_else(|| "not measured".to_owned(), |units| format!("{:.2} %", f64::from(units) / 100.0))
     };
     let metrics = &provenance.metrics;
-    let corpus: String = provenance.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let corpus = hex(provenance.digest);
     format!(
         "## The model\n\n\
          | | |\n|---|---|\n\

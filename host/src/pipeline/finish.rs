@@ -10,6 +10,7 @@ use telltale::engine::format::{Kind, Metrics};
 use super::data::Data;
 use super::report::{Alone, BlobReport, ModelReport, QuantisedReport, Report, metrics};
 use crate::aligned::AlignedBytes;
+use crate::bytes::hex;
 use crate::console::say;
 use crate::corpus::Example;
 use crate::engine::{Item, Parts, Reading, Verdict, classify_all, items};
@@ -301,7 +302,7 @@ fn for_pytorch(
         head_hidden: Some(config.head_hidden),
         telltale: Some(pytorch::config::Origin {
             corpus: description.corpus.clone(),
-            digest: description.digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            digest: hex(&description.digest),
             seed: description.seed,
             examples: description.examples,
             self_test: description.self_test.clone(),

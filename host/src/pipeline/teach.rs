@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::config::Teacher;
 use super::texts::{Texts, lessons, targets};
+use crate::bytes::hex;
 use crate::console::say;
 use crate::logits::top;
 use crate::model::{Cell, Config, Network, Pooling};
@@ -119,7 +120,7 @@ impl Kept {
         }
         let what = format!("{} {classes} {teacher:?} {seed}", env!("CARGO_PKG_VERSION"));
         digest.update(what.as_bytes());
-        let name: String = digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let name = hex(&digest.finalize()[..8]);
         Self { path: folder.join(format!("opinions-{name}.bin")) }
     }
 

@@ -78,6 +78,7 @@ impl Args {
 /// [`ExitReason`](crate::exit_reason::ExitReason) if the user stops it or a run diverges.
 pub fn run(args: &Args) -> Result<()> {
     ensure!(!args.presets.is_empty() && !args.seeds.is_empty(), "--presets and --seeds: at least one each");
+    ensure!(args.corpus.data != "-", "--data -: each run reads the corpus anew: write it to a file first");
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("--out: cannot make the folder {}", args.out.display()))?;
     let own = ["frontier.md", "frontier.svg", "frontier.png"].map(|name| args.out.join(name));

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::{Args, report};
+use crate::bytes::hex;
 use crate::console::say;
 use crate::exit_reason::ExitReason;
 use crate::model::Network;
@@ -279,7 +280,7 @@ fn is_same(a: &Path, b: &Path) -> bool {
 
 /// What a run is made of beside its configuration: the words as read, the network's shape.
 fn facts(data: &Data, trainer: &Trainer<'_>) -> Result<BTreeMap<String, String>> {
-    let hex = |digest: &[u8]| digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
+    let short = |digest: &[u8]| hex(&digest[..8]);
     let mut texts = Sha256::new();
     for TrainingExample { ids, label, weight, target, .. } in data.texts.train.iter().chain(&data.texts.valid)
     {
@@ -291,8 +292,8 @@ fn facts(data: &Data, trainer: &Trainer<'_>) -> Result<BTreeMap<String, String>>
     }
     let network = trainer.network();
     let mut facts = BTreeMap::from([
-        ("corpus".to_owned(), hex(&data.corpus.digest)),
-        ("words".to_owned(), hex(&texts.finalize())),
+        ("corpus".to_owned(), short(&data.corpus.digest)),
+        ("words".to_owned(), short(&texts.finalize())),
         ("device".to_owned(), if network.device().is_cpu() { "cpu" } else { "cuda" }.to_owned()),
     ]);
     if let Value::Object(shape) = serde_json::to_value(&network.config)? {

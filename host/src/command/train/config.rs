@@ -5,6 +5,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::bytes::hex;
 use crate::corpus;
 use crate::model::{Cell, Pooling};
 use telltale::engine::ngrams::Orders;
@@ -270,7 +271,7 @@ impl Args {
                 digest.update(text);
             }
         }
-        Ok(digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex(&digest.finalize()))
     }
 
     /// What to do with them.

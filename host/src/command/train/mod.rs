@@ -87,8 +87,10 @@ pub struct Args {
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceChoice {
     /// This machine's processor, which is faster for networks as small as a chip's
+    #[serde(alias = "Auto", alias = "Cpu")]
     Cpu,
     /// An NVIDIA GPU
+    #[serde(alias = "Cuda")]
     Cuda,
 }
 
