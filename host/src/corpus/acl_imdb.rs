@@ -1,13 +1,14 @@
 //! The layout of the Large Movie Review Dataset (Maas et al., 2011), from its archive.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
 use super::input::Decoder;
 use super::{Found, LONGEST_TEXT, Split};
+use crate::console::one_line;
 
 /// Whether a file is an archive by its name.
 pub fn is_archive(path: &Path) -> bool {
@@ -59,12 +60,14 @@ fn members<T>(
     let mut archive = tar::Archive::new(input);
     let mut found = Vec::new();
     let mut last = String::from("the start");
-    let broken = |last: &str| format!("{name}: damaged or cut off after {last}");
-    for entry in archive.entries().with_context(|| broken(&last))? {
-        let mut entry = entry.with_context(|| broken(&last))?;
+    let broken = |last: &str| format!("{name}: damaged or cut off after {}", one_line(last));
+    // What is broken is quoted as it is.
+    let told = |error: io::Error| io::Error::new(error.kind(), one_line(&error.to_string()));
+    for entry in archive.entries().map_err(told).with_context(|| broken(&last))? {
+        let mut entry = entry.map_err(told).with_context(|| broken(&last))?;
         let member = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if let Some(chosen) = choose(&member).filter(|_| entry.header().entry_type().is_file()) {
-            let origin = format!("{name}: {member}");
+            let origin = format!("{name}: {}", one_line(&member));
             ensure!(
                 entry.size() <= LONGEST_TEXT as u64,
                 "{origin}: {} bytes, {LONGEST_TEXT} is the most",
@@ -78,7 +81,7 @@ fn members<T>(
         last = member;
     }
     // The end of the stream carries the gzip checksum.
-    std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).with_context(|| broken(&last))?;
+    io::copy(&mut archive.into_inner(), &mut io::sink()).with_context(|| broken(&last))?;
     found.sort_by(|(a, ..), (b, ..)| a.cmp(b));
     Ok(found.into_iter().map(|(_, text, chosen)| (text, chosen)).collect())
 }

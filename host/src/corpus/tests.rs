@@ -70,6 +70,18 @@ fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().and_then(flate2::write::GzEncoder::finish).expect("in memory")
 }
 
+/// What an archive has in place of names and numbers is quoted in one line.
+#[test]
+fn a_broken_archive_is_told_in_one_line() {
+    let mut header = [b'\n'; 512];
+    header[..4].copy_from_slice(b"name");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&header).expect("in memory");
+    let packed = gzip.finish().expect("in memory");
+    let folder = folder();
+    assert!(refusal(&file(&folder, "broken.tar.gz", packed)).contains("damaged or cut off"));
+}
+
 #[test]
 fn the_embedded_corpus_keeps_its_promises() {
     let corpus = load(&args(Path::new("reviews")), 1).expect("is sound");
