@@ -183,7 +183,7 @@ pub fn is_special(path: &Path) -> bool {
 pub fn check(path: &Path) -> Result<()> {
     ensure!(!path.is_dir(), "cannot write {}: it is a folder", path.display());
     ensure!(
-        path.metadata().is_ok_and(|metadata| !metadata.permissions().readonly()) || !path.exists(),
+        !path.metadata().is_ok_and(|metadata| metadata.permissions().readonly()),
         "cannot write {}: it is read-only (chmod u+w)",
         path.display()
     );

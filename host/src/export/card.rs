@@ -4,7 +4,7 @@ use telltale::engine::format::Manifest;
 
 use super::Order;
 use crate::bytes::hex;
-use crate::console::one_line;
+use crate::console::is_obeyed;
 
 /// The model's card, in Markdown.
 pub(super) fn card(order: &Order<'_>) -> String {
@@ -54,6 +54,17 @@ pub(super) fn cores(order: &Order<'_>) -> String {
 
 /// Of a text from a file, what stands in a table without being taken for Markdown.
 fn plain(text: &str) -> String {
-    let text = one_line(text);
-    text.chars().filter(|c| !c.is_control() && !matches!(c, '`' | '|' | '<' | '>' | '[' | ']')).collect()
+    let is_plain =
+        |c: &char| !c.is_control() && !is_obeyed(*c) && !matches!(c, '`' | '|' | '<' | '>' | '[' | ']');
+    text.chars().filter(is_plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn labels_turn_nothing_around() {
+        assert_eq!(plain("a\u{202E}b\u{2066}|<c>\n`d"), "abcd");
+    }
 }

@@ -740,9 +740,13 @@ fn two<'l, 's>(
             )
         });
     }
+    let scores = |last: &Linear<'_>, inputs: usize| {
+        let [outputs, columns] = last.shape();
+        columns == inputs && (outputs == classes || outputs == 1 && classes == 2)
+    };
     let fits = |first: &Linear<'_>, last: &Linear<'_>| {
-        let [[units, inputs], [outputs, columns]] = [first.shape(), last.shape()];
-        inputs == hidden && columns == units && (outputs == classes || outputs == 1 && classes == 2)
+        let [units, inputs] = first.shape();
+        inputs == hidden && scores(last, units)
     };
     match (fits(a, b), fits(b, a)) {
         (true, true) if !state.ordered => bail!(
@@ -754,11 +758,8 @@ fn two<'l, 's>(
         ),
         (false, true) => Ok((b, a)),
         (false, false) => {
-            let scores = |layer: &&Linear<'_>| {
-                let [outputs, inputs] = layer.shape();
-                inputs == hidden && (outputs == classes || outputs == 1 && classes == 2)
-            };
-            let (heads, others): (Vec<&Linear<'_>>, Vec<_>) = [a, b].into_iter().partition(scores);
+            let (heads, others): (Vec<&Linear<'_>>, Vec<_>) =
+                [a, b].into_iter().partition(|layer| scores(layer, hidden));
             if let ([head], [other]) = (&heads[..], &others[..]) {
                 bail!(misfit(
                     other.weight,

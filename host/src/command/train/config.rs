@@ -282,10 +282,10 @@ impl Args {
         let (args, words, texts) = (self, source.counts.total(), source.texts_to_learn_from());
         let minutes = args.training.minutes;
         ensure!((0.1..=10_000.0).contains(&minutes), "--minutes {minutes}: 0.1 to 10000 are possible");
-        let classes = match (source.corpus.labels.len(), source.counts.coverage(VOCAB)) {
-            (2, _) => Classes::Two,
-            (count, _) if count <= ngrams::MOST_SEPARATE => Classes::Few,
-            (_, share) => Classes::Many { are_words_known: share > KNOWN },
+        let classes = match source.corpus.labels.len() {
+            2 => Classes::Two,
+            count if count <= ngrams::MOST_SEPARATE => Classes::Few,
+            _ => Classes::Many { are_words_known: source.counts.coverage(VOCAB) > KNOWN },
         };
         let base = defaults(args.preset, words, texts, classes, args.seed, minutes);
         let (shape, training) = (&args.shape, &args.training);
@@ -399,17 +399,18 @@ fn defaults(
     let passes = WORDS_A_MINUTE * minutes / words.max(1) as f64;
     let epochs = passes.round().clamp(minutes.max(1.0), 10.0 * minutes.max(1.0)) as usize;
     let usual = TrainingOptions::usual(epochs, seed);
+    let (hidden, vocab) = match classes {
+        // Half of the units take half of the time, and two classes are told apart as well by them.
+        Classes::Two if short => (32, VOCAB),
+        Classes::Two | Classes::Few => (64, VOCAB),
+        Classes::Many { are_words_known: true } => (96, VOCAB),
+        Classes::Many { are_words_known: false } => (32, VOCAB / 6),
+    };
     let plain = RunConfig {
         cell: Cell::Gru,
         layers: 1,
         embed: 32,
-        // Half of the units take half of the time, and two classes are told apart as well by them.
-        hidden: match classes {
-            Classes::Two if short => 32,
-            Classes::Two | Classes::Few => 64,
-            Classes::Many { are_words_known: true } => 96,
-            Classes::Many { are_words_known: false } => 32,
-        },
+        hidden,
         // After a sentence or two the last state still knows everything; long texts need a mean.
         pooling: match (short, two) {
             (true, true) => Pooling::Last,
@@ -417,7 +418,7 @@ fn defaults(
             (false, _) => Pooling::Mean,
         },
         head_hidden: 0,
-        vocab: if classes == (Classes::Many { are_words_known: false }) { VOCAB / 6 } else { VOCAB },
+        vocab,
         min_freq: 2,
         bits: EmbeddingBits::Four,
         bytes: BYTES,
