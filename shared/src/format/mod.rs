@@ -1,13 +1,13 @@
 //! The file format: one artefact, checked once, read in place.
 //!
-//! # Specification, version 4
+//! # Specification, version 5
 //!
 //! All numbers are little endian. The file is read in place, from a 16-byte boundary.
 //!
 //! | offset | bytes | content | example |
 //! |---|---|---|---|
 //! | 0 | 8 | magic `TELLTALE` | `54 45 4C 4C 54 41 4C 45` |
-//! | 8 | 4 | format version, 4 | `04 00 00 00` |
+//! | 8 | 4 | format version, 5 | `05 00 00 00` |
 //! | 12 | 4 | total length L in bytes | `40 2A 00 00` (10,816) |
 //! | 16 | 4 | CRC-32 of bytes 20 to L (ISO-HDLC: reflected 0x04C11DB7, as in zlib) | `.. .. .. ..` |
 //! | 20 | 4 | length M of the manifest in bytes | `28 00 00 00` (40) |
@@ -75,7 +75,7 @@ use crate::kernel::Layout;
 pub const MAGIC: [u8; 8] = *b"TELLTALE";
 
 /// The format version written, and the only one read.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Bytes before the manifest.
 pub const HEADER_BYTES: usize = 48;

@@ -52,7 +52,7 @@ static NAMES: [u16; 163] = hashes([
 
 /// Named entities (13.5) and what they stand for; names are read in any case. The name of a mark ends the names
 /// of the letters that have it, too: `&eacute;`.
-static ENTITIES: [(u16, u16); 39] = [
+static ENTITIES: [(u16, u16); 51] = [
     named("amp", '&'),
     named("lt", '<'),
     named("gt", '>'),
@@ -79,11 +79,23 @@ static ENTITIES: [(u16, u16); 39] = [
     named("copy", '©'),
     named("reg", '®'),
     named("trade", '™'),
+    named("deg", '°'),
+    named("sect", '§'),
+    named("times", '×'),
+    named("frac12", '½'),
+    named("larr", '←'),
+    named("rarr", '→'),
+    named("hearts", '♥'),
+    named("iexcl", '¡'),
+    named("iquest", '¿'),
+    named("cent", '¢'),
     named("euro", '€'),
     named("pound", '£'),
+    named("yen", '¥'),
     named("szlig", 'ß'),
     named("aelig", 'æ'),
     named("oslash", 'ø'),
+    named("oelig", 'œ'),
     named("grave", '\u{300}'),
     named("acute", '\u{301}'),
     named("circ", '\u{302}'),

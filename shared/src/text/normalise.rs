@@ -6,12 +6,13 @@
 //! | `İ`, `I`, `ı`, `i̇` | `i` | UTS #39 (confusable); the tailorings for Turkish would need to know the language |
 //! | final sigma, long s | `σ`, `s` | CaseFolding.txt, status C |
 //! | a letter and its marks, in any canonical order | the composed letter | UAX #15, composition, its exclusions among them |
-//! | the vowels of Thai and Lao in two parts | `ำ`, `ຳ` | UAX #15, compatibility mappings |
+//! | the vowels of Thai and Lao in two parts, with a tone mark between them, too | `ำ`, `ຳ`, behind the tone mark | UAX #15, compatibility mappings |
 //! | `ş`, `ţ` | `ș`, `ț` | the same letters of Romanian in older encodings |
 //! | kaf and yeh of Persian | those of Arabic | UTS #39 (confusables) |
 //! | conjoining jamo | the syllable | Unicode Standard 3.12 |
 //! | canonical singletons (`Å`, `Ω`, `;` of Greek …) | what they decompose to | UAX #15 |
 //! | full-width and half-width forms, ligatures `ﬀ` to `ﬆ`, `…` | ordinary characters | UAX #15, compatibility mappings |
+//! | Latin letters and digits of mathematics, the forms of the letters of Arabic, Persian and Urdu and of lam-alef | ordinary characters | UAX #15, compatibility mappings |
 //! | `’`, `‘`, `ʼ`, `` ` ``, `´`, `′`, geresh and their like | `'` | UTS #39 (confusables) |
 //! | `“`, `”`, `„`, `″` and their like | `"` | UTS #39 |
 //! | hyphens, dashes, the minus sign | `-` | UTS #39; general category Pd |
@@ -20,8 +21,8 @@
 //! | tatweel, enclosing marks (keycaps) | nothing | they only dress up what they stand with |
 //!
 //! U+0091 to U+0097 count as the quotes and dashes that they are in Windows-1252 (Encoding Standard). A zero
-//! width joiner is kept after an emoji, of which it makes another. Compatibility ideographs, superscripts and
-//! letters of mathematics stay as they are, and so do letters of one script that look like those of another.
+//! width joiner is kept after an emoji, of which it makes another. Compatibility ideographs and superscripts
+//! stay as they are, and so do letters of one script that look like those of another.
 //!
 //! Marks that make no composed letter stay behind it in the order of their code points, which is another
 //! than the canonical one but as good: orders that are canonically equivalent give the same.
@@ -37,6 +38,10 @@ pub(super) const MARKS: usize = ORDERED + 3;
 
 /// No character.
 const NONE: u32 = 0;
+
+/// The first parts of the vowels of Thai and Lao in two parts.
+const NIKHAHIT: u32 = 0xE4D;
+const NIGGAHITA: u32 = 0xECD;
 
 /// Composes characters: one letter, and the marks on it, are held back until the next letter comes.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +96,11 @@ impl Normaliser {
                     self.place(part.into(), false, out);
                 }
             }
+            0xFEF5..=0xFEFC => {
+                let alefs = [0x622, 0x623, 0x625, 0x627];
+                self.place(0x644, false, out);
+                self.place(alefs.get((code as usize - 0xFEF5) / 2).copied().unwrap_or(NONE), false, out);
+            }
             _ => self.place(code, is_mark, out),
         }
     }
@@ -104,10 +114,15 @@ impl Normaliser {
             self.compose();
         }
         out(self.held);
+        self.give_marks(out);
+        self.held = NONE;
+    }
+
+    fn give_marks(&mut self, out: &mut impl FnMut(u32)) {
         for &mark in self.marks.get(..self.count.into()).unwrap_or(&[]) {
             out(mark.into());
         }
-        (self.held, self.count) = (NONE, 0);
+        self.count = 0;
     }
 
     fn place(&mut self, code: u32, is_mark: bool, out: &mut impl FnMut(u32)) {
@@ -115,9 +130,10 @@ impl Normaliser {
             if is_mark && usize::from(self.count) < ORDERED {
                 return self.insert(code as u16, 1);
             }
-            if self.count == 0
+            if (self.count == 0 || matches!(self.held, NIKHAHIT | NIGGAHITA))
                 && let Some(both) = join(self.held, code)
             {
+                self.give_marks(out);
                 self.held = both;
                 return;
             }
@@ -185,6 +201,12 @@ fn fold(code: u32) -> (u32, bool) {
     let code = match code {
         // Full-width ASCII.
         0xFF01..=0xFF5E => code - 0xFEE0,
+        // Alphabets and digits of mathematics.
+        0x1_D400..=0x1_D6A3 => 0x61 + (code - 0x1_D400) % 26,
+        0x1_D7CE..=0x1_D7FF => 0x30 + (code - 0x1_D7CE) % 10,
+        0xFB50..=0xFBB1 => letter_of_form(code - 0xFB50),
+        0xFBFC..=0xFBFF => letter_of_form(code - 0xFBFC + 98),
+        0xFE80..=0xFEF4 => letter_of_form(code - 0xFE80 + 102),
         0xFF65..=0xFF9F => {
             0x3000 | unicode::HALF_WIDTH_KANA.get(code as usize - 0xFF65).map_or(0, |&low| u32::from(low))
         }
@@ -208,6 +230,17 @@ fn fold(code: u32) -> (u32, bool) {
         },
     };
     (one, false)
+}
+
+/// The letter of a form, by the form's place among all of Arabic Presentation Forms that are of one letter.
+fn letter_of_form(place: u32) -> u32 {
+    let mut numbers = Numbers::new(&unicode::FORMS, 0);
+    let (mut letter, mut end) = (0u32, 0);
+    while end <= place {
+        letter = letter.wrapping_add(numbers.next_signed());
+        end += 1 + numbers.next();
+    }
+    letter
 }
 
 /// Single characters for others: simple lower case, canonical singletons and half-width jamo.

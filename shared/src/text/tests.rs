@@ -150,6 +150,7 @@ fn entities_are_characters() {
         plain("caf&eacute; &Uuml;ber na&iuml;ve stra&szlig;e &#233;t&#xE9;"),
         ["café", "über", "naïve", "straße", "été"]
     );
+    assert_eq!(words("I &hearts; 3&deg; &larr; &OElig;uvre"), ["i", "·♥", "3", "·°", "·←", "œuvre"]);
     assert_eq!(words("don&#8217;t don&rsquo;t ent&shy;t&auml;uschung"), ["dont", "dont", "enttäuschung"]);
     for text in [
         "at&t",
@@ -244,6 +245,12 @@ fn spellings_that_look_the_same_are_the_same() {
         ("\u{F43}\u{F69}", "\u{F42}\u{FB7}\u{F40}\u{FB5}"),
         ("น้ำ", "น\u{E49}\u{E4D}\u{E32}"),
         ("ຄຳ", "ຄ\u{ECD}\u{EB2}"),
+        ("น้ำ", "น\u{E4D}\u{E49}\u{E32}"),
+        ("ນ້ຳ", "ນ\u{ECD}\u{EC9}\u{EB2}"),
+        ("𝐆𝓻𝖾𝚊𝕥 ℎ𝒽ℌ 𝟗𝟘", "great hhh 90"),
+        ("\u{FEE3}\u{FEAE}\u{FEA3}\u{FE92}\u{FE8E}", "مرحبا"),
+        ("\u{FEFB}\u{FEF7}\u{FEF2}\u{FE80}", "لالأيء"),
+        ("\u{FB56}\u{FBFE}\u{FB90}", "پیک"),
         ("کتاب فارسی", "كتاب فارسي"),
         ("și țară", "şi ţară"),
         ("s\u{326}i s\u{327}i", "și și"),
@@ -322,7 +329,7 @@ fn every_character_is_what_it_has_been() {
         tokeniser.feed(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut keep);
         tokeniser.finish(&mut keep);
     }
-    assert_eq!(Word::hash_of(&all), 0xA0C5_AE73);
+    assert_eq!(Word::hash_of(&all), 0x7F9E_EEA8);
 }
 
 /// The tables and the compiler's own data agree wherever both know a character.

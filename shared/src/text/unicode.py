@@ -127,7 +127,7 @@ def fold(code):
     if code < PLANE and kind(code) not in (None, COMBINING) or 0xFF01 <= code <= 0xFF9F:
         return code  # full-width ASCII and half-width kana have a rule; so have kinds
     form, parts = decomposition(code)
-    if len(parts) == 1 and form in ("", "<narrow>"):
+    if len(parts) == 1 and (form in ("", "<narrow>") or form == "<font>" and code < 0x2140):
         code = parts[0]
     return 0x27 if code == 0x60 or code < PLANE and kind(code) == APOSTROPHE else OTHERS.get(code, lower(code))
 
@@ -230,6 +230,24 @@ def pairs():
     return joined(out), starts, above
 
 
+def forms():
+    """The letters of Arabic Presentation Forms-A and -B in their order: how far it is from one letter to the
+    next, signed, and how many forms it has less 1."""
+    letters = []
+    for code in [*range(0xFB50, 0xFBB2), *range(0xFBFC, 0xFC00), *range(0xFE80, 0xFEF5)]:
+        form, (letter,) = decomposition(code)
+        assert form in ("<isolated>", "<final>", "<initial>", "<medial>")
+        if letters and letters[-1][0] == letter:
+            letters[-1][1] += 1
+        else:
+            letters.append([letter, 1])
+    out, before = [], 0
+    for letter, count in letters:
+        out += nibbles(signed(letter - before)) + nibbles(count - 1)
+        before = letter
+    return joined(out)
+
+
 def half_width_kana():
     """The lower bytes of what the half-width forms stand for, all of them in U+3000 to U+30FF."""
     codes = [decomposition(code)[1][0] for code in range(0xFF65, 0xFFA0)]
@@ -269,3 +287,4 @@ table("PAIRS_STARTS", "Each mark, and where its pairs start, by canonical combin
 print("/// The first mark of class 230; the last mark of all is the only one of class 240.")
 print(f"pub(super) const FIRST_ABOVE: usize = {above};")
 table("HALF_WIDTH_KANA", "What U+FF65 to U+FF9F stand for: the lower bytes, the upper one is 0x30.", half_width_kana(), "u8")
+table("FORMS", "Arabic letters in the order of their forms: of each the way from the one before, how many forms less 1.", forms(), "u8")
