@@ -10,7 +10,7 @@ use crate::corpus::{self, CorpusConfig};
 /// Which corpus, and how it is split.
 #[derive(ClapArgs, Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CorpusArgs {
-    /// Labelled texts: `reviews` (embedded), a .csv, .tsv or .jsonl, fastText's lines, a folder with train, valid and
+    /// Labelled texts: `reviews` (embedded), a .csv, .tsv, .jsonl or .parquet, fastText's lines, a folder with train, valid and
     /// test files of these kinds, a folder per class, an aclImdb folder or .tar.gz; packed with gzip or not; `-` is
     /// standard input
     #[arg(long, value_name = "CORPUS", default_value = corpus::EMBEDDED)]

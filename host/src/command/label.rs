@@ -23,7 +23,7 @@ pub struct Args {
     /// The model, as `train --export` wrote it
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// The texts: a .csv, .tsv, .jsonl, or .txt with a text a line; packed with gzip or not; `-` is standard input
+    /// The texts: a .csv, .tsv, .jsonl, .parquet, or .txt with a text a line; packed with gzip or not; `-` is standard input
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
     /// Where the answers go: a .csv, .tsv, .jsonl or .ndjson; `-` is standard output, as CSV

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, IBM866, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::LONGEST_TEXT;
 use super::notes::{Notes, count};
+use super::{LONGEST_TEXT, parquet};
 
 /// What standard input is called on the command line.
 pub const STDIN: &str = "-";
@@ -66,12 +66,7 @@ const POINTERS: [(&[u8], &str); 2] = [
 
 /// What a file is, and the way out, if its first bytes are those of another kind.
 fn foreign(start: &[u8]) -> Option<&'static str> {
-    const KINDS: [(&[u8], &str); 11] = [
-        (
-            b"PAR1",
-            "a Parquet file: write it as JSON Lines first (pandas: \
-             read_parquet(FILE).to_json(\"train.jsonl\", orient=\"records\", lines=True))",
-        ),
+    const KINDS: [(&[u8], &str); 10] = [
         (
             b"ARROW1",
             "an Arrow file: write it as JSON Lines first (pandas: \
@@ -137,7 +132,7 @@ fn guarded(mut input: impl Read, name: &str) -> io::Result<Vec<u8>> {
             before = byte;
         }
         let too_long = |what: String| Err(io::Error::new(io::ErrorKind::InvalidData, what));
-        if length > LONGEST_TEXT {
+        if length > LONGEST_TEXT && !bytes.starts_with(parquet::MAGIC) {
             return too_long(format!("line {line}: longer than {LONGEST_TEXT} bytes"));
         }
         bytes.extend_from_slice(&chunk[..count]);

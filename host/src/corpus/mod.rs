@@ -6,6 +6,7 @@
 //! | `-` | standard input, told by its content |
 //! | a `.csv` or `.tsv` | separated by comma, tab, semicolon or pipe; columns are named, usual, or told by their content |
 //! | a `.jsonl`, `.ndjson` or `.json` | an object a line, or an array of objects |
+//! | a `.parquet` | with the names of classes, where it tells them |
 //! | fastText's lines | `__label__x text` |
 //! | a folder with `train`, `valid` (`validation`, `dev`, `val`) and `test` files of these kinds | the splits |
 //! | a folder with a folder per class | each file is a text; `train/`, `valid/` and `test/` above them are splits |
@@ -24,6 +25,7 @@ mod input;
 mod json_lines;
 mod labels;
 mod notes;
+mod parquet;
 mod source;
 mod split;
 mod splits;

@@ -5,19 +5,23 @@ use std::path::Path;
 use anyhow::{Result, bail, ensure};
 
 use super::delimited::{DELIMITERS, lower_ending};
-use super::fasttext;
 use super::input::{self, Decoder, numbered};
 use super::notes::Notes;
 use super::table::{self, Columns, Label, Row, Table};
+use super::{fasttext, json_lines, parquet};
 
-/// Reads a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.json`, a file of fastText's lines, or, where no labels are wanted,
+/// Reads a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.json`, Parquet, a file of fastText's lines, or, where no labels are wanted,
 /// a `.txt` with a text a line; each may be packed with gzip. A file of another ending is told by its content.
 ///
 /// # Errors
 /// Names the file and the line.
 pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &mut Notes) -> Result<Table> {
     let name = input::name(path);
-    let text = decoder.decode(input::read(path)?, &name)?;
+    let bytes = input::read(path)?;
+    if bytes.starts_with(parquet::MAGIC) {
+        return table::from_records(parquet::read(bytes, &name)?, &name, columns, notes);
+    }
+    let text = decoder.decode(bytes, &name)?;
     ensure!(!text.trim().is_empty(), "{name}: the corpus is empty");
     let ending = lower_ending(&name);
     let start = text.trim_start();
@@ -27,7 +31,7 @@ pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &m
         return Ok(fasttext::read(&text, &name, notes));
     }
     match &ending[..] {
-        _ if is_json => table::from_json(&text, &name, columns, notes),
+        _ if is_json => table::from_records(json_lines::read(&text, &name)?, &name, columns, notes),
         "txt" if columns.label == Label::None => {
             let rows =
                 numbered(&text).map(|(line, text)| Row { line, text: text.to_owned(), ..Row::default() });

@@ -61,7 +61,7 @@ pub fn split_of(stem: &str) -> Option<Split> {
 }
 
 /// Endings of files with texts, the preferred one first.
-const ENDINGS: [&str; 6] = ["csv", "tsv", "jsonl", "ndjson", "json", "txt"];
+const ENDINGS: [&str; 7] = ["csv", "tsv", "jsonl", "ndjson", "json", "parquet", "txt"];
 
 /// A file of a folder that is a split by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,8 @@ struct Part {
     split: Split,
     /// Place in [`ENDINGS`].
     ending: usize,
+    /// Of how many files it is one.
+    pieces: usize,
     path: PathBuf,
 }
 
@@ -76,7 +78,16 @@ fn part_of(path: &Path) -> Option<Part> {
     let name = path.file_name()?.to_string_lossy().to_lowercase();
     let (stem, ending) = name.strip_suffix(".gz").unwrap_or(&name).rsplit_once('.')?;
     let ending = ENDINGS.iter().position(|own| *own == ending)?;
-    Some(Part { split: split_of(stem)?, ending, path: path.to_owned() })
+    let (stem, pieces) = pieces_of(stem).unwrap_or((stem, 1));
+    Some(Part { split: split_of(stem)?, ending, pieces, path: path.to_owned() })
+}
+
+/// The split and the number of its pieces in the name of one, as hubs of data sets call them: `train-00000-of-00002`.
+fn pieces_of(stem: &str) -> Option<(&str, usize)> {
+    let (rest, count) = stem.rsplit_once("-of-")?;
+    let (split, number) = rest.rsplit_once('-')?;
+    number.parse::<usize>().ok()?;
+    Some((split, count.parse().ok()?))
 }
 
 /// The files of a folder that are its splits; none if there is no file to train on.
@@ -87,8 +98,14 @@ pub fn files(folder: &Path) -> Result<Vec<(Split, PathBuf)>> {
     Ok(parts(folder, &mut 0)?.0.into_iter().map(|part| (part.split, part.path)).collect())
 }
 
-/// The chosen file of each split, and files with texts that are none of them.
+/// The chosen files of each split, and files that are none of them: of the folder, or of the `data` in it.
 fn parts(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
+    let own = parts_in(folder, junk)?;
+    let data = folder.join("data");
+    if own.0.is_empty() && data.is_dir() { parts_in(&data, junk) } else { Ok(own) }
+}
+
+fn parts_in(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
     let all: Vec<PathBuf> = children(folder, junk)?.into_iter().filter(|path| path.is_file()).collect();
     let mut found: Vec<Part> = all.iter().filter_map(|path| part_of(path)).collect();
     // Files of one kind belong together.
@@ -97,7 +114,20 @@ fn parts(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
         return Ok((Vec::new(), Vec::new()));
     };
     found.sort_by_key(|part| (part.split, part.ending != kind, part.ending));
-    found.dedup_by_key(|part| part.split);
+    found.dedup_by(|part, before| {
+        let is_piece = part.pieces > 1 && (part.pieces, part.ending) == (before.pieces, before.ending);
+        part.split == before.split && !is_piece
+    });
+    for part in &found {
+        let there = found.iter().filter(|own| own.split == part.split).count();
+        ensure!(
+            there == part.pieces,
+            "{}: {} pieces of this split are expected, there {} {there}",
+            part.path.display(),
+            part.pieces,
+            if there == 1 { "is" } else { "are" }
+        );
+    }
     let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
     let is_chosen = |path: &PathBuf| found.iter().any(|part| part.path == *path);
     let others = all.iter().filter(|path| !is_chosen(path)).filter_map(name).collect();
@@ -118,12 +148,7 @@ pub fn read(
     let mut junk = 0;
     let (parts, others) = parts(folder, &mut junk)?;
     if parts.is_empty() {
-        // As hubs of data sets publish them; reading it names what it is and the way out.
-        let is_parquet = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "parquet");
-        return match children(folder, &mut 0)?.iter().find(|path| is_parquet(path)) {
-            Some(path) => source::read(path, columns, decoder, notes).map(|_| None),
-            None => Ok(None),
-        };
+        return Ok(None);
     }
     if !others.is_empty() || junk > 0 {
         let system = if junk > 0 {

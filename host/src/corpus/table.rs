@@ -7,7 +7,6 @@ use anyhow::{Result, bail, ensure};
 
 use super::LONGEST_TEXT;
 use super::delimited::{self, Record};
-use super::json_lines;
 use super::notes::{Notes, count};
 use crate::console::one_line;
 
@@ -154,12 +153,16 @@ fn name_rows(records: &mut [Record]) -> bool {
     is_short
 }
 
-/// Reads JSON Lines, or one JSON array of objects.
+/// Takes the names of columns and the records of a file of another form.
 ///
 /// # Errors
 /// As [`from_delimited`].
-pub fn from_json(text: &str, name: &str, columns: &Columns<'_>, notes: &mut Notes) -> Result<Table> {
-    let (header, records) = json_lines::read(text, name)?;
+pub fn from_records(
+    (header, records): (Vec<String>, Vec<Record>),
+    name: &str,
+    columns: &Columns<'_>,
+    notes: &mut Notes,
+) -> Result<Table> {
     Choice::by_name(&header, &records, columns, name, notes)?.rows(records, name, notes)
 }
 

@@ -270,15 +270,51 @@ fn json_lines_and_fasttext() {
     assert!(several.notes.mention("1 line with several labels"), "{}", said(&several.notes));
 }
 
+/// Four rows as pyarrow writes them, packed by snappy, the third without a text; in the metadata that Hugging Face's
+/// `datasets` leaves, the classes 0 and 1 are called `neg` and `pos`.
+const HUB: &[u8] = include_bytes!("hub.parquet");
+
+#[test]
+fn parquet_as_hubs_publish_it() {
+    let read = read_file("a.parquet", HUB).expect("is read");
+    let own = [("a fine film", "pos"), ("a dull, long film", "neg"), ("", "pos"), ("so good", "pos")];
+    assert_eq!(read.examples, own.map(|(text, label)| (text.to_owned(), label.to_owned())));
+    assert_eq!(read_file("no-ending", HUB).expect("is read").examples, read.examples);
+    for length in 4..HUB.len() {
+        let error = refused("cut.parquet", &HUB[..length]);
+        assert!(error.contains("cut.parquet: a Parquet file that cannot be read"), "{error}");
+    }
+    for at in 0..HUB.len() {
+        for flip in [0x01, 0x80, 0xFF] {
+            let mut flipped = HUB.to_vec();
+            flipped[at] ^= flip;
+            if let Err(error) = read_file("flipped.parquet", flipped) {
+                assert!(!format!("{error:#}").contains('\n'), "{error:#}");
+            }
+        }
+    }
+    let folder = folder();
+    let hub = folder.path().join("hub");
+    for piece in ["train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001"] {
+        file(&folder, &format!("hub/data/{piece}.parquet"), HUB);
+    }
+    file(&folder, "hub/README.md", "what it is\n");
+    let config = CorpusConfig { test: Some(0.0), ..args(&hub) };
+    assert_eq!(config.inputs().len(), 3);
+    assert_eq!(load_all(&config).expect("is read").examples.len(), 3 * own.len());
+    std::fs::remove_file(hub.join("data/train-00000-of-00002.parquet")).expect("removed");
+    let error = load_all(&config).expect_err("is refused").to_string();
+    assert!(
+        error.contains("train-00001-of-00002.parquet: 2 pieces of this split are expected, there is 1"),
+        "{error}"
+    );
+}
+
 #[test]
 fn files_of_another_kind_are_named() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
     assert!(refused("a.csv", pointer).contains("a Git LFS pointer in place of the file: run `git lfs pull`"));
-    assert!(refused("b.parquet", b"PAR1\x15\x04").contains("a Parquet file: write it as JSON Lines first"));
     let folder = folder();
-    let path = file(&folder, "hub/train-00000-of-00001.parquet", b"PAR1\x15\x04");
-    let error = load(&args(path.parent().expect("a folder")), 1).expect_err("is refused").to_string();
-    assert!(error.contains("train-00000-of-00001.parquet: a Parquet file"), "{error}");
     assert!(refused("c.csv", b"PK\x03\x04\x14\0").contains("an .xlsx workbook"));
     assert!(refused("d.csv", "<!DOCTYPE html>\n<html>").contains("a web page"));
     assert!(refused("e.txt", "lines\nwithout labels\n").contains("__label__x text"));

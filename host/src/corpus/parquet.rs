@@ -1,0 +1,103 @@
+//! Parquet, as hubs of data sets publish it.
+
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use parquet::errors::ParquetError;
+use parquet::file::reader::FileReader;
+use parquet::file::serialized_reader::SerializedFileReader;
+use parquet::record::Field;
+use serde_json::Value;
+
+use super::delimited::Record;
+
+/// How a file starts.
+pub const MAGIC: &[u8] = b"PAR1";
+
+thread_local! {
+    /// Whether a panic of this thread is an answer of the library's.
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The names of all columns, and the rows as records. Where the file tells the names of classes, as those of Hugging
+/// Face's `datasets` do, a class is called by its name, not by its number.
+///
+/// # Errors
+/// Names the file and the row that cannot be read.
+pub fn read(bytes: Vec<u8>, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !READING.get() {
+                before(info);
+            }
+        }));
+    });
+    READING.set(true);
+    // The library panics on some damaged files.
+    let read = panic::catch_unwind(AssertUnwindSafe(|| records(bytes, name)));
+    READING.set(false);
+    read.unwrap_or_else(|_| bail!("{name}: a Parquet file that cannot be read: it is damaged"))
+}
+
+fn records(bytes: Vec<u8>, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
+    let cannot = || format!("{name}: a Parquet file that cannot be read");
+    let reader =
+        SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(one_line).with_context(cannot)?;
+    let metadata = reader.metadata().file_metadata();
+    let header: Vec<String> =
+        metadata.schema().get_fields().iter().map(|column| column.name().to_owned()).collect();
+    ensure!(!header.is_empty(), "{name}: the corpus is empty");
+    let described = metadata
+        .key_value_metadata()
+        .into_iter()
+        .flatten()
+        .find(|pair| pair.key == "huggingface")
+        .and_then(|pair| serde_json::from_str(pair.value.as_deref()?).ok())
+        .unwrap_or(Value::Null);
+    let classes: Vec<&Value> =
+        header.iter().map(|column| &described["info"]["features"][column]["names"]).collect();
+    let mut records = Vec::new();
+    for (row, line) in reader.get_row_iter(None).map_err(one_line).with_context(cannot)?.zip(1..) {
+        let row = row.map_err(one_line).with_context(|| format!("{name}: row {line} cannot be read"))?;
+        let fields = row.into_columns().into_iter().zip(&classes);
+        let fields = fields.map(|((_, field), classes)| named(plain(&field), classes)).collect();
+        records.push(Record { line, fields });
+    }
+    ensure!(!records.is_empty(), "{name}: the corpus is empty");
+    Ok((header, records))
+}
+
+/// What the library says, which may have line breaks of the file in it, and the way out where it cannot unpack.
+fn one_line(error: ParquetError) -> anyhow::Error {
+    let said = crate::console::one_line(&error.to_string());
+    match said.split_once("Disabled feature at compile time: ") {
+        Some((_, codec)) => anyhow!(
+            "it is packed by {codec}, only snappy and gzip are read (pandas: \
+             read_parquet(FILE).to_parquet(\"train.parquet\") writes snappy)"
+        ),
+        None => anyhow!(said),
+    }
+}
+
+/// The name of a class by its number; anything else stays as it is.
+fn named(value: String, classes: &Value) -> String {
+    let name = value.parse::<usize>().ok().and_then(|number| classes[number].as_str());
+    name.map_or(value, str::to_owned)
+}
+
+/// A value as text: nothing for null and an empty list, the only element of a list of one.
+fn plain(field: &Field) -> String {
+    match field {
+        Field::Null => String::new(),
+        Field::Str(text) => text.clone(),
+        Field::Bytes(bytes) => String::from_utf8_lossy(bytes.data()).into_owned(),
+        Field::ListInternal(list) if list.len() < 2 => {
+            list.elements().first().map_or_else(String::new, plain)
+        }
+        other => other.to_string(),
+    }
+}
