@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::console;
+
 /// What standard input and output are called on the command line.
 const STANDARD: &str = "-";
 
@@ -72,13 +74,17 @@ impl Paths {
         self.write(flag, written)
     }
 
-    /// Finds out before the work is done that every output can be written, is no input, and no other output.
+    /// Finds out before the work is done that every output can be written, is no input, and no other output. If one
+    /// goes to standard output, lines go to standard error from here on.
     ///
     /// # Errors
     /// Names the flags and the path.
     pub fn check(&self) -> Result<()> {
         if let [first, second, ..] = self.printed[..] {
             bail!("{first} and {second} both go to standard output: name a file for one of them");
+        }
+        if !self.printed.is_empty() {
+            console::divert();
         }
         for (at, (flag, path)) in self.outputs.iter().enumerate() {
             ensure!(

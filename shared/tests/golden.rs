@@ -6,9 +6,11 @@
 mod tape;
 
 use tape::Tape;
-use telltale::engine::format::VERSION;
+use telltale::engine::format::{VERSION, checksum};
+use telltale::engine::image::{file_of, image};
+use telltale::engine::kernel::Layout;
 use telltale::session::{Session, TRACED};
-use telltale::{Answer, Classifier, Model, OwnedClassifier};
+use telltale::{Answer, Classifier, Model, OpenError, OwnedClassifier};
 
 telltale::include_model!(static RNN = "golden/rnn.bin");
 telltale::include_model!(static GRU = "golden/gru.bin");
@@ -57,6 +59,35 @@ fn every_word_and_every_answer_is_as_it_was() {
         assert_eq!(said(&model, &input, 1, 0), expected, "{name}");
         assert_eq!(said(&model, &input, 16, 0), expected, "{name}");
         assert_eq!(file[8], VERSION as u8);
+    }
+}
+
+/// Images of files, and files that call themselves one: the file comes back, or an error, whatever the bytes.
+#[test]
+fn an_image_gives_back_its_file_or_an_error() {
+    for (name, file, ..) in models() {
+        let model = Model::open(file).expect("sound");
+        let whole = image(&model, Layout::Quads);
+        let mut words = memory(file.len());
+        let bytes = &mut bytemuck::cast_slice_mut::<_, u8>(&mut words)[..file.len()];
+        for source in [file, &whole] {
+            bytes.copy_from_slice(source);
+            assert_eq!(file_of(bytes).as_deref(), Ok(file), "{name}");
+            for at in 20..file.len() {
+                for value in [1, 2, 0x80, 0xFF] {
+                    bytes.copy_from_slice(source);
+                    bytes[at] = value;
+                    let sum = checksum(&bytes[20..]).to_le_bytes();
+                    bytes[16..20].copy_from_slice(&sum);
+                    let _ = file_of(bytes);
+                }
+            }
+        }
+        bytes.copy_from_slice(file);
+        bytes[24] = 2;
+        let sum = checksum(&bytes[20..]).to_le_bytes();
+        bytes[16..20].copy_from_slice(&sum);
+        assert_eq!(file_of(bytes).err(), Some(OpenError::Layout(2)), "{name}");
     }
 }
 

@@ -5,6 +5,7 @@
 use fuzz::Aligned;
 use libfuzzer_sys::fuzz_target;
 use telltale::engine::format::checksum;
+use telltale::engine::image::file_of;
 use telltale::{Classifier, Model};
 
 /// Short and long words, a tag, entities, digits, other scripts, broken UTF-8.
@@ -21,6 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let (Some(sum), Some(field)) = (sum, file.bytes_mut().get_mut(16..20)) {
         field.copy_from_slice(&sum.to_le_bytes());
     }
+    let _ = file_of(file.bytes());
     let model = match Model::open(file.bytes()) {
         Ok(model) => model,
         Err(error) => {

@@ -86,9 +86,6 @@ pub fn run(args: &Args) -> Result<()> {
         .write("--out", &args.out)
         .print("--json", &args.json)
         .check()?;
-    if args.json.as_deref() == Some(Path::new("-")) {
-        console::divert();
-    }
     ensure!(
         !folders.is_empty(),
         "--data {}: there is no folder with a train and a test file below it",

@@ -1,6 +1,6 @@
 //! `early-exit`: calibrates when a model may stop reading.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
@@ -68,9 +68,6 @@ pub fn run(args: &Args) -> Result<()> {
         .write("--export", &args.export)
         .print("--json", &args.json)
         .check()?;
-    if args.json.as_deref() == Some(Path::new("-")) {
-        crate::console::divert();
-    }
     let bytes = AlignedBytes::read(&args.model)?;
     let model = Model::open(&bytes).with_context(|| {
         format!("{} is not a usable model (write one with `train --export`)", args.model.display())

@@ -151,9 +151,6 @@ pub fn run(args: &Args) -> Result<()> {
         "--data -: the corpus is read again to train what fits: write it to a file first"
     );
     let board = board::find(&args.board)?;
-    if args.candidates.as_deref() == Some(std::path::Path::new("-")) {
-        crate::console::divert();
-    }
     args.train.paths().print("--candidates", &args.candidates).check()?;
     let room = Room::of(args, &board)?;
     let mut drafts = Drafts::new(args.train.source()?);

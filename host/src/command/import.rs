@@ -1,6 +1,6 @@
 //! `import`: a model trained in PyTorch in, a model for a microcontroller out.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args as ClapArgs;
@@ -71,9 +71,6 @@ pub fn run(args: &Args) -> Result<()> {
         .write("--export", &args.export)
         .print("--json", &args.json)
         .check()?;
-    if args.json.as_deref() == Some(Path::new("-")) {
-        crate::console::divert();
-    }
     let source = Source::read(&args.weights, &args.vocab, &args.config)?;
     let description = &source.description;
     let corpus = args.data.as_ref().map(|data| read_corpus(args, data, description)).transpose()?;

@@ -62,10 +62,6 @@ pub fn run(args: &Args) -> Result<()> {
         .read("--data", [&args.data])
         .print("--out", [&args.out])
         .check()?;
-    let to_stdout = args.out == Path::new("-");
-    if to_stdout {
-        console::divert();
-    }
     with_model(&args.model, |model| {
         let corpus = CorpusConfig {
             text_column: args.text_column.clone(),
@@ -77,7 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
         notes.print();
         let answers = answers(model, &texts)?;
         let bytes = form.write(&answers)?;
-        if to_stdout {
+        if args.out == Path::new("-") {
             console::raw(&bytes);
         } else {
             crate::files::write(&args.out, &bytes)?;

@@ -121,7 +121,9 @@ impl OpenError {
         let exactly = match *self {
             Self::TooShort(_) => super::HEADER_BYTES as u32,
             Self::Misaligned(_) => 0,
-            Self::Magic(_) => u32::from_le_bytes(*b"TELL"),
+            // The fault is in the half that is not shown.
+            Self::Magic(TELL) => return None,
+            Self::Magic(_) => TELL,
             Self::Version(_) => super::VERSION,
             Self::Layout(_) => Layout::OWN as u32,
             Self::Length(_, expected)
@@ -164,6 +166,9 @@ impl OpenError {
         }
     }
 }
+
+/// The first half of the magic, little endian.
+const TELL: u32 = u32::from_le_bytes(*b"TELL");
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

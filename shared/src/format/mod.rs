@@ -213,7 +213,7 @@ fn checked(region: &[u8], any_layout: bool) -> Result<(&[u8], &[u8]), OpenError>
         return Err(OpenError::Checksum(computed, stored));
     }
     let layout = u32_at(blob, field::LAYOUT);
-    if layout != Layout::OWN as u32 && !any_layout {
+    if layout != Layout::OWN as u32 && !(any_layout && layout == Layout::Quads as u32) {
         return Err(OpenError::Layout(layout));
     }
     let origin = if OWN_PAIRS && !any_layout { u32_at(blob, field::ORIGIN) } else { 0 };

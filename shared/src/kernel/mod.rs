@@ -361,9 +361,9 @@ pub const fn half(first: i8, second: i8) -> u16 {
     }
 }
 
-/// Two rows of pairs.
+/// Two rows of pairs. No weight is −128, which would not come back.
 const fn lane(high: i8, low: i8) -> u16 {
-    (high as i16 * 256 + low as i16) as u16
+    (high as i16 * 256).wrapping_add(low as i16) as u16
 }
 
 /// Two rows of quads.

@@ -209,7 +209,11 @@ impl Segmenter {
             emit(Token::Character(code));
             return self.word.push(code);
         }
-        let class = if code == JOINER { return self.join(code) } else { class(code) };
+        if code == JOINER {
+            self.last = code;
+            return;
+        }
+        let class = class(code);
         if self.apostrophe {
             self.apostrophe = false;
             if class == Class::Letter {
@@ -239,19 +243,16 @@ impl Segmenter {
         }
     }
 
-    /// A joiner after an emoji.
-    fn join(&mut self, joiner: u32) {
-        if self.open == Open::Picture {
-            self.word.push(joiner);
-            self.last = joiner;
-        }
-    }
-
     fn symbol(&mut self, code: u32, kind: Open, emit: &mut impl FnMut(Token<'_>)) {
         let same = self.open == kind;
         let flag =
             is_regional(code) && is_regional(self.last) && self.word.as_bytes().len() == REGIONAL_BYTES;
-        let more = same && (kind == Open::Symbols || self.last == JOINER || is_modifier(code) || flag);
+        let joined = self.last == JOINER;
+        let more = same && (kind == Open::Symbols || joined || is_modifier(code) || flag);
+        // One that joins nothing is not to be seen.
+        if more && joined && kind == Open::Picture {
+            self.word.push(JOINER);
+        }
         self.repeats = if more && self.last == code { self.repeats.saturating_add(1) } else { 1 };
         self.last = code;
         if self.repeats > REPEATS {

@@ -7,6 +7,7 @@
 //! | final sigma, long s | `σ`, `s` | CaseFolding.txt, status C |
 //! | a letter and its marks, in any canonical order | the composed letter | UAX #15, composition, its exclusions among them |
 //! | the vowels of Thai and Lao in two parts, with a tone mark between them, too | `ำ`, `ຳ`, behind the tone mark | UAX #15, compatibility mappings |
+//! | `เเ`, `ເເ` | `แ`, `ແ` | they look the same |
 //! | `ş`, `ţ` | `ș`, `ț` | the same letters of Romanian in older encodings |
 //! | kaf and yeh of Persian | those of Arabic | UTS #39 (confusables) |
 //! | conjoining jamo | the syllable | Unicode Standard 3.12 |
@@ -42,6 +43,10 @@ const NONE: u32 = 0;
 /// The first parts of the vowels of Thai and Lao in two parts.
 const NIKHAHIT: u32 = 0xE4D;
 const NIGGAHITA: u32 = 0xECD;
+
+/// The vowels of Thai and Lao of which two look like the one after them.
+const SARA_E: u32 = 0xE40;
+const VOWEL_E: u32 = 0xEC0;
 
 /// Composes characters: one letter, and the marks on it, are held back until the next letter comes.
 #[derive(Clone, Copy, Debug)]
@@ -273,6 +278,9 @@ fn join(first: u32, second: u32) -> Option<u32> {
     let syllable = first.wrapping_sub(SYLLABLES);
     if syllable < 19 * 21 * 28 && syllable.is_multiple_of(28) && tail.wrapping_sub(1) < 27 {
         return Some(first + tail);
+    }
+    if first == second && matches!(first, SARA_E | VOWEL_E) {
+        return Some(first + 1);
     }
     if second < 0x900 { None } else { pair(first, second) }
 }

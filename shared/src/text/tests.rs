@@ -234,6 +234,7 @@ fn spellings_that_look_the_same_are_the_same() {
         ("ก\u{E48}\u{E38}", "ก\u{E38}\u{E48}"),
         ("أ\u{650}", "ا\u{650}\u{654}"),
         ("❤\u{FE0F}", "❤"),
+        ("😀\u{200D} 😀\u{200D}x", "😀 😀x"),
         ("ো", "\u{9C7}\u{9BE}"),
         ("ẛ", "ṡ"),
         ("\u{95D}", "\u{922}\u{93C}"),
@@ -246,6 +247,8 @@ fn spellings_that_look_the_same_are_the_same() {
         ("น้ำ", "น\u{E49}\u{E4D}\u{E32}"),
         ("ຄຳ", "ຄ\u{ECD}\u{EB2}"),
         ("น้ำ", "น\u{E4D}\u{E49}\u{E32}"),
+        ("เเก้ว ເເກ້ວ", "แก้ว ແກ້ວ"),
+        ("5 \u{B5}g", "5 \u{3BC}g"),
         ("ນ້ຳ", "ນ\u{ECD}\u{EC9}\u{EB2}"),
         ("𝐆𝓻𝖾𝚊𝕥 ℎ𝒽ℌ 𝟗𝟘", "great hhh 90"),
         ("\u{FEE3}\u{FEAE}\u{FEA3}\u{FE92}\u{FE8E}", "مرحبا"),
@@ -329,7 +332,7 @@ fn every_character_is_what_it_has_been() {
         tokeniser.feed(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut keep);
         tokeniser.finish(&mut keep);
     }
-    assert_eq!(Word::hash_of(&all), 0x7F9E_EEA8);
+    assert_eq!(Word::hash_of(&all), 0x5030_99AC);
 }
 
 /// The tables and the compiler's own data agree wherever both know a character.

@@ -154,9 +154,6 @@ pub fn run(args: &Args) -> Result<()> {
         .print("--json", &args.json)
         .write("--errors", &args.errors)
         .check()?;
-    if args.json.as_deref() == Some(std::path::Path::new("-")) {
-        crate::console::divert();
-    }
     with_model(&args.model, |model| {
         let report = evaluate(model, args)?;
         print::print(&report);

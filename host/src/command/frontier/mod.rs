@@ -87,10 +87,6 @@ pub fn run(args: &Args) -> Result<()> {
         .write("--out", own)
         .print("--json", &args.json)
         .check()?;
-    let to_stdout = args.json.as_deref().is_some_and(|path| path == std::path::Path::new("-"));
-    if to_stdout {
-        crate::console::divert();
-    }
     let runs = args.runs()?;
     let mut frontier = Frontier::new(&args.corpus.data);
     let count = args.presets.len() * args.seeds.len();
@@ -106,11 +102,9 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(path) = &args.json {
         super::write_json(path, &table::report(&frontier, &points))?;
     }
-    if !to_stdout {
-        say!();
-        say!("{}", text.trim_end());
-        say!();
-        say!("wrote frontier.md, frontier.svg and frontier.png to {}", args.out.display());
-    }
+    say!();
+    say!("{}", text.trim_end());
+    say!();
+    say!("wrote frontier.md, frontier.svg and frontier.png to {}", args.out.display());
     Ok(())
 }

@@ -340,6 +340,10 @@ impl Args {
                 (words, characters) => Some((words.unwrap_or(0), characters.unwrap_or(0))),
             },
         };
+        ensure!(
+            ngrams.most != Some(0) || shape.ngram_words.max(shape.ngram_characters).unwrap_or(0) == 0,
+            "--ngram-words and --ngram-characters: this model has no n-grams (--ngrams N gives it some)"
+        );
         let (words, characters) = ngrams.orders.unwrap_or((1, 1));
         ngrams::check(ngrams.most.unwrap_or(1), Orders { words, characters })?;
         Ok(RunConfig {

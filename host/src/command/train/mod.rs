@@ -135,8 +135,16 @@ impl Args {
 
     /// Finds out before the training that all that it gives can be written, and is nothing that it reads.
     fn check_paths(&self) -> Result<()> {
-        if self.json.as_deref() == Some(Path::new("-")) {
-            console::divert();
+        let idle = [
+            ("teacher", "--teacher", self.unlabelled.is_none(), "--unlabelled"),
+            ("teacher_cache", "--teacher-cache", self.unlabelled.is_none(), "--unlabelled"),
+            ("checkpoint_minutes", "--checkpoint-minutes", self.keeping.checkpoint.is_none(), "--checkpoint"),
+        ];
+        for (name, flag, is_idle, wanted) in idle {
+            ensure!(
+                !is_idle || self.keeping.resume.is_some() || !self.given.contains(name),
+                "{flag} has no effect without {wanted}"
+            );
         }
         if let Some(folder) = &self.save {
             pytorch::save::check(folder)?;
