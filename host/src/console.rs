@@ -100,6 +100,16 @@ pub fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 
+/// The start of a text, where it is too long for a sentence.
+pub fn shortened(text: &str) -> String {
+    const SHOWN: usize = 48;
+    let mut short: String = text.chars().take(SHOWN).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
 /// Whether a terminal obeys a character in place of showing it.
 pub fn is_obeyed(character: char) -> bool {
     match character {

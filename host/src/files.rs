@@ -74,6 +74,11 @@ impl Paths {
         self.write(flag, written)
     }
 
+    /// What is written to files.
+    pub fn outputs(&self) -> impl Iterator<Item = &Path> {
+        self.outputs.iter().map(|(_, path)| path.as_path())
+    }
+
     /// Finds out before the work is done that every output can be written, is no input, and no other output. If one
     /// goes to standard output, lines go to standard error from here on.
     ///

@@ -79,7 +79,8 @@ struct Peer {
 /// # Errors
 /// If there is no corpus, or one of them cannot be trained: the others are, before it is told.
 pub fn run(args: &Args) -> Result<()> {
-    let folders = corpora(&args.data)?;
+    let mut without = Vec::new();
+    let folders = corpora(&args.data, &mut without)?;
     Paths::default()
         .read("--peers", &args.peers)
         .read("--data", folders.iter().flat_map(|folder| CorpusConfig::of(folder.to_string_lossy()).inputs()))
@@ -91,6 +92,9 @@ pub fn run(args: &Args) -> Result<()> {
         "--data {}: there is no folder with a train and a test file below it",
         args.data.display()
     );
+    if !without.is_empty() {
+        say!("not read, for want of a train and a test file: {}", corpus::few(&without));
+    }
     let peers = args.peers.as_deref().map(read_peers).transpose()?.unwrap_or_default();
     let (mut rows, mut failed) = (Vec::new(), Vec::new());
     for (number, folder) in folders.iter().enumerate() {
@@ -119,14 +123,22 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The folders with a train and a test file, in order.
-fn corpora(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The folders with a train and a test file, in order; `without` gets what has no such folder in it.
+fn corpora(folder: &Path, without: &mut Vec<String>) -> Result<Vec<PathBuf>> {
     if corpus::has_splits(folder)? {
         return Ok(vec![folder.to_owned()]);
     }
-    let mut found = Vec::new();
-    for path in corpus::children(folder)?.into_iter().filter(|path| path.is_dir()) {
-        found.extend(corpora(&path)?);
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    for path in corpus::children(folder)? {
+        let own = if path.is_dir() { corpora(&path, without)? } else { Vec::new() };
+        if own.is_empty() {
+            others.push(path.display().to_string());
+        }
+        found.extend(own);
+    }
+    // Of a folder without a corpus the one above tells.
+    if !found.is_empty() {
+        without.extend(others);
     }
     Ok(found)
 }
@@ -190,7 +202,7 @@ fn table(rows: &[Row]) -> String {
         let _ = write!(
             text,
             "| {} | {} | {} | {} | {} | {:.2} | {ngrams} |",
-            row.corpus,
+            row.corpus.replace('|', "\\|"),
             row.classes,
             row.training_texts,
             both(row.accuracy, row.macro_f1),

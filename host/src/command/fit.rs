@@ -9,7 +9,7 @@ use telltale::Model;
 
 use super::train::{self, Preset, Size};
 use crate::board::{self, Board};
-use crate::console::say;
+use crate::console::{self, say};
 use crate::cost::Work;
 use crate::pipeline::Drafts;
 
@@ -152,6 +152,11 @@ pub fn run(args: &Args) -> Result<()> {
     );
     let board = board::find(&args.board)?;
     args.train.paths().print("--candidates", &args.candidates).check()?;
+    if args.dry_run {
+        for path in args.train.paths().outputs() {
+            console::warn(&format!("--dry-run: nothing is trained, and {} not written", path.display()));
+        }
+    }
     let room = Room::of(args, &board)?;
     let mut drafts = Drafts::new(args.train.source()?);
     let mut candidates = Vec::new();

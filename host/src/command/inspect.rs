@@ -278,11 +278,15 @@ fn print(report: &Report, path: &Path) {
         "  telltale = {{ path = \"…/shared\", default-features = false, features = [{}] }}",
         features.join(", ")
     );
-    say!("  telltale_build::include({:?});", name.to_string());
-    say!(
-        "  include!(concat!(env!(\"OUT_DIR\"), \"/{}.rs\"));",
-        telltale_build::file_name(path).unwrap_or_else(|| "model".to_owned())
-    );
+    match telltale_build::file_name(path) {
+        Some(own) => {
+            say!("  telltale_build::include({:?});", name.to_string());
+            say!("  include!(concat!(env!(\"OUT_DIR\"), \"/{own}.rs\"));");
+        }
+        None => say!(
+            "  (telltale_build::include takes files whose names begin with a letter of ASCII: sentiment.bin)"
+        ),
+    }
     say!("\n{:<28} {:>9}", "part", "bytes");
     for part in &report.parts {
         say!("{:<28} {:>9}", part.part, part.bytes);

@@ -71,6 +71,13 @@ pub fn run(args: &Args) -> Result<()> {
         };
         let (texts, notes) = unlabelled::read_rows(&args.data, &corpus)?;
         notes.print();
+        let empty = texts.iter().filter(|text| text.trim().is_empty()).count();
+        if empty > 0 {
+            console::warn(&format!(
+                "{empty} of {} rows have no text: they are answered as empty ones",
+                texts.len()
+            ));
+        }
         let answers = answers(model, &texts)?;
         let bytes = form.write(&answers)?;
         if args.out == Path::new("-") {

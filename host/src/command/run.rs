@@ -10,6 +10,7 @@ use encoding_rs::{Encoding, UTF_8};
 use telltale::session::{ANSWERS, LINES, Line, PARAGRAPHS, PLAIN, Session, TRACED, sanitise};
 use telltale::{Classifier, Model};
 
+use crate::console::warn;
 use crate::engine::{memory_for, with_model};
 use crate::evaluate::explain::Explanation;
 
@@ -64,6 +65,13 @@ pub fn run(args: &Args) -> Result<()> {
                 false => session.converse(&mut streams),
             })
             .and_then(|()| streams.output.flush());
+        let broken = streams.broken();
+        if broken > 0 {
+            warn(&format!(
+                "{broken} places of the input are no UTF-8, and were read as gaps between words (`iconv -f LATIN1 -t UTF-8` \
+                 makes Latin-1 that)"
+            ));
+        }
         match result {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             result => result.context("cannot read the input or write the output"),
@@ -108,6 +116,10 @@ fn explain(model: &Model<'_>, session: &mut Session<'_>, streams: &mut Streams) 
 struct Streams {
     input: BufReader<StdinLock<'static>>,
     output: BufWriter<StdoutLock<'static>>,
+    /// The start of a character that the next bytes go on with.
+    started: Vec<u8>,
+    /// Places that are no UTF-8.
+    broken: usize,
 }
 
 impl Streams {
@@ -115,7 +127,30 @@ impl Streams {
         Self {
             input: BufReader::new(std::io::stdin().lock()),
             output: BufWriter::new(std::io::stdout().lock()),
+            started: Vec::new(),
+            broken: 0,
         }
+    }
+
+    /// Counts the places of the next bytes that are no UTF-8.
+    fn check_bytes(&mut self, bytes: &[u8]) {
+        self.started.extend_from_slice(bytes);
+        let mut at = 0;
+        while let Err(error) = std::str::from_utf8(&self.started[at..]) {
+            at += error.valid_up_to();
+            let Some(length) = error.error_len() else {
+                self.started.drain(..at);
+                return;
+            };
+            at += length;
+            self.broken += 1;
+        }
+        self.started.clear();
+    }
+
+    /// How many places of all that was read are no UTF-8.
+    fn broken(&self) -> usize {
+        self.broken + usize::from(!self.started.is_empty())
     }
 
     /// Refuses what begins with a mark of UTF-16.
@@ -144,6 +179,7 @@ impl embedded_io::Read for Streams {
         let count = from.len().min(to.len());
         to.iter_mut().zip(from).for_each(|(to, &from)| *to = sanitise(from));
         self.input.consume(count);
+        self.check_bytes(&to[..count]);
         Ok(count)
     }
 }

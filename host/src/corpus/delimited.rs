@@ -1,5 +1,6 @@
 //! Delimited text: which character separates fields, whether quotes mean anything, and the records.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use anyhow::{Result, bail};
@@ -20,6 +21,8 @@ pub struct Dialect {
     pub delimiter: u8,
     /// Whether `"` encloses fields.
     pub quotes: bool,
+    /// Whether a quote within a field stands behind a backslash, instead of twice.
+    pub escapes: bool,
 }
 
 impl Dialect {
@@ -57,10 +60,14 @@ pub fn read(
 ) -> Result<Vec<Record>> {
     let usual = if lower_ending(name) == "tsv" { b'\t' } else { b',' };
     let (said, skipped) = separator_line(text);
-    let body = &text[skipped..];
-    let delimiter = said.unwrap_or_else(|| sniff(body, usual, known));
+    let delimiter = said.unwrap_or_else(|| sniff(&text[skipped..], usual, known));
+    let body = &*without_blanks(&text[skipped..], delimiter);
     let shift = lines(&text[..skipped]);
-    let mut dialect = Dialect { delimiter, quotes: true };
+    let mut dialect = Dialect { delimiter, quotes: true, escapes: false };
+    if quotes_are_escaped(body, dialect) {
+        dialect.escapes = true;
+        notes.say(format!("{name}: quotes within fields stand behind a backslash"));
+    }
     if delimiter == b'\t' {
         dialect.quotes = tabs_are_quoted(body);
         if !dialect.quotes && body.contains('"') {
@@ -107,7 +114,8 @@ fn separator_line(text: &str) -> (Option<u8>, usize) {
 fn sniff(text: &str, usual: u8, known: &dyn Fn(&[String]) -> usize) -> u8 {
     let sample = sample(text);
     let rank = |&delimiter: &u8| {
-        let records = Raw::all(sample, Dialect { delimiter, quotes: true });
+        let dialect = Dialect { delimiter, quotes: true, escapes: false };
+        let records = Raw::all(&without_blanks(sample, delimiter), dialect);
         let header = records.first().map_or(&[][..], |record| &record.fields);
         let rows = records.len().saturating_sub(1);
         let same = records.iter().skip(1).filter(|record| record.fields.len() == header.len()).count();
@@ -131,12 +139,67 @@ fn sample(text: &str) -> &str {
     &text[..end]
 }
 
+/// The text without the blanks between a delimiter and the quote that opens a field, as `"a", "b"` has them; as it is,
+/// if one of these quotes encloses no whole field of one line.
+fn without_blanks(text: &str, delimiter: u8) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let is_break = |byte: u8| matches!(byte, b'\r' | b'\n');
+    let ends = |byte: u8| byte == delimiter || is_break(byte);
+    let (mut kept, mut from, mut at) = (String::new(), 0, 0);
+    if !text.contains(" \"") {
+        return Cow::Borrowed(text);
+    }
+    while at < bytes.len() {
+        let open = at + bytes[at..].iter().take_while(|&&byte| byte == b' ').count();
+        if bytes.get(open) == Some(&b'"') {
+            let close = closing(bytes, open, false);
+            let encloses = close.is_some_and(|close| bytes.get(close + 1).is_none_or(|&next| ends(next)));
+            if open > at {
+                let inside = &bytes[open..close.unwrap_or(open)];
+                if !encloses || inside.iter().any(|&byte| is_break(byte)) {
+                    return Cow::Borrowed(text);
+                }
+                kept += &text[from..at];
+                from = open;
+            }
+            at = close.map_or(bytes.len(), |close| close + 1);
+        }
+        // To the start of the next field.
+        at += bytes[at..].iter().position(|&byte| ends(byte)).unwrap_or(bytes.len() - at) + 1;
+    }
+    kept += &text[from..];
+    Cow::Owned(kept)
+}
+
+/// Where the quote closes that opens at `open`.
+fn closing(bytes: &[u8], open: usize, escapes: bool) -> Option<usize> {
+    let mut at = open + 1;
+    loop {
+        match (bytes.get(at)?, bytes.get(at + 1)) {
+            (b'\\', Some(_)) if escapes => at += 2,
+            (b'"', Some(b'"')) if !escapes => at += 2,
+            (b'"', _) => return Some(at),
+            _ => at += 1,
+        }
+    }
+}
+
+/// Whether fields are whole only if a backslash takes the quote behind it for a character.
+fn quotes_are_escaped(text: &str, dialect: Dialect) -> bool {
+    let is_whole = |dialect: Dialect| {
+        Raw::all(text, dialect)
+            .iter()
+            .all(|record| fault(&text[record.place.clone()], dialect, true).is_none())
+    };
+    text.contains("\\\"") && !is_whole(dialect) && is_whole(Dialect { escapes: true, ..dialect })
+}
+
 /// Whether quotes enclose fields of a text with tabs: pandas writes them so, most others take them for characters.
 fn tabs_are_quoted(text: &str) -> bool {
     if !text.contains('"') {
         return false;
     }
-    let quoted = Dialect { delimiter: b'\t', quotes: true };
+    let quoted = Dialect { delimiter: b'\t', quotes: true, escapes: false };
     let records = Raw::all(text, quoted);
     let mut spans = false;
     for record in &records {
@@ -163,6 +226,8 @@ impl Raw {
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(dialect.delimiter)
             .quoting(dialect.quotes)
+            .escape(dialect.escapes.then_some(b'\\'))
+            .double_quote(!dialect.escapes)
             .has_headers(false)
             .flexible(true)
             .from_reader(text.as_bytes());
@@ -215,16 +280,10 @@ fn fault(raw: &str, dialect: Dialect, strict: bool) -> Option<Fault> {
     while at < bytes.len() {
         if bytes[at] == b'"' {
             let open = at;
-            at += 1;
-            let close = loop {
-                match (bytes.get(at), bytes.get(at + 1)) {
-                    (None, _) => return Some(Fault { open, close: None }),
-                    (Some(b'"'), Some(b'"')) => at += 2,
-                    (Some(b'"'), _) => break at,
-                    _ => at += 1,
-                }
+            let Some(close) = closing(bytes, open, dialect.escapes) else {
+                return Some(Fault { open, close: None });
             };
-            at += 1;
+            at = close + 1;
             let across = bytes[open..close].iter().any(|&byte| is_break(byte));
             if (across || strict) && bytes.get(at).is_some_and(|&next| !ends(next)) {
                 return Some(Fault { open, close: Some(close) });

@@ -6,9 +6,12 @@ use super::table::{Row, Table};
 
 const PREFIX: &str = "__label__";
 
-/// Whether a text starts with a label of fastText.
+/// Whether most of the first lines of a text start with a label of fastText.
 pub fn is_one(text: &str) -> bool {
-    text.trim_start().starts_with(PREFIX)
+    const LINES: usize = 20;
+    let lines = numbered(text).map(|(_, line)| line.trim_start()).filter(|line| !line.is_empty()).take(LINES);
+    let (labelled, others): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with(PREFIX));
+    labelled.len() > others.len()
 }
 
 /// A text a line; labels may stand anywhere in it. Of several the first one counts.

@@ -165,7 +165,7 @@ pub struct Decoder {
     asked: Option<&'static Encoding>,
     /// Files by the encoding that they were found to be in, each with the first of them.
     found: BTreeMap<&'static str, (usize, String)>,
-    /// Files with bytes that are no characters, with the place of the first.
+    /// Bytes that are no characters: in how many places, and the first of them.
     broken: Option<(usize, String)>,
 }
 
@@ -208,7 +208,7 @@ impl Decoder {
         if broken {
             let line = decoded.find('\u{FFFD}').map_or(1, |at| lines(&decoded[..at]) + 1);
             let place = || format!("{origin}: line {line}");
-            self.broken.get_or_insert_with(|| (0, place())).0 += 1;
+            self.broken.get_or_insert_with(|| (0, place())).0 += decoded.matches('\u{FFFD}').count();
         }
         Ok(decoded)
     }
@@ -219,15 +219,18 @@ impl Decoder {
             let what = if *files == 1 {
                 first.clone()
             } else {
-                format!("{}, the first {first},", count(*files, "file"))
+                format!("{} (the first is {first})", count(*files, "file"))
             };
             notes.say(format!("{what}: not UTF-8, read as {name} (--encoding NAME if that is wrong)"));
         }
-        if let Some((files, place)) = &self.broken {
-            let more =
-                if *files > 1 { format!(" and in {} more", count(files - 1, "file")) } else { String::new() };
+        if let Some((places, first)) = &self.broken {
+            let more = if *places > 1 {
+                format!(" and in {} more", count(places - 1, "place"))
+            } else {
+                String::new()
+            };
             notes.warn(format!(
-                "{place}{more}: bytes that are no characters were read as U+FFFD (--encoding NAME if the encoding is \
+                "{first}{more}: bytes that are no characters were read as U+FFFD (--encoding NAME if the encoding is \
                  another)"
             ));
         }
@@ -260,6 +263,11 @@ fn guess(bytes: &[u8]) -> Option<&'static Encoding> {
         Ok(_) => return Some(UTF_8),
         Err(_) if is_mostly_utf8(bytes) => return Some(UTF_8),
         Err(_) => {}
+    }
+    // Photos, sounds and archives: no encoding that is still to be told has control characters in its letters.
+    let is_control = |byte: &&u8| matches!(byte, 0..=8 | 14..=26 | 28..=31 | 0x7F);
+    if sample.iter().filter(is_control).count() * 50 > sample.len() {
+        return None;
     }
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(bytes, true);

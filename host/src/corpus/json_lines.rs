@@ -13,6 +13,13 @@ use super::input::numbered;
 pub fn read(text: &str, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
     let objects = objects(text, name)?;
     ensure!(!objects.is_empty(), "{name}: the corpus is empty");
+    if let [(_, whole)] = &objects[..] {
+        ensure!(
+            !whole.values().all(|value| value.as_array().map_or(value.is_object(), |list| list.len() > 1)),
+            "{name}: one object with all columns in it; an object a row is expected (pandas: \
+             to_json(\"train.jsonl\", orient=\"records\", lines=True))"
+        );
+    }
     let mut header: Vec<String> = Vec::new();
     for (_, object) in &objects {
         for key in object.keys() {
@@ -28,6 +35,18 @@ pub fn read(text: &str, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
     };
     let records = objects.into_iter().map(record).collect();
     Ok((header, records))
+}
+
+/// Whether a text starts with a JSON object, or an array of them.
+pub fn is_one(text: &str) -> bool {
+    let start = text.trim_start();
+    match start.strip_prefix('[') {
+        Some(list) => list.trim_start().starts_with('{'),
+        None => {
+            let mut objects = serde_json::Deserializer::from_str(start).into_iter::<Map<String, Value>>();
+            start.starts_with('{') && objects.next().is_some_and(|first| first.is_ok())
+        }
+    }
 }
 
 /// The objects, each with its line.

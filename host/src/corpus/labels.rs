@@ -61,6 +61,9 @@ impl Names {
     }
 }
 
+/// What is said of labels that are united.
+const EQUAL: &str = "are equal numbers";
+
 /// Gives labels that are equal numbers (1 and 1.0) one spelling, and says which.
 pub fn unite_numbers<'l>(labels: impl Iterator<Item = &'l mut String>, notes: &mut Notes) {
     let all: Vec<&mut String> = labels.collect();
@@ -76,11 +79,7 @@ pub fn unite_numbers<'l>(labels: impl Iterator<Item = &'l mut String>, notes: &m
     let mut renamed: HashMap<String, String> = HashMap::new();
     for own in spellings.values_mut().filter(|own| own.len() > 1) {
         own.sort_by_key(|label| (label.parse::<i64>().is_err(), label.len()));
-        notes.say(format!(
-            "the labels {} are equal numbers: they are one label, `{}`",
-            own.join(" and "),
-            own[0]
-        ));
+        notes.say(format!("the labels {} {EQUAL}: they are one label, `{}`", own.join(" and "), own[0]));
         renamed.extend(own[1..].iter().map(|label| (label.clone(), own[0].clone())));
     }
     for label in all {
@@ -126,11 +125,13 @@ pub fn check(label: &str) -> Result<()> {
     ensure!(!label.is_empty(), "an empty label");
     ensure!(
         !label.contains(char::is_control),
-        "the label {label:?} has a line break or another control character"
+        "the label {:?} has a line break or another control character",
+        crate::console::shortened(label)
     );
     ensure!(
         label.len() <= LONGEST_LABEL,
-        "the label `{label}` has {} bytes, {LONGEST_LABEL} is the most",
+        "the label `{}` has {} bytes, {LONGEST_LABEL} is the most",
+        crate::console::shortened(label),
         label.len()
     );
     Ok(())
@@ -159,8 +160,9 @@ pub fn list<'l>(
     ensure!(!labels.is_empty(), "{data}: no text has a label (`host label` answers texts without labels)");
     ensure!(
         labels.len() > 1,
-        "{data}: only one class (`{}`): at least two are needed to tell apart{}",
+        "{data}: only one class (`{}`{}): at least two are needed to tell apart{}",
         labels[0],
+        if notes.mention(EQUAL) { ", for labels that are equal numbers are one" } else { "" },
         notes.left_out().map_or_else(String::new, |rows| format!("; rows left out: {rows}"))
     );
     ensure!(

@@ -57,7 +57,6 @@ impl Notes {
     }
 
     /// Whether a line contains `part`.
-    #[cfg(test)]
     pub fn mention(&self, part: &str) -> bool {
         self.lines.iter().any(|note| note.text.contains(part))
     }

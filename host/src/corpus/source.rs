@@ -24,9 +24,7 @@ pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &m
     let text = decoder.decode(bytes, &name)?;
     ensure!(!text.trim().is_empty(), "{name}: the corpus is empty");
     let ending = lower_ending(&name);
-    let start = text.trim_start();
-    let is_json = matches!(&ending[..], "jsonl" | "ndjson" | "json")
-        || (!matches!(&ending[..], "csv" | "tsv" | "txt") && start.starts_with(['{', '[']));
+    let is_json = matches!(&ending[..], "jsonl" | "ndjson" | "json") || json_lines::is_one(&text);
     if fasttext::is_one(&text) && !matches!(&ending[..], "csv" | "tsv") {
         return Ok(fasttext::read(&text, &name, notes));
     }

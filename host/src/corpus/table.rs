@@ -7,8 +7,9 @@ use anyhow::{Result, bail, ensure};
 
 use super::LONGEST_TEXT;
 use super::delimited::{self, Record};
-use super::notes::{Notes, count};
-use crate::console::one_line;
+use super::input::numbered;
+use super::notes::{Notes, count, few};
+use crate::console::{one_line, shortened};
 
 /// The columns asked for; guessed where not given.
 #[derive(Clone, Copy, Debug, Default)]
@@ -132,6 +133,12 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
     } else {
         Choice::of_unknown(&first, &records, columns, name, notes)?
     };
+    if choice.width == 1 && !text.contains('"') {
+        let blank = numbered(text).filter(|(_, line)| line.is_empty()).count();
+        if blank > 0 {
+            notes.say(format!("{name}: {}, which are no rows", count(blank, "blank line")));
+        }
+    }
     if choice.header.is_some() {
         records.remove(0);
         ensure!(!records.is_empty(), "{name}: the corpus is empty: there is no line after the header");
@@ -144,7 +151,13 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
 fn name_rows(records: &mut [Record]) -> bool {
     let [header, rows @ ..] = records else { return false };
     let width = header.fields.len() + 1;
+    // Numbers, or words with one: what stands before a comma within a text is neither.
+    let is_name =
+        |name: &str| name.ends_with(|c: char| c.is_ascii_digit()) && !name.contains(char::is_whitespace);
+    let names: HashSet<&str> =
+        rows.iter().map(|row| &row.fields[0][..]).filter(|name| is_name(name)).collect();
     let is_short = !rows.is_empty()
+        && names.len() == rows.len()
         && rows.iter().all(|row| row.fields.len() == width)
         && rows.iter().any(|row| !row.fields[width - 1].trim().is_empty());
     if is_short {
@@ -261,6 +274,19 @@ impl Choice {
             ));
         }
         let other = columns.other.map(wanted).transpose()?;
+        let is_read = |at: usize| at == text || [label, other].contains(&Some(at));
+        let unread: Vec<String> = (0..header.len())
+            .filter(|&at| !is_read(at) && !header[at].is_empty())
+            .map(|at| format!("`{}`", one_line(&header[at])))
+            .collect();
+        // Of files of one folder, the first one tells.
+        if columns.text.is_none() && !unread.is_empty() {
+            notes.say(format!(
+                "{name}: the text is column `{}`; not read: {}",
+                one_line(&header[text]),
+                few(&unread)
+            ));
+        }
         let every_row = columns.every_row;
         Ok(Self { header: Some(header.to_vec()), width: header.len(), text, label, other, every_row })
     }
@@ -402,14 +428,7 @@ fn unknown(header: &[String], what: &str, name: &str) -> String {
 
 /// A row for people, long fields cut.
 fn preview(fields: &[String]) -> String {
-    const SHOWN: usize = 48;
-    let cut = |field: &String| {
-        let mut short: String = field.chars().take(SHOWN).collect();
-        if short.len() < field.len() {
-            short.push('…');
-        }
-        one_line(&short)
-    };
+    let cut = |field: &String| one_line(&shortened(field));
     fields.iter().take(12).map(cut).collect::<Vec<_>>().join(", ")
 }
 

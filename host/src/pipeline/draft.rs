@@ -51,7 +51,11 @@ impl Drafts {
         if most > 0 {
             let mut known = self.eligible(orders).to_vec();
             known.truncate(most);
-            sections.ngrams = Some(quantise::ngrams(&Ngrams::untrained(&known, classes, orders)?, 1.0)?);
+            // Where no n-gram occurs twice, training leaves them out, too.
+            if !known.is_empty() {
+                let ngrams = Ngrams::untrained(&known, classes, orders)?;
+                sections.ngrams = Some(quantise::ngrams(&ngrams, 1.0)?);
+            }
         }
         let corpus = &self.source.corpus;
         let description = Description {

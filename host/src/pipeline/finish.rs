@@ -11,7 +11,7 @@ use super::data::Data;
 use super::report::{Alone, BlobReport, ModelReport, QuantisedReport, Report, metrics};
 use crate::aligned::AlignedBytes;
 use crate::bytes::hex;
-use crate::console::say;
+use crate::console::{say, warn};
 use crate::corpus::Example;
 use crate::engine::{Item, Parts, Reading, Verdict, classify_all, items};
 use crate::evaluate::measures::{Judged, Measures, share};
@@ -188,6 +188,12 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         say!(
             "rejected: answers of less than {probability:.2} %, texts with less than {known:.2} % known words"
         );
+        if probability.max(known) >= 100.0 {
+            warn(
+                "--reject: the validation texts are all entirely known or sure, so that every other text is rejected: \
+                 they are too few or too much alike to calibrate by",
+            );
+        }
     }
     let sizes = BlobReport {
         bytes: blob.len(),

@@ -328,7 +328,7 @@ fn a_newer_version_says_so() {
     bytes[8] += 1;
     let error =
         Model::open(&AlignedBytes::new(&bytes)).expect_err("a version that is not yet there").to_string();
-    assert!(error.starts_with("format version unknown to this reader: found 5, expected 4; "), "{error}");
+    assert!(error.starts_with("format version unknown to this reader: found 6, expected 5; "), "{error}");
 }
 
 #[test]

@@ -45,7 +45,8 @@ fn include_in_script(path: &Path) -> Result<(), String> {
         |name: &str| env::var(name).map_err(|_| format!("{name} is not set: call this from build.rs"));
     let out = PathBuf::from(variable("OUT_DIR")?);
     let file = fs::read(path).map_err(|error| format!("cannot read the model: {error}"))?;
-    let name = file_name(path).ok_or("the file's name makes no identifier")?;
+    let name = file_name(path)
+        .ok_or("the file's name makes no identifier: call it by letters of ASCII, such as sentiment.bin")?;
     let embedded = Embedded::new(&name, &file, own_layout()?)?;
     embedded.write_to(&out)
 }

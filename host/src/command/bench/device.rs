@@ -1,6 +1,6 @@
 //! `bench device`: instructions or cycles per word on emulated boards.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -86,21 +86,16 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let patience = Duration::from_secs(args.time_limit);
     let bench = Bench::new(&args.shape, args.extras, args.float, args.all_parts, patience)?;
-    let quiet = args.json.as_deref() == Some(Path::new("-"));
     if args.fit {
         let mut fits = Vec::new();
         for board in &boards {
             let own = fit::fit(&bench, board).context(board.name)?;
-            if !quiet {
-                fit::print(&own);
-            }
+            fit::print(&own);
             fits.push(own);
         }
         return args.json.as_ref().map_or(Ok(()), |path| write_json(path, &fits));
     }
-    if !quiet {
-        print_header(args.float);
-    }
+    print_header(args.float);
     let mut rows = Vec::new();
     for board in &boards {
         let outcome = match (bench.measure(board), &boards[..]) {
@@ -109,9 +104,7 @@ pub fn run(args: &Args) -> Result<()> {
         };
         let (core, shape) = (board.core.clone(), args.shape.clone());
         let row = Row { board: board.name, core, shape, extras: args.extras, outcome };
-        if !quiet {
-            print_row(&row);
-        }
+        print_row(&row);
         rows.push(row);
     }
     if let Some(path) = &args.json {

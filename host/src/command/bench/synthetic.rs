@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use candle_core::Device;
 use clap::Args as ClapArgs;
 use rand::{Rng, SeedableRng};
@@ -14,7 +14,7 @@ use telltale::engine::text::{Options as TextOptions, Word};
 
 use crate::aligned::AlignedBytes;
 use crate::model::{Cell, Config, Network, Pooling};
-use crate::ngrams::{self, Ngrams};
+use crate::ngrams::Ngrams;
 use crate::quantise::{self, Description, EmbeddingBits};
 use crate::vocabulary::Built;
 
@@ -23,6 +23,9 @@ const WORDS: usize = 1000;
 
 /// Words where each takes much of a small flash: its f32 numbers are in the blob, too, or its row is folded.
 const LARGE_WORDS: usize = 250;
+
+/// N-grams of a wide part.
+const MOST_WIDE: usize = 100_000;
 
 /// The shape of the network.
 #[derive(ClapArgs, Clone, Debug, PartialEq, Eq, Serialize)]
@@ -72,10 +75,12 @@ impl Extras {
     fn section(self, classes: usize) -> Result<Option<Vec<u8>>> {
         let most = self.wide;
         let orders = Orders { words: self.wide_order, characters: self.wide_characters };
-        ngrams::check(most, orders)?;
+        ensure!(most <= MOST_WIDE, "--wide {most}: 0 to {MOST_WIDE} is possible");
+        ensure!((1..=3).contains(&orders.words), "--wide-order {}: 1 to 3 is possible", orders.words);
+        ensure!(orders.characters <= 6, "--wide-characters {}: 0 to 6 is possible", orders.characters);
         let mut known = BTreeSet::new();
         let mut rolling = RollingKeys::new();
-        for number in 0u16.. {
+        for number in 0u32.. {
             if known.len() >= most {
                 break;
             }

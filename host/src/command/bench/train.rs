@@ -25,6 +25,7 @@ use crate::threads::{RAYON, start_over};
 use crate::train::SHARDS;
 use crate::train::loss::{Target, cross_entropy, weighted_targets};
 use crate::train::optimiser::{Optimiser, Rule};
+use crate::vocabulary::MAX_WORDS;
 
 const CLASSES: usize = 2;
 const RATE: f32 = 1e-3;
@@ -113,16 +114,25 @@ struct Report {
     fused: Times,
 }
 
+/// Words of a batch.
+const MOST_WORDS: usize = 1_000_000;
+
 /// Runs the verb.
 ///
 /// # Errors
 /// If the network is impossible, threads cannot be started, or the two sides do not agree.
 pub fn run(args: &Args) -> Result<()> {
     crate::files::Paths::default().print("--json", &args.json).check()?;
-    ensure!(args.batch > 0 && args.words > 0, "--batch and --words must be at least 1");
-    ensure!(args.batches > 0, "--batches must be at least 1");
-    ensure!(args.vocab > 0, "--vocab must be at least 1");
-    let threads = args.threads.max(1);
+    for (flag, value, most) in [
+        ("--batch", args.batch, MOST_WORDS / args.words.max(1)),
+        ("--words", args.words, MOST_WORDS),
+        ("--vocab", args.vocab, MAX_WORDS),
+        ("--threads", args.threads, 256),
+        ("--batches", args.batches, 1_000_000),
+    ] {
+        ensure!((1..=most).contains(&value), "{flag} {value}: 1 to {most} is possible");
+    }
+    let threads = args.threads;
     // Candle's products take their number of threads from the environment, whatever pool they run in.
     let wanted = threads.to_string();
     if std::env::var(RAYON).ok().as_deref() != Some(&wanted[..]) {

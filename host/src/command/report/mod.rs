@@ -76,29 +76,49 @@ pub fn run(args: &Args) -> Result<()> {
         .read("--train-json", &args.train_json)
         .write("--out", [&args.out])
         .check()?;
-    let epochs = args.train_json.as_deref().map(epochs_of).transpose()?;
+    let run = args.train_json.as_deref().map(Run::read).transpose()?;
     with_model(&args.model, |model| {
+        if let Some((path, of)) = args.train_json.as_ref().zip(run.as_ref().and_then(|run| run.model_bytes))
+            && of != model.bytes() as u64
+        {
+            crate::console::warn(&format!(
+                "{}: is it of another model? That has {of} bytes, {} has {}",
+                path.display(),
+                args.model.display(),
+                model.bytes()
+            ));
+        }
+        let epochs = run.map(|run| run.epochs);
         let results = corpus.map(|corpus| Results::of_corpus(model, &corpus, args.split)).transpose()?;
         write(model, results, epochs, &args.out)
     })
 }
 
-/// The epochs of what `train --json` wrote.
-fn epochs_of(path: &Path) -> Result<Value> {
-    let name = path.display();
-    let text = files::read(path).with_context(|| format!("cannot read {name}"))?;
-    let mut run: Value = serde_json::from_slice(&text).with_context(|| format!("{name} is no JSON"))?;
-    let epochs = run["epochs"].take();
-    let are_numbers = |epoch: &Value| {
-        ["train_loss", "train_accuracy", "valid_loss", "valid_accuracy"]
-            .iter()
-            .all(|key| epoch.get(key).is_some_and(|value| value.is_number() || value.is_null()))
-    };
-    ensure!(
-        epochs.as_array().is_some_and(|epochs| epochs.iter().all(are_numbers)),
-        "{name}: `epochs` with losses and accuracies are expected, as `train --json` writes them"
-    );
-    Ok(epochs)
+/// What `train --json` wrote.
+struct Run {
+    epochs: Value,
+    /// Bytes of the model, if it tells.
+    model_bytes: Option<u64>,
+}
+
+impl Run {
+    fn read(path: &Path) -> Result<Self> {
+        let name = path.display();
+        let text = files::read(path).with_context(|| format!("cannot read {name}"))?;
+        let mut run: Value = serde_json::from_slice(&text).with_context(|| format!("{name} is no JSON"))?;
+        let epochs = run["epochs"].take();
+        let are_numbers = |epoch: &Value| {
+            ["train_loss", "train_accuracy", "valid_loss", "valid_accuracy"]
+                .iter()
+                .all(|key| epoch.get(key).is_some_and(|value| value.is_number() || value.is_null()))
+        };
+        ensure!(
+            epochs.as_array().is_some_and(|epochs| epochs.iter().all(are_numbers)),
+            "{name}: `epochs` with losses and accuracies are expected, as `train --json` writes them"
+        );
+        let model_bytes = run["blob"]["bytes"].as_u64();
+        Ok(Self { epochs, model_bytes })
+    }
 }
 
 /// What the page's script reads.
@@ -200,10 +220,12 @@ mod tests {
         let path = folder.path().join("run.json");
         let epoch = r#"{"train_loss":1,"train_accuracy":0.5,"valid_loss":null,"valid_accuracy":0.5}"#;
         std::fs::write(&path, format!(r#"{{"epochs":[{epoch}]}}"#)).expect("written");
-        assert_eq!(epochs_of(&path).expect("curves")[0]["train_loss"], 1);
+        assert_eq!(Run::read(&path).expect("curves").epochs[0]["train_loss"], 1);
         for wrong in ["{}", r#"{"epochs":[{"train_loss":"1"}]}"#, "["] {
             std::fs::write(&path, wrong).expect("written");
-            assert!(format!("{:#}", epochs_of(&path).expect_err("is refused")).contains("run.json"));
+            assert!(
+                format!("{:#}", Run::read(&path).map(|_| ()).expect_err("is refused")).contains("run.json")
+            );
         }
     }
 }

@@ -41,6 +41,10 @@ fn reads(name: &str, content: impl AsRef<[u8]>, parts: &[&str]) {
     assert_eq!(said(&read.notes).matches("text: ").count(), parts.len(), "{name}: {}", said(&read.notes));
 }
 
+fn texts(read: &Labelled) -> Vec<&str> {
+    read.examples.iter().map(|(text, _)| &text[..]).collect()
+}
+
 fn refused(name: &str, content: impl AsRef<[u8]>) -> String {
     format!("{:#}", read_file(name, content).expect_err("is refused"))
 }
@@ -87,6 +91,12 @@ fn rows_may_have_names() {
     reads("r.csv", format!("\"text\",\"label\"\n{rows}"), &[note]);
     let wider = rows.replace('\n', ",more\n");
     assert!(!refused("four.csv", format!("text,label\n{wider}")).contains(note));
+    // A delimiter in every text is none behind a name.
+    for row in ["good, and long {},pos", "superb, film {},neg", "{}, \u{201C}film\u{201D}, x"] {
+        let rows: String = (0..9).map(|at| row.replace("{}", &format!("no {at}")) + "\n").collect();
+        let error = refused("comma.csv", format!("text,label\n{rows}"));
+        assert!(error.contains("line 2: 3 fields, the header has 2"), "{error}");
+    }
 }
 
 #[test]
@@ -155,6 +165,29 @@ fn quotes_of_spreadsheets_and_of_writers() {
 }
 
 #[test]
+fn quotes_behind_blanks_and_backslashes() {
+    let rows = rows(60);
+    let quoted = |between: &str| -> String {
+        rows.iter().map(|(text, label)| format!("\"{text}\"{between}\"{label}\"\n")).collect()
+    };
+    reads("blank.csv", format!("\"text\", \"label\"\n{}", quoted(", ")), &[]);
+    reads("blanks.csv", format!("text;  label\n{}", quoted(";   ")), &["separated by semicolon"]);
+    let commas = read_file("c.csv", "label, text\npos, \"good, \"\"very\"\"\"\nneg, bad\n").expect("is read");
+    assert_eq!(commas.examples[0], ("good, \"very\"".to_owned(), "pos".to_owned()));
+    let note = "quotes within fields stand behind a backslash";
+    let escaped = "text,label\n\"he said \\\"good, very\\\"\",pos\n\"a \\\\ b\",neg\n";
+    let read = read_file("d.csv", escaped).expect("is read");
+    assert_eq!(texts(&read), ["he said \"good, very\"", "a \\ b"]);
+    assert!(read.notes.mention(note), "{}", said(&read.notes));
+    // A path that ends in a backslash is no such thing.
+    let path = read_file("e.csv", "text,label\n\"C:\\\",pos\n\"D:\\\",neg\n").expect("is read");
+    assert_eq!(texts(&path), ["C:\\", "D:\\"]);
+    // A quote that encloses nothing stays where it is.
+    let stray = read_file("f.csv", "text,label\nsay, \"no\nand,yes\n").expect("is read");
+    assert_eq!(stray.examples[0].1, "\"no");
+}
+
+#[test]
 fn unclosed_quotes_are_named_by_the_line_that_opens_them() {
     for end in ["\n", "\r\n", "\r"] {
         let text = |rows: &[&str]| rows.iter().map(|row| format!("{row}{end}")).collect::<String>();
@@ -212,7 +245,11 @@ fn columns() {
     reads(
         "odd.csv",
         format!("v1,v2,v3\n{odd}"),
-        &["texts are in column `v2` by its content", "labels are in column `v1` by its content"],
+        &[
+            "texts are in column `v2` by its content",
+            "labels are in column `v1` by its content",
+            "the text is column `v2`; not read: `v3`",
+        ],
     );
     let folder = folder();
     let numbered = CorpusConfig {
@@ -238,6 +275,9 @@ fn columns() {
     assert_eq!(texts("name,remark\n7,a film that is good\n8,another one that is bad\n").len(), 2);
     assert_eq!(texts("one\ntwo\n"), ["one", "two"]);
     assert_eq!(texts("text\ntwo\n"), ["two"]);
+    let path = file(&folder, "blank.csv", "text\none\n\ntwo\n");
+    let (_, notes) = unlabelled::read_rows(&path, &args(&path)).expect("is read");
+    assert!(notes.mention("1 blank line, which are no rows"), "{}", said(&notes));
     let twice = refused("twice.csv", format!("text,label,Text\n{}", "a,x,b\n".repeat(3)));
     assert!(twice.contains("columns 1 and 3 are both called `text`"), "{twice}");
     let unknown = refused("unknown.csv", "a,b\n1,2\n");
@@ -251,12 +291,19 @@ fn json_lines_and_fasttext() {
         format!("{{\"id\": 1, \"text\": \"{text}\", \"label\": \"{label}\"}}")
     };
     let objects: Vec<String> = rows.iter().map(object).collect();
-    reads("a.jsonl", objects.join("\n"), &[]);
-    reads("b.ndjson.gz", packed(&objects.join("\r\n")), &[]);
-    reads("c.json", format!("[{}]", objects.join(",\n")), &[]);
+    let unread = "the text is column `text`; not read: `id`";
+    reads("a.jsonl", objects.join("\n"), &[unread]);
+    reads("a.csv", objects.join("\n"), &[unread]);
+    reads("b.ndjson.gz", packed(&objects.join("\r\n")), &[unread]);
+    reads("c.json", format!("[{}]", objects.join(",\n")), &[unread]);
+    reads("c.txt", format!(" [ {}]", objects.join(",\n")), &[unread]);
+    let columnar = refused("columns.json", "{\"text\":[\"a\",\"b\"],\"label\":{\"0\":\"x\",\"1\":\"y\"}}");
+    assert!(columnar.contains("one object with all columns in it"), "{columnar}");
     let fast: String = rows.iter().map(|(text, label)| format!("__label__{label} {text}\n")).collect();
     reads("d.txt", &fast, &[]);
     reads("cooking.train", &fast, &[]);
+    let unlabelled = read_file("h.txt", format!("no label here\n{fast}")).expect("is read");
+    assert!(unlabelled.notes.mention("1 row without a label"), "{}", said(&unlabelled.notes));
     let numbers = read_file(
         "e.jsonl",
         "{\"text\":\"a\",\"label\":1}\n{\"text\":\"b\",\"label\":true}\n{\"text\":\"c\",\"label\":null}\n",
@@ -315,6 +362,8 @@ fn files_of_another_kind_are_named() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
     assert!(refused("a.csv", pointer).contains("a Git LFS pointer in place of the file: run `git lfs pull`"));
     let folder = folder();
+    let noise: Vec<u8> = (0..4000u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8 | 1).collect();
+    assert!(refused("n.csv", &noise).contains("n.csv: a binary file"));
     assert!(refused("c.csv", b"PK\x03\x04\x14\0").contains("an .xlsx workbook"));
     assert!(refused("d.csv", "<!DOCTYPE html>\n<html>").contains("a web page"));
     assert!(refused("e.txt", "lines\nwithout labels\n").contains("__label__x text"));
