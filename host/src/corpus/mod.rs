@@ -40,6 +40,7 @@ use sha2::{Digest, Sha256};
 
 pub use embedded::{NAME as EMBEDDED, test_texts as review_texts};
 use input::Decoder;
+pub use input::numbered;
 pub use labels::{check as check_label, class_of, position as label_position};
 pub use notes::{Note, Notes, count, few};
 use table::{Columns, Label, Row};

@@ -166,11 +166,19 @@ fn zephyr(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
 
 /// A template with the order's words in it.
 fn fill(order: &Order<'_>, template: &str) -> String {
-    let is_riscv = order.cores.first().is_some_and(|core| core.target.starts_with("riscv"));
+    let usual = order.cores.iter().find(|core| core.name == "cortex-m4").or_else(|| order.cores.first());
+    let compiler = |last: &str| {
+        let (prefix, flags) = usual.map_or(("", ""), |core| {
+            let is_riscv = core.target.starts_with("riscv");
+            (if is_riscv { "riscv64-unknown-elf-" } else { "arm-none-eabi-" }, core.gcc)
+        });
+        format!("{prefix}{last} {flags}")
+    };
     template
         .replace("{{name}}", order.name)
         .replace("{{NAME}}", &order.name.to_uppercase())
-        .replace("{{gcc}}", if is_riscv { "riscv64-unknown-elf-gcc" } else { "arm-none-eabi-gcc" })
+        .replace("{{gcc}}", &compiler("gcc"))
+        .replace("{{g++}}", &compiler("g++"))
         .replace("{{version}}", env!("CARGO_PKG_VERSION"))
         .replace("{{bytes}}", &order.model.bytes().to_string())
         .replace("{{memory}}", &order.model.requirements().memory_bytes().to_string())

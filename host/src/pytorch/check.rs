@@ -4,12 +4,12 @@
 //! configuration's labels, or a single one where a sigmoid tells the second of two labels.
 
 use std::fmt;
-use std::io::BufRead;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::corpus::numbered;
 use crate::logits::log_sum_exp;
 
 /// What PyTorch said of a text.
@@ -50,13 +50,10 @@ pub struct Agreement {
 /// Names the line that is no such object, or has another number of logits.
 pub fn read(path: &Path, classes: usize) -> Result<Vec<Answer>> {
     let named = || path.display().to_string();
-    let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = crate::files::read_text(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut answers = Vec::new();
     let mut after = Vec::new();
-    for (at, line) in std::io::BufReader::new(file).lines().enumerate() {
-        let number = at + 1;
-        let line = line.with_context(|| format!("{}: line {number}", path.display()))?;
-        let line = if at == 0 { line.trim_start_matches('\u{FEFF}') } else { &line };
+    for (number, line) in numbered(text.trim_start_matches('\u{FEFF}')) {
         if line.trim().is_empty() {
             continue;
         }
@@ -154,7 +151,7 @@ mod tests {
         // σ(ln 3) = 0.75
         let log = 3f64.ln();
         let text = format!(
-            "\u{FEFF}{{\"text\": \"a\", \"logits\": [0, {log}]}}\r\n\n{{\"text\": \"b\", \"logits\": [{log}], \"more\": 1}}\n"
+            "\u{FEFF}{{\"text\": \"a\", \"logits\": [0, {log}]}}\r\n\r{{\"text\": \"b\", \"logits\": [{log}], \"more\": 1}}\n"
         );
         let answers = reading(&text, 2).expect("reads");
         assert_eq!(

@@ -56,6 +56,11 @@ pub fn read(path: &Path, key: Option<&str>) -> Result<State> {
         );
     }
     file.read_to_end(&mut bytes).with_context(unreadable)?;
+    ensure!(
+        zip || key.is_none(),
+        "{}: a .safetensors file is one state dict, so that \"state_dict\" of the configuration has no effect",
+        path.display()
+    );
     let state = if zip { archive::read(Cursor::new(&bytes), key) } else { safe(&bytes) };
     // Names of a damaged file may be anything.
     let state = state.map_err(|error| anyhow!("{}", one_line(&format!("{error:#}")))).with_context(named)?;
