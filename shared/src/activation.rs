@@ -16,15 +16,15 @@ use crate::kernel::blend;
 use crate::kernel::saturate9;
 
 /// Segments of the sigmoid's table: 1/16 wide, from −16 to 16.
-const SEGMENTS: usize = 512;
+pub(crate) const SEGMENTS: usize = 512;
 
 /// Sigmoid and tanh of numbers that have a certain count of fractional bits.
 #[derive(Clone, Copy, Debug)]
 pub struct Curve {
     /// Down to whole segments.
-    down: u32,
+    pub(crate) down: u32,
     /// Up to the part of a segment, in 32 bits.
-    up: u32,
+    pub(crate) up: u32,
 }
 
 impl Curve {

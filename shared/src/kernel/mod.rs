@@ -107,9 +107,11 @@ pub(crate) use assembly::{
     mve_gru::gru,
     mve_vector::{add_row, average, rescale_means, rescale_row, rescale_units},
 };
+#[cfg(kernel = "x86")]
+pub(crate) use x86::gru;
 #[cfg(not(kernel = "mve"))]
 mod none;
-#[cfg(not(any(kernel = "mve", kernel = "armv6m", kernel = "riscv")))]
+#[cfg(not(any(kernel = "mve", kernel = "armv6m", kernel = "riscv", kernel = "x86")))]
 pub(crate) use none::gru;
 #[cfg(not(kernel = "mve"))]
 pub(crate) use none::{add_row, average, rescale_means, rescale_row, rescale_units};

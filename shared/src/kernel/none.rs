@@ -2,7 +2,7 @@
 //! portable code does all of it.
 
 /// Units of a [GRU](crate::cell::gru) updated: none.
-#[cfg(not(any(kernel = "armv6m", kernel = "riscv")))]
+#[cfg(not(any(kernel = "armv6m", kernel = "riscv", kernel = "x86")))]
 #[inline(always)]
 pub const fn gru(_: usize, _: &[i32], _: &mut [i16]) -> usize {
     0
