@@ -66,7 +66,7 @@ fn every_limit_rules_out() {
     let fit = |flags: &[&str]| fail(&[&["fit", "--board", "microbit", "--dry-run"], flags].concat());
     assert!(fit(&["--words-per-second", "1000000"]).contains("no model fits"));
     assert!(fit(&["--flash", "40000"]).contains("40960"));
-    assert!(fit(&["--ram", "1000"]).contains("8192"));
+    assert!(fit(&["--ram", "1000"]).contains("4096"));
     assert!(fit(&["--preset", "nano"]).contains("--preset"));
     assert!(fail(&["fit", "--board", "pdp-11"]).contains("microbit"));
 }

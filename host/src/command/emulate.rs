@@ -21,7 +21,8 @@ pub struct Args {
     /// The model, as `train --export` wrote it
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Adds the word's id and the 64-bit trace hash of the engine's state
+    /// Adds the word's id, which is the vocabulary's size for a word that is not in it, and the 64-bit trace hash of the
+    /// engine's state
     #[arg(long)]
     trace: bool,
     /// Links the model into the firmware instead of loading it into its region of flash

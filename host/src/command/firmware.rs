@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Error, Result, anyhow, ensure};
 use clap::Args as ClapArgs;
 use telltale::Model;
 
@@ -98,12 +98,16 @@ fn check(model: &Model<'_>, board: &Board) -> Result<()> {
         (memory > board.memory.ram)
             .then(|| format!("RAM for engine and stack: needs {memory} bytes, has {}", board.memory.ram))
     });
-    let Some(obstacle) = obstacle else { return Ok(()) };
+    obstacle.map_or(Ok(()), |obstacle| Err(misfit(board, &obstacle)))
+}
+
+/// That a board has no room for a model, and for which preset it has.
+pub fn misfit(board: &Board, obstacle: &str) -> Error {
     match Preset::largest_in(board.memory.model) {
-        Some(preset) => bail!(
+        Some(preset) => anyhow!(
             "the model does not fit {}: {obstacle}; the largest preset that does is {preset} (`train --preset {preset}`)",
             board.name
         ),
-        None => bail!("the model does not fit {}: {obstacle}; no preset does", board.name),
+        None => anyhow!("the model does not fit {}: {obstacle}; no preset does", board.name),
     }
 }

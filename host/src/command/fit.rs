@@ -16,8 +16,8 @@ use crate::pipeline::Drafts;
 /// Flash that the firmware is given, in bytes: the smallest board's linker allows no more.
 const FIRMWARE: u64 = 40 << 10;
 
-/// RAM for stack and buffers, in bytes: what the smallest board leaves beside the engine's memory.
-const STACK: u64 = 8 << 10;
+/// RAM for a session's stack and the buffers of its line, in bytes.
+const REST: u64 = board::STACK + (1 << 10);
 
 /// The presets that are tried.
 const PRESETS: [Preset; 5] = [Preset::Nano, Preset::Micro, Preset::Small, Preset::Base, Preset::Large];
@@ -94,7 +94,7 @@ impl<'b> Room<'b> {
             model = model.min(flash - FIRMWARE);
         }
         if let Some(ram) = args.ram {
-            ensure!(ram > STACK, "--ram {ram}: stack and buffers alone are given {STACK} bytes");
+            ensure!(ram > REST, "--ram {ram}: stack and buffers alone are given {REST} bytes");
         }
         let wanted = args.words_per_second;
         ensure!(
@@ -108,7 +108,7 @@ impl<'b> Room<'b> {
     fn judge(&self, model: &Model<'_>, size: Size) -> Candidate {
         let memory = model.requirements().memory_bytes();
         let bytes = model.bytes() as u64;
-        let ram = memory as u64 + STACK;
+        let ram = memory as u64 + REST;
         let instructions = self.board.cost.estimate(&Work::of(model));
         let speed = instructions.map(|instructions| self.board.clock_hz as f64 / instructions);
         let reason = if bytes > self.model {
@@ -209,7 +209,7 @@ fn show(room: &Room<'_>, candidates: &[&Candidate]) {
         );
     }
     say!(
-        "Bytes are those of an untrained model with the corpus' words; RAM has {STACK} bytes for stack and buffers; \
+        "Bytes are those of an untrained model with the corpus' words; RAM has {REST} bytes for stack and buffers; \
          words/s are at one instruction per clock, at best."
     );
     say!();

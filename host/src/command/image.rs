@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args as ClapArgs;
 use telltale::engine::kernel::Layout;
 
+use super::firmware::misfit;
 use crate::console::{self, say};
 use crate::{board, engine, files, toolchain};
 
@@ -48,6 +49,9 @@ pub fn run(args: &Args) -> Result<()> {
     let layout = match (&args.board, &args.target) {
         (Some(name), _) => {
             let board = board::find(name)?;
+            engine::with_model(&args.model, |model| {
+                board.obstacle(model).map_or(Ok(()), |obstacle| Err(misfit(&board, &obstacle)))
+            })?;
             Layout::of_target(&board.target, &board.rustflags)
         }
         (None, target) => Layout::of_target(target.as_deref().unwrap_or_default(), &[&args.rustflags]),

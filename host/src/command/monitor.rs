@@ -34,7 +34,8 @@ pub struct Args {
     /// Bits a second [default: the board's, or 115200]
     #[arg(long, value_name = "N")]
     baud: Option<u32>,
-    /// Adds the word's id and the 64-bit trace hash of the engine's state
+    /// Adds the word's id, which is the vocabulary's size for a word that is not in it, and the 64-bit trace hash of the
+    /// engine's state
     #[arg(long, conflicts_with = "check")]
     trace: bool,
     /// Compares the board with this PC

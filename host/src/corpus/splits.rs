@@ -151,13 +151,10 @@ pub fn read(
         return Ok(None);
     }
     if !others.is_empty() || junk > 0 {
-        let system = if junk > 0 {
-            format!(", {} of the operating system", count(junk, "file"))
-        } else {
-            String::new()
-        };
-        let others = if others.is_empty() { "nothing else".to_owned() } else { few(&others) };
-        notes.say(format!("{}: not read: {others}{system}", folder.display()));
+        let junk = (junk > 0).then(|| format!("{} of the operating system", count(junk, "file")));
+        let others = (!others.is_empty()).then(|| few(&others));
+        let unread: Vec<String> = others.into_iter().chain(junk).collect();
+        notes.say(format!("{}: not read: {}", folder.display(), unread.join(", ")));
     }
     let mut found = Vec::new();
     let mut trained: Option<Table> = None;

@@ -246,10 +246,14 @@ impl Description {
         if let Some(size @ 1..) = self.proj_size {
             bail!("`proj_size` {size}: the engine has no projections (proj_size 0 is expected)");
         }
-        if let Some(other) = self.nonlinearity.as_deref().filter(|&name| name != "tanh") {
-            bail!(
-                "`nonlinearity` {other:?}: the engine has \"tanh\" only, because its states are integers within ±1, and those of {other:?} may grow without limit; train an nn.RNN with tanh, or an nn.GRU"
-            );
+        match self.nonlinearity.as_deref() {
+            None | Some("tanh") => {}
+            Some("relu") => bail!(
+                "`nonlinearity` \"relu\": the engine has \"tanh\" only, because its states are integers within ±1, and those of \"relu\" may grow without limit; train an nn.RNN with tanh, or an nn.GRU"
+            ),
+            Some(other) => bail!(
+                "`nonlinearity` {other:?}: \"tanh\" is expected (nn.RNN knows \"relu\", too, the engine does not)"
+            ),
         }
         if let Some(slope) = self.negative_slope {
             ensure!(
