@@ -144,7 +144,8 @@ fn corpora(folder: &Path, without: &mut Vec<String>) -> Result<Vec<PathBuf>> {
 }
 
 fn read_peers(path: &Path) -> Result<Vec<Peer>> {
-    let text = std::fs::read(path).with_context(|| format!("--peers: cannot read {}", path.display()))?;
+    let text =
+        crate::files::read(path).with_context(|| format!("--peers: cannot read {}", path.display()))?;
     serde_json::from_slice(&text)
         .with_context(|| format!("--peers {}: it is not what tests/peers/peers.py writes", path.display()))
 }

@@ -45,8 +45,10 @@ pub fn read(bytes: Vec<u8>, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
 
 fn records(bytes: Vec<u8>, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
     let cannot = || format!("{name}: a Parquet file that cannot be read");
+    let most = (bytes.len() as i64).saturating_mul(VALUES_A_BYTE);
     let reader =
         SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(one_line).with_context(cannot)?;
+    check_counts(&reader, most).with_context(cannot)?;
     let metadata = reader.metadata().file_metadata();
     let header: Vec<String> =
         metadata.schema().get_fields().iter().map(|column| column.name().to_owned()).collect();
@@ -69,6 +71,33 @@ fn records(bytes: Vec<u8>, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
     }
     ensure!(!records.is_empty(), "{name}: the corpus is empty");
     Ok((header, records))
+}
+
+/// Values that a byte of a file stands for at most: those of a corpus differ.
+const VALUES_A_BYTE: i64 = 8;
+
+/// Refuses damaged counts of values, for which the library would take as much memory.
+fn check_counts(reader: &impl FileReader, most: i64) -> Result<()> {
+    let check = |count: i64, most: i64| {
+        ensure!((0..=most).contains(&count), "it is damaged: {count} values where {most} is the most");
+        Ok(())
+    };
+    check(reader.metadata().file_metadata().num_rows(), most)?;
+    for group in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(group).map_err(one_line)?;
+        check(group.metadata().num_rows(), most)?;
+        for column in 0..group.num_columns() {
+            let values = group.metadata().column(column).num_values();
+            check(values, most)?;
+            let mut pages = group.get_column_page_reader(column).map_err(one_line)?;
+            while let Some(page) = pages.get_next_page().map_err(one_line)? {
+                // A value of a dictionary takes a byte at least.
+                let most = if page.is_dictionary_page() { page.buffer().len() as i64 } else { values };
+                check(page.num_values().into(), most)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What the library says, which may have line breaks of the file in it, and the way out where it cannot unpack.
@@ -94,6 +123,9 @@ fn plain(field: &Field) -> String {
     match field {
         Field::Null => String::new(),
         Field::Str(text) => text.clone(),
+        // As in a CSV; the library writes 0E0.
+        Field::Float(number) => format!("{number:?}"),
+        Field::Double(number) => format!("{number:?}"),
         Field::Bytes(bytes) => String::from_utf8_lossy(bytes.data()).into_owned(),
         Field::ListInternal(list) if list.len() < 2 => {
             list.elements().first().map_or_else(String::new, plain)
