@@ -68,6 +68,15 @@ fn way(args: &Args, flashing: &Flashing) -> Result<Way> {
     if let Some(folder) = &args.drive {
         ensure!(!flashing.drives.is_empty(), "--drive: this board does not show up as a drive");
         ensure!(folder.is_dir(), "--drive {}: no such folder", folder.display());
+        // Boot loaders that take UF2 tell their board's name.
+        let told = files::read_text(&folder.join("INFO_UF2.TXT")).unwrap_or_default();
+        ensure!(
+            told.is_empty() || flashing.drives.iter().any(|drive| told.contains(&drive[..])),
+            "--drive {}: it is another board's drive, as its INFO_UF2.TXT says; {} has {}",
+            folder.display(),
+            args.board,
+            flashing.drives.join(" or ")
+        );
         return Ok(Way::Drive(folder.clone()));
     }
     if let Some(folder) = mounted(&roots(), &flashing.drives)? {

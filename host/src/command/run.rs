@@ -154,15 +154,17 @@ impl Streams {
         self.broken + usize::from(!self.started.is_empty())
     }
 
-    /// Refuses what begins with a mark of UTF-16.
+    /// Refuses what begins as UTF-16 or gzip do.
     fn check_encoding(&mut self) -> std::io::Result<()> {
-        match Encoding::for_bom(self.input.fill_buf()?) {
+        let start = self.input.fill_buf()?;
+        let reason = match Encoding::for_bom(start) {
             Some((encoding, _)) if encoding != UTF_8 => {
-                let reason = "it is UTF-16, and UTF-8 is expected: `iconv -f UTF-16 -t UTF-8` makes it that";
-                Err(std::io::Error::new(std::io::ErrorKind::InvalidData, reason))
+                "it is UTF-16, and UTF-8 is expected: `iconv -f UTF-16 -t UTF-8` makes it that"
             }
-            _ => Ok(()),
-        }
+            _ if start.starts_with(&[0x1F, 0x8B]) => "it is gzip: `gunzip` unpacks it",
+            _ => return Ok(()),
+        };
+        Err(std::io::Error::new(std::io::ErrorKind::InvalidData, reason))
     }
 }
 

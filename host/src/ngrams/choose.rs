@@ -80,11 +80,14 @@ impl std::fmt::Display for Choice {
         let Recipe { words, characters, method, .. } = self.recipe;
         write!(f, "{} of up to {words} words and {characters} characters, ", self.kept)?;
         match method {
-            Method::Separate { cost, weighting, balance } => {
+            Method::Separate { cost, weighting, balance, four_bits } => {
                 let by = if weighting == Weighting::Idf { "by frequency" } else { "by class" };
                 write!(f, "cost {cost}, {by}")?;
                 if balance > 0.0 {
                     write!(f, ", balanced {balance}")?;
+                }
+                if four_bits {
+                    write!(f, ", 4 bits each")?;
                 }
             }
             Method::Factorise { width } => write!(f, "{width} numbers each")?,
@@ -190,7 +193,8 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     if let Some((first, all)) = tried.first() {
         let mut best = (first.worth(), Fit::START);
         let is_unequal = space.is_unequal();
-        let steps: [(bool, Step); 8] = [
+        let steps: [(bool, Step); 9] = [
+            (classes > FEW_CLASSES, |fit| Fit { four_bits: true, ..fit }),
             (!long, |fit| Fit { cost: 0.05, ..fit }),
             (true, |fit| Fit { cost: 0.15, ..fit }),
             (true, |fit| Fit { cost: 1.5, ..fit }),
@@ -228,16 +232,17 @@ struct Fit {
     cost: f32,
     weighting: Weighting,
     balance: f32,
+    four_bits: bool,
 }
 
 /// Another fit in the place of one.
 type Step = fn(Fit) -> Fit;
 
 impl Fit {
-    const START: Self = Self { cost: 0.5, weighting: Weighting::Bayes, balance: 0.0 };
+    const START: Self = Self { cost: 0.5, weighting: Weighting::Bayes, balance: 0.0, four_bits: false };
 
     const fn method(self) -> Method {
-        let Self { cost, weighting, balance } = self;
-        Method::Separate { cost, weighting, balance }
+        let Self { cost, weighting, balance, four_bits } = self;
+        Method::Separate { cost, weighting, balance, four_bits }
     }
 }

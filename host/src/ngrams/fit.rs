@@ -57,6 +57,9 @@ pub enum Method {
         weighting: Weighting,
         /// How much more rare classes count, 0 to 1.
         balance: f32,
+        /// Whether a number takes four bits instead of eight.
+        #[serde(default)]
+        four_bits: bool,
     },
     /// This many numbers, which a map takes to the classes.
     Factorise {
@@ -91,6 +94,7 @@ impl Recipe {
         // A perfect hash takes 3.15 bits an entry beside its fingerprint.
         let table = (f64::from(FINGERPRINT_BITS) + 3.15) / 8.0;
         match self.method {
+            Method::Separate { four_bits: true, .. } => table + 1.0 + classes.div_ceil(2) as f64,
             Method::Separate { .. } => table + (classes - 1) as f64,
             Method::Factorise { width } => table + 1.0 + width as f64 / 2.0,
         }
@@ -99,10 +103,12 @@ impl Recipe {
     /// Bytes that the map to the classes takes.
     #[must_use]
     pub const fn bytes_of_map(&self, classes: usize) -> usize {
-        match self.method {
-            Method::Separate { .. } => 0,
-            Method::Factorise { width } => classes.next_multiple_of(4) * (width.next_multiple_of(8) + 6),
-        }
+        let width = match self.method {
+            Method::Separate { four_bits: false, .. } => return 0,
+            Method::Separate { .. } => classes,
+            Method::Factorise { width } => width,
+        };
+        classes.next_multiple_of(4) * (width.next_multiple_of(8) + 6)
     }
 }
 
@@ -182,6 +188,12 @@ impl Ngrams {
         let stretch = rows.stretches.iter().sum::<f32>() / rows.len() as f32;
         let folded: Vec<f32> = scale.iter().map(|scale| scale * stretch).collect();
         let on_chip = rows.as_on_chip(stretch);
+        let fitted = match (fitted, recipe.method) {
+            (Fitted::Separators(all), Method::Separate { four_bits: true, .. }) => {
+                Fitted::Factors(factors_of(&all, by_id.len()))
+            }
+            (fitted, _) => fitted,
+        };
         Ok(fitted.fold(recipe.orders(), table, &folded, &on_chip))
     }
 
@@ -309,6 +321,20 @@ fn scales(
     idf.zip(counts.chunks_exact(classes)).map(|(idf, row)| idf * ratio(row)).collect()
 }
 
+/// Separators of more than two classes as vectors with a number a class, which the map leaves as they are.
+fn factors_of(all: &[Separator], features: usize) -> Factors {
+    let (classes, width) = (all.len(), all.len().next_multiple_of(2));
+    let mut vectors = vec![0.0; features * width];
+    for (at, vector) in vectors.chunks_exact_mut(width).enumerate() {
+        // What all classes have in common decides nothing.
+        let mean = all.iter().map(|own| own.weights[at]).sum::<f32>() / classes as f32;
+        vector.iter_mut().zip(all).for_each(|(number, own)| *number = own.weights[at] - mean);
+    }
+    let mut map = vec![0.0; classes * width];
+    (0..classes).for_each(|class| map[class * (width + 1)] = 1.0);
+    Factors { width, vectors, map, bias: all.iter().map(|own| own.bias).collect() }
+}
+
 /// A classifier over scaled rows.
 enum Fitted {
     Separators(Vec<Separator>),
@@ -409,7 +435,7 @@ mod tests {
             (0..100).map(|at| if at < 90 { [1.0, 0.0] } else { [0.0, 1.0] }).collect();
         let targets: Vec<&[f32]> = targets.iter().map(|target| &target[..]).collect();
         let lead = |balance: f32| {
-            let method = Method::Separate { cost: 1.0, weighting: Weighting::Idf, balance };
+            let method = Method::Separate { cost: 1.0, weighting: Weighting::Idf, balance, four_bits: false };
             let recipe = Recipe { words: 1, characters: 0, method, most: 10 };
             let bags = bags(&texts, Options { punctuation: true }, recipe.orders());
             let bags: Vec<&Bag> = bags.iter().collect();

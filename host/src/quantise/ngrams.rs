@@ -43,11 +43,12 @@ pub fn quantise(ngrams: &Ngrams, gain: f32) -> Result<Vec<u8>> {
             let limit = projected_limit(factors.width);
             let unit = f64::from((ngrams.hidden.0 * MARGIN).max(f32::MIN_POSITIVE)) / f64::from(limit);
             let weights: Vec<f32> = factors.map.iter().map(|weight| weight * gain).collect();
+            let result = score / f64::from(1u32 << SUM_DOWN);
+            let unit = unit.min(Map::largest_unit(&weights, result));
             let bias: Vec<f64> = factors.bias.iter().map(|bias| f64::from(bias * gain)).collect();
             let square = f64::from(ngrams.hidden.1);
             let inputs = Inputs { limit: limit.unsigned_abs(), unit, square };
             let columns = Columns { weights: &weights, width: factors.width, inputs };
-            let result = score / f64::from(1u32 << SUM_DOWN);
             let most = (1 << 31) - half_step(SUM_DOWN).unsigned_abs();
             let map = Map::new(&[columns], &bias, |_| result, most).context(too_large)?;
             (4, rows, step, unit, Some((map, factors.bias.len())))

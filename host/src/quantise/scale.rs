@@ -91,6 +91,15 @@ impl Map {
         Some(Self { columns: width, rows: rows.collect::<Option<_>>()? })
     }
 
+    /// The largest unit of inputs with which the scales of a map of these weights, whose results are in steps of
+    /// `result`, stay in range: beyond it, inputs are better cut off.
+    #[must_use]
+    pub fn largest_unit(weights: &[f32], result: f64) -> f64 {
+        let largest = weights.iter().fold(f32::MIN_POSITIVE, |largest, weight| largest.max(weight.abs()));
+        // One less, since scales are rounded up.
+        f64::from(SCALE_MAX - 1) * result / f64::from(1 << SUM_SHIFT) * WEIGHT_MAX / f64::from(largest)
+    }
+
     /// Writes the groups of [`telltale::engine::kernel`], then zeros up to a multiple of 16 bytes.
     pub fn write(&self, to: &mut Bytes) {
         for group in self.rows.chunks(ROW_UNIT) {

@@ -417,9 +417,10 @@ fn ngrams_and_network_add_up() {
     let targets: Vec<&[f32]> = targets.iter().map(|target| &target[..]).collect();
     let options = Options { punctuation: true };
     let methods = [
-        (Method::Separate { cost: 1.0, weighting: Weighting::Bayes, balance: 0.0 }, 0.03),
-        (Method::Separate { cost: 1.0, weighting: Weighting::Idf, balance: 1.0 }, 0.03),
+        (Method::Separate { cost: 1.0, weighting: Weighting::Bayes, balance: 0.0, four_bits: false }, 0.03),
+        (Method::Separate { cost: 1.0, weighting: Weighting::Idf, balance: 1.0, four_bits: false }, 0.03),
         // Rows of 4 bits.
+        (Method::Separate { cost: 1.0, weighting: Weighting::Bayes, balance: 0.0, four_bits: true }, 0.1),
         (Method::Factorise { width: 8 }, 0.1),
     ];
     let weights = random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 5);
