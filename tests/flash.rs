@@ -46,7 +46,7 @@ fn a_model_that_does_not_fit_is_refused_with_numbers() {
     train(&model, &["--cell", "lstm", "--hidden", "120"]);
     let error = fail(&["firmware", "--board", "bluepill", "--model", text(&model), "--out", text(&out)]);
     let bytes = fs::metadata(&model).expect("written").len();
-    let expected = format!("flash for the model: needs {bytes} bytes, has 32768");
+    let expected = format!("flash for the model: needs {bytes} bytes, has 30720");
     assert!(error.contains(&expected) && error.contains("preset that does is nano"), "{error}");
 }
 

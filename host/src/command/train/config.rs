@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::bytes::hex;
+use crate::console;
 use crate::corpus;
 use crate::model::{Cell, Pooling};
 use telltale::engine::ngrams::Orders;
@@ -340,10 +341,11 @@ impl Args {
                 (words, characters) => Some((words.unwrap_or(0), characters.unwrap_or(0))),
             },
         };
-        ensure!(
-            ngrams.most != Some(0) || shape.ngram_words.max(shape.ngram_characters).unwrap_or(0) == 0,
-            "--ngram-words and --ngram-characters: this model has no n-grams (--ngrams N gives it some)"
-        );
+        if ngrams.most == Some(0) && shape.ngram_words.max(shape.ngram_characters) > Some(0) {
+            console::warn(
+                "--ngram-words and --ngram-characters have no effect: this model has no n-grams (--ngrams N gives it some)",
+            );
+        }
         let (words, characters) = ngrams.orders.unwrap_or((1, 1));
         ngrams::check(ngrams.most.unwrap_or(1), Orders { words, characters })?;
         Ok(RunConfig {
