@@ -86,15 +86,7 @@ pub fn with_image<T>(path: &Path, act: impl FnOnce(&Model<'_>, Layout) -> Result
 /// # Errors
 /// As [`with_model`].
 pub fn image(path: &Path, board: &Board) -> Result<Vec<u8>> {
-    image_in(path, Layout::of_target(&board.target, &board.rustflags))
-}
-
-/// As [`image`], for any core.
-///
-/// # Errors
-/// As [`with_model`].
-pub fn image_in(path: &Path, layout: Layout) -> Result<Vec<u8>> {
-    with_model(path, |model| Ok(lay_out(model, layout)))
+    with_model(path, |model| Ok(lay_out(model, Layout::of_target(&board.target, &board.rustflags))))
 }
 
 /// What the engine answers to a text.

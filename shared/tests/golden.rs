@@ -70,6 +70,10 @@ fn an_image_gives_back_its_file_or_an_error() {
         let whole = image(&model, Layout::Quads);
         let mut words = memory(file.len());
         let bytes = &mut bytemuck::cast_slice_mut::<_, u8>(&mut words)[..file.len()];
+        let mend = |bytes: &mut [u8]| {
+            let sum = checksum(&bytes[20..]).to_le_bytes();
+            bytes[16..20].copy_from_slice(&sum);
+        };
         for source in [file, &whole] {
             bytes.copy_from_slice(source);
             assert_eq!(file_of(bytes).as_deref(), Ok(file), "{name}");
@@ -77,16 +81,14 @@ fn an_image_gives_back_its_file_or_an_error() {
                 for value in [1, 2, 0x80, 0xFF] {
                     bytes.copy_from_slice(source);
                     bytes[at] = value;
-                    let sum = checksum(&bytes[20..]).to_le_bytes();
-                    bytes[16..20].copy_from_slice(&sum);
+                    mend(bytes);
                     let _ = file_of(bytes);
                 }
             }
         }
         bytes.copy_from_slice(file);
         bytes[24] = 2;
-        let sum = checksum(&bytes[20..]).to_le_bytes();
-        bytes[16..20].copy_from_slice(&sum);
+        mend(bytes);
         assert_eq!(file_of(bytes).err(), Some(OpenError::Layout(2)), "{name}");
     }
 }

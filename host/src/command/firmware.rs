@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Error, Result, anyhow, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args as ClapArgs;
 use telltale::Model;
 
@@ -91,23 +91,27 @@ pub fn build(board: &Board, model: &Path) -> Result<Program> {
     Ok(program)
 }
 
-/// Refuses a model that the board has no room for, and says which preset it has room for.
+/// Refuses a model that the board has no room for.
 fn check(model: &Model<'_>, board: &Board) -> Result<()> {
     let memory = board.memory_for(model) as u64 + board::STACK;
     let obstacle = board.flash_obstacle(model).or_else(|| {
         (memory > board.memory.ram)
             .then(|| format!("RAM for engine and stack: needs {memory} bytes, has {}", board.memory.ram))
     });
-    obstacle.map_or(Ok(()), |obstacle| Err(misfit(board, &obstacle)))
+    check_fit(board, obstacle)
 }
 
-/// That a board has no room for a model, and for which preset it has.
-pub fn misfit(board: &Board, obstacle: &str) -> Error {
+/// Refuses a model that there is an obstacle to, and says which preset the board has room for.
+///
+/// # Errors
+/// If there is an obstacle.
+pub fn check_fit(board: &Board, obstacle: Option<String>) -> Result<()> {
+    let Some(obstacle) = obstacle else { return Ok(()) };
     match Preset::largest_in(board.memory.model) {
-        Some(preset) => anyhow!(
+        Some(preset) => bail!(
             "the model does not fit {}: {obstacle}; the largest preset that does is {preset} (`train --preset {preset}`)",
             board.name
         ),
-        None => anyhow!("the model does not fit {}: {obstacle}; no preset does", board.name),
+        None => bail!("the model does not fit {}: {obstacle}; no preset does", board.name),
     }
 }

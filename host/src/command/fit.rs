@@ -151,9 +151,10 @@ pub fn run(args: &Args) -> Result<()> {
         "--data -: the corpus is read again to train what fits: write it to a file first"
     );
     let board = board::find(&args.board)?;
-    args.train.paths().print("--candidates", &args.candidates).check()?;
+    let paths = args.train.paths();
+    paths.clone().print("--candidates", &args.candidates).check()?;
     if args.dry_run {
-        for path in args.train.paths().outputs() {
+        for path in paths.outputs() {
             console::warn(&format!("--dry-run: nothing is trained, and {} not written", path.display()));
         }
     }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::Args as ClapArgs;
+use telltale::engine::image::image as lay_out;
 use telltale::engine::kernel::Layout;
 
-use super::firmware::misfit;
+use super::firmware::check_fit;
 use crate::console::{self, say};
 use crate::{board, engine, files, toolchain};
 
@@ -46,15 +47,10 @@ pub fn run(args: &Args) -> Result<()> {
             "--target {target:?}: a Rust target triple is expected, such as thumbv6m-none-eabi"
         );
     }
-    let layout = match (&args.board, &args.target) {
-        (Some(name), _) => {
-            let board = board::find(name)?;
-            engine::with_model(&args.model, |model| {
-                board.obstacle(model).map_or(Ok(()), |obstacle| Err(misfit(&board, &obstacle)))
-            })?;
-            Layout::of_target(&board.target, &board.rustflags)
-        }
-        (None, target) => Layout::of_target(target.as_deref().unwrap_or_default(), &[&args.rustflags]),
+    let board = args.board.as_deref().map(board::find).transpose()?;
+    let layout = match &board {
+        Some(board) => Layout::of_target(&board.target, &board.rustflags),
+        None => Layout::of_target(args.target.as_deref().unwrap_or_default(), &[&args.rustflags]),
     };
     if let Some(target) = args.target.as_deref().filter(|target| toolchain::is_target(target) == Some(false))
     {
@@ -62,7 +58,10 @@ pub fn run(args: &Args) -> Result<()> {
             "--target {target}: rustc has no target of that name (rustc --print target-list)"
         ));
     }
-    let image = engine::image_in(&args.model, layout)?;
+    let image = engine::with_model(&args.model, |model| {
+        board.as_ref().map_or(Ok(()), |board| check_fit(board, board.obstacle(model)))?;
+        Ok(lay_out(model, layout))
+    })?;
     files::write(&args.export, &image)?;
     let how = match layout {
         Layout::Pairs => "the maps as they are in the file",

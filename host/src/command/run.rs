@@ -11,6 +11,7 @@ use telltale::session::{ANSWERS, LINES, Line, PARAGRAPHS, PLAIN, Session, TRACED
 use telltale::{Classifier, Model};
 
 use crate::console::warn;
+use crate::corpus::GZIP;
 use crate::engine::{memory_for, with_model};
 use crate::evaluate::explain::Explanation;
 
@@ -161,7 +162,7 @@ impl Streams {
             Some((encoding, _)) if encoding != UTF_8 => {
                 "it is UTF-16, and UTF-8 is expected: `iconv -f UTF-16 -t UTF-8` makes it that"
             }
-            _ if start.starts_with(&[0x1F, 0x8B]) => "it is gzip: `gunzip` unpacks it",
+            _ if start.starts_with(&GZIP) => "it is gzip: `gunzip` unpacks it",
             _ => return Ok(()),
         };
         Err(std::io::Error::new(std::io::ErrorKind::InvalidData, reason))

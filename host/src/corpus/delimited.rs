@@ -142,33 +142,70 @@ fn sample(text: &str) -> &str {
 /// The text without the blanks between a delimiter and the quote that opens a field, as `"a", "b"` has them; as it is,
 /// if one of these quotes encloses no whole field of one line.
 fn without_blanks(text: &str, delimiter: u8) -> Cow<'_, str> {
-    let bytes = text.as_bytes();
-    let is_break = |byte: u8| matches!(byte, b'\r' | b'\n');
-    let ends = |byte: u8| byte == delimiter || is_break(byte);
-    let (mut kept, mut from, mut at) = (String::new(), 0, 0);
     if !text.contains(" \"") {
         return Cow::Borrowed(text);
     }
-    while at < bytes.len() {
-        let open = at + bytes[at..].iter().take_while(|&&byte| byte == b' ').count();
-        if bytes.get(open) == Some(&b'"') {
-            let close = closing(bytes, open, false);
-            let encloses = close.is_some_and(|close| bytes.get(close + 1).is_none_or(|&next| ends(next)));
-            if open > at {
-                let inside = &bytes[open..close.unwrap_or(open)];
-                if !encloses || inside.iter().any(|&byte| is_break(byte)) {
-                    return Cow::Borrowed(text);
-                }
-                kept += &text[from..at];
-                from = open;
-            }
-            at = close.map_or(bytes.len(), |close| close + 1);
+    let bytes = text.as_bytes();
+    let (mut kept, mut from) = (String::new(), 0);
+    for Quoted { start, open, close } in
+        quoted_fields(bytes, Dialect { delimiter, quotes: true, escapes: false }, true)
+    {
+        if open == start {
+            continue;
         }
-        // To the start of the next field.
-        at += bytes[at..].iter().position(|&byte| ends(byte)).unwrap_or(bytes.len() - at) + 1;
+        let whole = close.filter(|close| {
+            let encloses = bytes.get(close + 1).is_none_or(|&next| ends(next, delimiter));
+            encloses && !bytes[open..*close].iter().any(|&byte| is_break(byte))
+        });
+        if whole.is_none() {
+            return Cow::Borrowed(text);
+        }
+        kept += &text[from..start];
+        from = open;
     }
     kept += &text[from..];
     Cow::Owned(kept)
+}
+
+const fn is_break(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+/// Whether a byte outside of quotes ends a field.
+const fn ends(byte: u8, delimiter: u8) -> bool {
+    byte == delimiter || is_break(byte)
+}
+
+/// A field that a quote opens.
+struct Quoted {
+    start: usize,
+    /// Where the quote opens, behind blanks if there are some.
+    open: usize,
+    /// Where it closes, unless it never does.
+    close: Option<usize>,
+}
+
+/// The fields that a quote opens, in order; with `blanks`, those that have blanks before it, too.
+fn quoted_fields(bytes: &[u8], dialect: Dialect, blanks: bool) -> impl Iterator<Item = Quoted> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        while at < bytes.len() {
+            let start = at;
+            let skipped = bytes[at..].iter().take_while(|&&byte| blanks && byte == b' ').count();
+            let open = start + skipped;
+            let is_quoted = bytes.get(open) == Some(&b'"');
+            let close = if is_quoted { closing(bytes, open, dialect.escapes) } else { None };
+            if is_quoted {
+                at = close.map_or(bytes.len(), |close| close + 1);
+            }
+            let rest = bytes[at..].iter();
+            at += rest.take_while(|&&byte| !ends(byte, dialect.delimiter)).count() + 1;
+            if is_quoted {
+                return Some(Quoted { start, open, close });
+            }
+        }
+        None
+    })
 }
 
 /// Where the quote closes that opens at `open`.
@@ -186,12 +223,13 @@ fn closing(bytes: &[u8], open: usize, escapes: bool) -> Option<usize> {
 
 /// Whether fields are whole only if a backslash takes the quote behind it for a character.
 fn quotes_are_escaped(text: &str, dialect: Dialect) -> bool {
-    let is_whole = |dialect: Dialect| {
-        Raw::all(text, dialect)
-            .iter()
-            .all(|record| fault(&text[record.place.clone()], dialect, true).is_none())
-    };
+    let is_whole = |dialect: Dialect| are_whole(&Raw::all(text, dialect), text, dialect);
     text.contains("\\\"") && !is_whole(dialect) && is_whole(Dialect { escapes: true, ..dialect })
+}
+
+/// Whether every quote that opens a field closes where that ends.
+fn are_whole(records: &[Raw], text: &str, dialect: Dialect) -> bool {
+    records.iter().all(|record| fault(&text[record.place.clone()], dialect, true).is_none())
 }
 
 /// Whether quotes enclose fields of a text with tabs: pandas writes them so, most others take them for characters.
@@ -201,14 +239,12 @@ fn tabs_are_quoted(text: &str) -> bool {
     }
     let quoted = Dialect { delimiter: b'\t', quotes: true, escapes: false };
     let records = Raw::all(text, quoted);
-    let mut spans = false;
-    for record in &records {
-        let raw = &text[record.place.clone()];
-        if fault(raw, quoted, true).is_some() {
-            return false;
-        }
-        spans |= raw.trim_end_matches(['\r', '\n']).contains(['\r', '\n']);
+    if !are_whole(&records, text, quoted) {
+        return false;
     }
+    let spans = records
+        .iter()
+        .any(|record| text[record.place.clone()].trim_end_matches(['\r', '\n']).contains(['\r', '\n']));
     // Quotes that join lines which are whole rows already are none.
     let plain = Raw::all(text, Dialect { quotes: false, ..quoted });
     let width = plain.first().map_or(0, |record| record.fields.len());
@@ -274,25 +310,12 @@ struct Fault {
 /// The first such quote of a row; `strict` also finds those that close in the same line.
 fn fault(raw: &str, dialect: Dialect, strict: bool) -> Option<Fault> {
     let bytes = raw.as_bytes();
-    let is_break = |byte: u8| matches!(byte, b'\r' | b'\n');
-    let ends = |byte: u8| byte == dialect.delimiter || is_break(byte);
-    let mut at = 0;
-    while at < bytes.len() {
-        if bytes[at] == b'"' {
-            let open = at;
-            let Some(close) = closing(bytes, open, dialect.escapes) else {
-                return Some(Fault { open, close: None });
-            };
-            at = close + 1;
-            let across = bytes[open..close].iter().any(|&byte| is_break(byte));
-            if (across || strict) && bytes.get(at).is_some_and(|&next| !ends(next)) {
-                return Some(Fault { open, close: Some(close) });
-            }
-        }
-        // To the start of the next field.
-        at += bytes[at..].iter().position(|&byte| ends(byte)).unwrap_or(bytes.len() - at) + 1;
-    }
-    None
+    quoted_fields(bytes, dialect, false).find_map(|Quoted { open, close, .. }| {
+        let Some(end) = close else { return Some(Fault { open, close }) };
+        let across = bytes[open..end].iter().any(|&byte| is_break(byte));
+        let goes_on = bytes.get(end + 1).is_some_and(|&next| !ends(next, dialect.delimiter));
+        ((across || strict) && goes_on).then_some(Fault { open, close })
+    })
 }
 
 /// Refuses a file in which a quote swallows rows.

@@ -53,7 +53,8 @@ pub fn name(path: &Path) -> String {
     if path == Path::new(STDIN) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-const GZIP: [u8; 2] = [0x1F, 0x8B];
+/// How a file packed with gzip starts.
+pub const GZIP: [u8; 2] = [0x1F, 0x8B];
 
 /// Bytes from which a kind of file is known.
 const MAGIC_BYTES: u64 = 512;

@@ -61,11 +61,8 @@ impl Names {
     }
 }
 
-/// What is said of labels that are united.
-const EQUAL: &str = "are equal numbers";
-
-/// Gives labels that are equal numbers (1 and 1.0) one spelling, and says which.
-pub fn unite_numbers<'l>(labels: impl Iterator<Item = &'l mut String>, notes: &mut Notes) {
+/// Gives labels that are equal numbers (1 and 1.0) one spelling, and says which; whether there were any.
+pub fn unite_numbers<'l>(labels: impl Iterator<Item = &'l mut String>, notes: &mut Notes) -> bool {
     let all: Vec<&mut String> = labels.collect();
     let mut spellings: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for label in &all {
@@ -79,7 +76,11 @@ pub fn unite_numbers<'l>(labels: impl Iterator<Item = &'l mut String>, notes: &m
     let mut renamed: HashMap<String, String> = HashMap::new();
     for own in spellings.values_mut().filter(|own| own.len() > 1) {
         own.sort_by_key(|label| (label.parse::<i64>().is_err(), label.len()));
-        notes.say(format!("the labels {} {EQUAL}: they are one label, `{}`", own.join(" and "), own[0]));
+        notes.say(format!(
+            "the labels {} are equal numbers: they are one label, `{}`",
+            own.join(" and "),
+            own[0]
+        ));
         renamed.extend(own[1..].iter().map(|label| (label.clone(), own[0].clone())));
     }
     for label in all {
@@ -87,6 +88,7 @@ pub fn unite_numbers<'l>(labels: impl Iterator<Item = &'l mut String>, notes: &m
             label.clone_from(new);
         }
     }
+    !renamed.is_empty()
 }
 
 /// The number that a label is.
@@ -137,13 +139,15 @@ pub fn check(label: &str) -> Result<()> {
     Ok(())
 }
 
-/// The different labels in order: numbers by value, others by their characters.
+/// The different labels in order: numbers by value, others by their characters. `united`: whether labels that are equal
+/// numbers were made one.
 ///
 /// # Errors
 /// If there are too few or too many, or one that no model can have.
 pub fn list<'l>(
     data: &str,
     labels: impl Iterator<Item = &'l String>,
+    united: bool,
     notes: &mut Notes,
 ) -> Result<Vec<String>> {
     let mut labels: Vec<&String> = labels.collect();
@@ -162,7 +166,7 @@ pub fn list<'l>(
         labels.len() > 1,
         "{data}: only one class (`{}`{}): at least two are needed to tell apart{}",
         labels[0],
-        if notes.mention(EQUAL) { ", for labels that are equal numbers are one" } else { "" },
+        if united { ", for labels that are equal numbers are one" } else { "" },
         notes.left_out().map_or_else(String::new, |rows| format!("; rows left out: {rows}"))
     );
     ensure!(

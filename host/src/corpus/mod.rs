@@ -40,7 +40,7 @@ use sha2::{Digest, Sha256};
 
 pub use embedded::{NAME as EMBEDDED, test_texts as review_texts};
 use input::Decoder;
-pub use input::numbered;
+pub use input::{GZIP, numbered};
 pub use labels::{check as check_label, class_of, position as label_position};
 pub use notes::{Note, Notes, count, few};
 use table::{Columns, Label, Row};
@@ -238,10 +238,10 @@ pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
             read(&own, &mut notes)?.into_iter().map(|example| Found { split: Split::Test, ..example }),
         );
     }
-    prepare_labels(config, &mut found, &mut notes)?;
+    let united = prepare_labels(config, &mut found, &mut notes)?;
     let rows = found.len() + notes.count_left_out();
     let learnt = found.iter().filter(|example| example.split == Split::Train).map(|example| &example.label);
-    let labels = labels::list(&config.data, learnt, &mut notes)?;
+    let labels = labels::list(&config.data, learnt, united, &mut notes)?;
     let digest = digest_of(&found);
     let name = name_of(&config.data);
     let parts = sift(found, &labels, config, &mut notes)?;
@@ -359,13 +359,12 @@ fn read(config: &CorpusConfig, notes: &mut Notes) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-/// Renames labels and unites those that are equal numbers.
-fn prepare_labels(config: &CorpusConfig, found: &mut [Found], notes: &mut Notes) -> Result<()> {
+/// Renames labels and unites those that are equal numbers; whether there were any.
+fn prepare_labels(config: &CorpusConfig, found: &mut [Found], notes: &mut Notes) -> Result<bool> {
     if let Some(path) = &config.rename_labels {
         labels::Names::read(path)?.apply(found.iter_mut().map(|example| &mut example.label), notes);
     }
-    labels::unite_numbers(found.iter_mut().map(|example| &mut example.label), notes);
-    Ok(())
+    Ok(labels::unite_numbers(found.iter_mut().map(|example| &mut example.label), notes))
 }
 
 /// Texts by the files that they come from.

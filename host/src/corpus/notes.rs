@@ -57,6 +57,7 @@ impl Notes {
     }
 
     /// Whether a line contains `part`.
+    #[cfg(test)]
     pub fn mention(&self, part: &str) -> bool {
         self.lines.iter().any(|note| note.text.contains(part))
     }

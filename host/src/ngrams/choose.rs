@@ -8,7 +8,7 @@ use crate::evaluate::measures::ConfusionMatrix;
 use crate::logits::top;
 use crate::vocabulary::MAX_WORDS;
 
-use super::fit::{Examples, Method, Ngrams, Recipe, Weighting};
+use super::fit::{Examples, Method, Ngrams, Recipe, Separation, Weighting};
 use super::matrix::{Bag, bags};
 
 /// Fewer texts than this are tried in folds, since a tenth of them would tell little.
@@ -80,7 +80,7 @@ impl std::fmt::Display for Choice {
         let Recipe { words, characters, method, .. } = self.recipe;
         write!(f, "{} of up to {words} words and {characters} characters, ", self.kept)?;
         match method {
-            Method::Separate { cost, weighting, balance, four_bits } => {
+            Method::Separate(Separation { cost, weighting, balance, four_bits }) => {
                 let by = if weighting == Weighting::Idf { "by frequency" } else { "by class" };
                 write!(f, "cost {cost}, {by}")?;
                 if balance > 0.0 {
@@ -184,29 +184,29 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     let mut tried: Vec<(Choice, Vec<Bag>)> = Vec::new();
     for orders in separated {
         let all = read(orders);
-        if let Some(choice) = measure(orders, Fit::START.method(), &all)? {
+        if let Some(choice) = measure(orders, Method::Separate(START), &all)? {
             tried.push((choice, all));
         }
     }
     tried.sort_by(|(a, _), (b, _)| b.worth().total_cmp(&a.worth()));
     let mut choices: Vec<Choice> = tried.iter().map(|(choice, _)| *choice).collect();
     if let Some((first, all)) = tried.first() {
-        let mut best = (first.worth(), Fit::START);
+        let mut best = (first.worth(), START);
         let is_unequal = space.is_unequal();
         let steps: [(bool, Step); 9] = [
-            (classes > FEW_CLASSES, |fit| Fit { four_bits: true, ..fit }),
-            (!long, |fit| Fit { cost: 0.05, ..fit }),
-            (true, |fit| Fit { cost: 0.15, ..fit }),
-            (true, |fit| Fit { cost: 1.5, ..fit }),
-            (is_unequal, |fit| Fit { balance: 0.5, ..fit }),
-            (is_unequal, |fit| Fit { balance: 1.0, ..fit }),
-            (is_unequal, |fit| Fit { cost: fit.cost * 2.0, ..fit }),
-            (is_unequal, |fit| Fit { cost: fit.cost / 2.0, ..fit }),
-            (true, |fit| Fit { cost: fit.cost * 2.0, weighting: Weighting::Idf, ..fit }),
+            (classes > FEW_CLASSES, |fit| Separation { four_bits: true, ..fit }),
+            (!long, |fit| Separation { cost: 0.05, ..fit }),
+            (true, |fit| Separation { cost: 0.15, ..fit }),
+            (true, |fit| Separation { cost: 1.5, ..fit }),
+            (is_unequal, |fit| Separation { balance: 0.5, ..fit }),
+            (is_unequal, |fit| Separation { balance: 1.0, ..fit }),
+            (is_unequal, |fit| Separation { cost: fit.cost * 2.0, ..fit }),
+            (is_unequal, |fit| Separation { cost: fit.cost / 2.0, ..fit }),
+            (true, |fit| Separation { cost: fit.cost * 2.0, weighting: Weighting::Idf, ..fit }),
         ];
         for (_, step) in steps.into_iter().filter(|(is_tried, _)| *is_tried) {
             let fit = step(best.1);
-            let Some(choice) = measure(first.recipe.orders(), fit.method(), all)? else { continue };
+            let Some(choice) = measure(first.recipe.orders(), Method::Separate(fit), all)? else { continue };
             choices.push(choice);
             if choice.worth() > best.0 {
                 best = (choice.worth(), fit);
@@ -226,23 +226,9 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     Ok(choices)
 }
 
-/// How [`Method::Separate`] fits.
-#[derive(Clone, Copy)]
-struct Fit {
-    cost: f32,
-    weighting: Weighting,
-    balance: f32,
-    four_bits: bool,
-}
+/// Where the search starts.
+const START: Separation =
+    Separation { cost: 0.5, weighting: Weighting::Bayes, balance: 0.0, four_bits: false };
 
 /// Another fit in the place of one.
-type Step = fn(Fit) -> Fit;
-
-impl Fit {
-    const START: Self = Self { cost: 0.5, weighting: Weighting::Bayes, balance: 0.0, four_bits: false };
-
-    const fn method(self) -> Method {
-        let Self { cost, weighting, balance, four_bits } = self;
-        Method::Separate { cost, weighting, balance, four_bits }
-    }
-}
+type Step = fn(Separation) -> Separation;

@@ -49,23 +49,27 @@ pub enum Weighting {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
-    /// A number for each class but the first, by support vector classifiers of this cost.
-    Separate {
-        /// C of the classifiers.
-        cost: f32,
-        /// How n-grams count.
-        weighting: Weighting,
-        /// How much more rare classes count, 0 to 1.
-        balance: f32,
-        /// Whether a number takes four bits instead of eight.
-        #[serde(default)]
-        four_bits: bool,
-    },
+    /// A number for each class, by support vector classifiers.
+    Separate(Separation),
     /// This many numbers, which a map takes to the classes.
     Factorise {
         /// K, even.
         width: usize,
     },
+}
+
+/// How [`Method::Separate`] fits.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Separation {
+    /// C of the classifiers.
+    pub cost: f32,
+    /// How n-grams count.
+    pub weighting: Weighting,
+    /// How much more rare classes count, 0 to 1.
+    pub balance: f32,
+    /// Whether a number takes four bits instead of eight.
+    #[serde(default)]
+    pub four_bits: bool,
 }
 
 /// Which n-grams to learn, and how.
@@ -88,27 +92,28 @@ impl Recipe {
         Orders { words: self.words, characters: self.characters }
     }
 
+    /// K, the numbers of four bits that an n-gram has; `None` if it has one of eight bits for each class but the first.
+    const fn width(&self, classes: usize) -> Option<usize> {
+        match self.method {
+            Method::Separate(Separation { four_bits: false, .. }) => None,
+            Method::Separate(_) => Some(classes.next_multiple_of(2)),
+            Method::Factorise { width } => Some(width),
+        }
+    }
+
     /// Bytes of flash that an n-gram takes, of `classes` classes.
     #[must_use]
     pub fn bytes_each(&self, classes: usize) -> f64 {
         // A perfect hash takes 3.15 bits an entry beside its fingerprint.
         let table = (f64::from(FINGERPRINT_BITS) + 3.15) / 8.0;
-        match self.method {
-            Method::Separate { four_bits: true, .. } => table + 1.0 + classes.div_ceil(2) as f64,
-            Method::Separate { .. } => table + (classes - 1) as f64,
-            Method::Factorise { width } => table + 1.0 + width as f64 / 2.0,
-        }
+        table + self.width(classes).map_or(classes - 1, |width| 1 + width / 2) as f64
     }
 
     /// Bytes that the map to the classes takes.
     #[must_use]
-    pub const fn bytes_of_map(&self, classes: usize) -> usize {
-        let width = match self.method {
-            Method::Separate { four_bits: false, .. } => return 0,
-            Method::Separate { .. } => classes,
-            Method::Factorise { width } => width,
-        };
-        classes.next_multiple_of(4) * (width.next_multiple_of(8) + 6)
+    pub fn bytes_of_map(&self, classes: usize) -> usize {
+        let bytes = |width: usize| classes.next_multiple_of(4) * (width.next_multiple_of(8) + 6);
+        self.width(classes).map_or(0, bytes)
     }
 }
 
@@ -188,10 +193,8 @@ impl Ngrams {
         let stretch = rows.stretches.iter().sum::<f32>() / rows.len() as f32;
         let folded: Vec<f32> = scale.iter().map(|scale| scale * stretch).collect();
         let on_chip = rows.as_on_chip(stretch);
-        let fitted = match (fitted, recipe.method) {
-            (Fitted::Separators(all), Method::Separate { four_bits: true, .. }) => {
-                Fitted::Factors(factors_of(&all, by_id.len()))
-            }
+        let fitted = match (fitted, recipe.width(classes)) {
+            (Fitted::Separators(all), Some(width)) => Fitted::Factors(factors_of(&all, by_id.len(), width)),
             (fitted, _) => fitted,
         };
         Ok(fitted.fold(recipe.orders(), table, &folded, &on_chip))
@@ -294,7 +297,7 @@ fn scales(
 ) -> Vec<f32> {
     let texts = examples.bags.len() as f32;
     let idf = counted.iter().map(|&(_, own)| 1.0 + ((1.0 + texts) / (1.0 + own as f32)).ln());
-    if !matches!(method, Method::Separate { weighting: Weighting::Bayes, .. }) {
+    if !matches!(method, Method::Separate(Separation { weighting: Weighting::Bayes, .. })) {
         return idf.collect();
     }
     let mut counts = vec![SMOOTHING; counted.len() * classes];
@@ -322,8 +325,8 @@ fn scales(
 }
 
 /// Separators of more than two classes as vectors with a number a class, which the map leaves as they are.
-fn factors_of(all: &[Separator], features: usize) -> Factors {
-    let (classes, width) = (all.len(), all.len().next_multiple_of(2));
+fn factors_of(all: &[Separator], features: usize, width: usize) -> Factors {
+    let classes = all.len();
     let mut vectors = vec![0.0; features * width];
     for (at, vector) in vectors.chunks_exact_mut(width).enumerate() {
         // What all classes have in common decides nothing.
@@ -352,7 +355,7 @@ impl Fitted {
         seed: u64,
     ) -> Self {
         match method {
-            Method::Separate { cost, balance, .. } => {
+            Method::Separate(Separation { cost, balance, .. }) => {
                 let columns = if classes == 2 { 1 } else { classes };
                 let fit = svc::Fit { cost, balance, seed };
                 Self::Separators(fit.run(rows, features, targets, weights, columns))
@@ -435,7 +438,12 @@ mod tests {
             (0..100).map(|at| if at < 90 { [1.0, 0.0] } else { [0.0, 1.0] }).collect();
         let targets: Vec<&[f32]> = targets.iter().map(|target| &target[..]).collect();
         let lead = |balance: f32| {
-            let method = Method::Separate { cost: 1.0, weighting: Weighting::Idf, balance, four_bits: false };
+            let method = Method::Separate(Separation {
+                cost: 1.0,
+                weighting: Weighting::Idf,
+                balance,
+                four_bits: false,
+            });
             let recipe = Recipe { words: 1, characters: 0, method, most: 10 };
             let bags = bags(&texts, Options { punctuation: true }, recipe.orders());
             let bags: Vec<&Bag> = bags.iter().collect();

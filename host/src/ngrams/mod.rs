@@ -15,7 +15,7 @@ mod teacher;
 pub use bayes::Lesson;
 pub use choose::{Choice, MOST_SEPARATE, Space, choose};
 pub use factorised::Factors;
-pub use fit::{Examples, Method, Ngrams, Recipe, Rows, Weighting, eligible};
+pub use fit::{Examples, Method, Ngrams, Recipe, Rows, Separation, Weighting, eligible};
 pub use linear::probabilities;
 pub use matrix::{Bag, bags};
 pub use mix::Mix;

@@ -407,7 +407,7 @@ fn states_of_a_fastgrnn_are_brought_into_range() {
 #[test]
 fn ngrams_and_network_add_up() {
     use crate::engine::{Parts, Reading, classify, items};
-    use crate::ngrams::{Examples, Method, Ngrams, Recipe, Weighting, bags};
+    use crate::ngrams::{Examples, Method, Ngrams, Recipe, Separation, Weighting, bags};
 
     let text = |n: usize| format!("w{} w{} {} w{}", n % 7, n % 5, ["ax", "bx", "cx"][n % 3], n % 11);
     let own: Vec<String> = (0..300).map(text).collect();
@@ -417,10 +417,34 @@ fn ngrams_and_network_add_up() {
     let targets: Vec<&[f32]> = targets.iter().map(|target| &target[..]).collect();
     let options = Options { punctuation: true };
     let methods = [
-        (Method::Separate { cost: 1.0, weighting: Weighting::Bayes, balance: 0.0, four_bits: false }, 0.03),
-        (Method::Separate { cost: 1.0, weighting: Weighting::Idf, balance: 1.0, four_bits: false }, 0.03),
+        (
+            Method::Separate(Separation {
+                cost: 1.0,
+                weighting: Weighting::Bayes,
+                balance: 0.0,
+                four_bits: false,
+            }),
+            0.03,
+        ),
+        (
+            Method::Separate(Separation {
+                cost: 1.0,
+                weighting: Weighting::Idf,
+                balance: 1.0,
+                four_bits: false,
+            }),
+            0.03,
+        ),
         // Rows of 4 bits.
-        (Method::Separate { cost: 1.0, weighting: Weighting::Bayes, balance: 0.0, four_bits: true }, 0.1),
+        (
+            Method::Separate(Separation {
+                cost: 1.0,
+                weighting: Weighting::Bayes,
+                balance: 0.0,
+                four_bits: true,
+            }),
+            0.1,
+        ),
         (Method::Factorise { width: 8 }, 0.1),
     ];
     let weights = random_weights(&config(Cell::Gru, 1, Pooling::Mean, 0), 5);

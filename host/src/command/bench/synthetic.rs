@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 use serde::Serialize;
 use telltale::engine::format::Metrics;
-use telltale::engine::ngrams::{Orders, RollingKeys};
+use telltale::engine::ngrams::{MAX_CHARACTER_ORDER, MAX_WORD_ORDER, Orders, RollingKeys};
 use telltale::engine::text::{Options as TextOptions, Word};
 
 use crate::aligned::AlignedBytes;
@@ -76,8 +76,16 @@ impl Extras {
         let most = self.wide;
         let orders = Orders { words: self.wide_order, characters: self.wide_characters };
         ensure!(most <= MOST_WIDE, "--wide {most}: 0 to {MOST_WIDE} is possible");
-        ensure!((1..=3).contains(&orders.words), "--wide-order {}: 1 to 3 is possible", orders.words);
-        ensure!(orders.characters <= 6, "--wide-characters {}: 0 to 6 is possible", orders.characters);
+        ensure!(
+            (1..=MAX_WORD_ORDER).contains(&usize::from(orders.words)),
+            "--wide-order {}: 1 to {MAX_WORD_ORDER} is possible",
+            orders.words
+        );
+        ensure!(
+            usize::from(orders.characters) <= MAX_CHARACTER_ORDER,
+            "--wide-characters {}: 0 to {MAX_CHARACTER_ORDER} is possible",
+            orders.characters
+        );
         let mut known = BTreeSet::new();
         let mut rolling = RollingKeys::new();
         for number in 0u32.. {
