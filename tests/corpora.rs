@@ -110,6 +110,40 @@ fn few_texts_train_and_validation_can_be_left_out() {
     assert!(error.contains("only one class"), "{error}");
 }
 
+/// HTML's tags are left out of reviews and read in code, on the PC as on the chip.
+#[test]
+fn tags_are_read_where_they_tell_classes_apart() {
+    let folder = folder();
+    let model = folder.path().join("model.bin");
+    let train = |row: &dyn Fn(usize) -> String, flags: &[&str]| {
+        let rows: String = (0..100).map(row).collect();
+        let data = write(folder.path(), "tags.csv", format!("text,label\n{rows}"));
+        utf8(succeed(
+            &[&["train", "--data", &data, "--export", text(&model)], &SMALL[..], flags].concat(),
+            b"",
+        ))
+    };
+    let words = || {
+        let traces = utf8(succeed(&["run", "--model", text(&model), "--trace"], b"<b>number</b>\n"));
+        traces.lines().filter(|line| !line.starts_with('=')).count()
+    };
+    let alike = |at: usize| format!("number<br />{at} is {}", ["very bad,neg\n", "very good,pos\n"][at % 2]);
+    let said = train(&alike, &[]);
+    assert!(said.contains("HTML's tags are left out (--tags true reads them): "), "{said}");
+    assert_eq!(words(), 1);
+    let code = |at: usize| {
+        let number = format!("number {at}");
+        if at % 2 == 0 { format!("<b>{number}</b>,html\n") } else { format!("{number} << 1;,c\n") }
+    };
+    let said = train(&code, &[]);
+    assert!(said.contains("HTML's tags are read as text (--tags false leaves them out): "), "{said}");
+    assert!(said.contains("100.0 % of html and 0.0 % of c"), "{said}");
+    assert!(words() > 1);
+    assert!(utf8(succeed(&["inspect", text(&model)], b"")).contains("HTML's tags are read as text"));
+    let said = train(&code, &["--tags", "false"]);
+    assert!(said.contains("HTML's tags are left out (--tags true reads them): "), "{said}");
+}
+
 /// An input is never overwritten, and what cannot be written is told before the work.
 #[test]
 fn outputs_are_no_inputs() {

@@ -118,7 +118,7 @@ fn said(file: &[u8]) -> (Vec<Vec<Vec<u8>>>, bool) {
     let model = Model::open(&bytes).expect("sound");
     let mut memory = memory_for(&model);
     let passes = Classifier::within(&model, &mut memory).expect("room").self_test().is_ok();
-    (check::expected(&model, TRACED, &suite::texts()).expect("reads"), passes)
+    (check::expected(&model, TRACED, &suite::texts(model.manifest_view().self_test)).expect("reads"), passes)
 }
 
 /// A weight that the board's own checks do not see: the model's digest and its self-test are as they were.
@@ -158,7 +158,7 @@ fn one_changed_weight_is_told_by_text_and_word() {
     let (own, pc) = (fields(own), fields(pc));
     let port = emulated("microbit", &changed);
     let error = fail(&["monitor", "--port", text(port.port()), "--check", "--model", text(&model)]);
-    let name = suite::texts()[number].name;
+    let name = suite::texts(Model::open(&bytes).expect("sound").manifest_view().self_test)[number].name;
     let place = format!("text {} of {} ({name}), word {} `{}`", number + 1, before.len(), pc[0], pc[1]);
     assert!(error.contains(&place), "{place}: {error}");
     assert!(error.contains(&format!("trace {} on the board, {} on the PC", own[5], pc[5])), "{error}");

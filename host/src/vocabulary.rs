@@ -411,7 +411,7 @@ mod tests {
     }
 
     fn labelled(texts: &[(&str, u32)]) -> Counts {
-        let options = Options { punctuation: true };
+        let options = Options { punctuation: true, tags: false };
         Counts::of(texts.iter().map(|(text, class)| (text.as_bytes(), Some(*class))), options)
     }
 
@@ -445,7 +445,7 @@ mod tests {
         assert_eq!(counts.total(), 40 * 4 + 40);
         // The other symbols are skipped, unknown words are not.
         let built = Built::new(&words).expect("builds");
-        let options = Options { punctuation: true };
+        let options = Options { punctuation: true, tags: false };
         let read = hashes_of(b"so, strange :) !!", options, &built.open().expect("opens"));
         assert_eq!(read, ["so", "strange", ":)"].map(|word| Word::hash_of(word.as_bytes())));
     }

@@ -40,6 +40,8 @@ pub struct Report {
     labels: Vec<String>,
     words: u32,
     punctuation: bool,
+    /// Whether HTML's tags are read as text.
+    tags: bool,
     embed: usize,
     embed_bits: u32,
     /// Whether rows are sums of the first layer, `embed` of them.
@@ -165,6 +167,7 @@ pub fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
         labels: manifest.labels.split('\n').map(str::to_owned).collect(),
         words: model.vocabulary().len(),
         punctuation: manifest.text.punctuation,
+        tags: manifest.text.tags,
         embed: model.embedding().width(),
         embed_bits: model.embedding().bits(),
         folded: model.embedding().is_folded(),
@@ -225,9 +228,10 @@ fn print(report: &Report, path: &Path) {
     say!("model {}, {} bytes, by {}", report.digest, report.bytes, report.writer);
     say!("labels: {}", report.labels.join(", "));
     say!(
-        "words: {}{}",
+        "words: {}{}{}",
         report.words,
-        if report.punctuation { ", symbols that tell something among them" } else { "" }
+        if report.punctuation { ", symbols that tell something among them" } else { "" },
+        if report.tags { "; HTML's tags are read as text" } else { "" }
     );
     let folded = if report.folded { "folded to " } else { "" };
     put!("network: embedding {folded}{} (i{})", report.embed, report.embed_bits);

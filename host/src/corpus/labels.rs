@@ -199,7 +199,9 @@ pub fn list<'l>(
 /// it reads nothing, by its letters.
 fn as_read(label: &str) -> String {
     let mut read = String::new();
-    spelled_words_of(label.as_bytes(), Options { punctuation: true }, |_, spelling| read += spelling);
+    spelled_words_of(label.as_bytes(), Options { punctuation: true, tags: false }, |_, spelling| {
+        read += spelling
+    });
     let visible = |c: &char| !c.is_whitespace() && !is_invisible(*c);
     if read.is_empty() { label.chars().filter(visible).flat_map(char::to_lowercase).collect() } else { read }
 }

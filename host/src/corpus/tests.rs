@@ -38,7 +38,7 @@ fn texts(examples: &[Example]) -> Vec<&str> {
 /// The words of a text as the engine reads it.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
-    let mut tokeniser = Tokeniser::new(Options { punctuation: true });
+    let mut tokeniser = Tokeniser::new(Options { punctuation: true, tags: false });
     let mut keep = |token: Token<'_>| {
         if let Token::Word(word) = token {
             words.push(word.as_str().to_owned());

@@ -16,10 +16,15 @@ pub struct Text {
 /// Bytes of a long line.
 const LONG: usize = 10_000;
 
-/// Texts that are meant, and texts that break readers; each ends by itself.
+/// Texts that are meant, and texts that break readers; each ends by itself. Those of the model's own words are
+/// from its `self_test`, since it keeps hashes of the others.
 #[must_use]
-pub fn texts() -> Vec<Text> {
+pub fn texts(self_test: &[u8]) -> Vec<Text> {
     let mut texts: Vec<Text> = review_texts().take(30).map(|review| line("a review", review)).collect();
+    let own = String::from_utf8_lossy(self_test);
+    let own: Vec<&str> = own.split_whitespace().collect();
+    let turned = (0..own.len()).map(|at| [&own[at..], &own[..at]].concat().join(" "));
+    texts.extend(turned.map(|words| line("the model's own words", &words)));
     let nasty: [(&str, &str); 8] = [
         ("emoji", "😀 👍🏽 what a film 🎬🎬 I ❤️ it 👨‍👩‍👧 🇪🇺 ☹︎"),
         (
@@ -155,7 +160,7 @@ mod tests {
     /// Nothing in a text asks for a greeting, ends the conversation or holds the other side up.
     #[test]
     fn texts_speak_to_the_session_where_that_is_meant() {
-        let texts = texts();
+        let texts = texts(b"good bad telltale");
         assert!(texts.len() > 50);
         for text in &texts {
             let spoken = text.bytes.iter().filter(|&&byte| byte != sanitise(byte)).count();

@@ -445,7 +445,7 @@ mod tests {
                 four_bits: false,
             });
             let recipe = Recipe { words: 1, characters: 0, method, most: 10 };
-            let bags = bags(&texts, Options { punctuation: true }, recipe.orders());
+            let bags = bags(&texts, Options { punctuation: true, tags: false }, recipe.orders());
             let bags: Vec<&Bag> = bags.iter().collect();
             let examples = Examples { bags: &bags, targets: &targets, weights: &[1.0; 100] };
             let ngrams = Ngrams::fit(examples, &recipe, 1).expect("fits");

@@ -10,6 +10,7 @@ use telltale::engine::text::Options as TextOptions;
 use telltale::session::REJECTED;
 
 use super::config::RunConfig;
+use super::tags::Tags;
 use super::teach;
 use super::texts::{Texts, targets, tokenise, tokenised};
 use crate::console::{self, say, warn};
@@ -57,18 +58,25 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads the corpus and the unlabelled texts.
+    /// Reads the corpus and the unlabelled texts; unless `tags` is settled, HTML's are read where they tell the classes
+    /// apart.
     ///
     /// # Errors
     /// Says what was wrong with them.
     pub fn read(
         config: &CorpusConfig,
         unlabelled: Option<&Path>,
-        text: TextOptions,
+        punctuation: bool,
+        tags: Option<bool>,
         seed: u64,
     ) -> Result<Self> {
         let corpus = corpus::load(config, seed)?;
         corpus.notes.print();
+        let found = Tags::count(&corpus.train, corpus.labels.len());
+        let text = TextOptions { punctuation, tags: tags.unwrap_or_else(|| found.tell()) };
+        if let Some(line) = found.describe(&corpus.labels, text.tags) {
+            say!("{}: {line}", corpus.name);
+        }
         let unlabelled = match unlabelled {
             Some(path) => {
                 let (texts, notes) = corpus::unlabelled::read(path, config)?;

@@ -295,6 +295,7 @@ fn for_pytorch(
     let config = &weights.config;
     pytorch::config::Description {
         punctuation: description.text.punctuation,
+        tags: description.text.tags,
         unknown: Some(config.vocab - 1),
         pooling: config.pooling,
         max_len: read.max_len,

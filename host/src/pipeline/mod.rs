@@ -12,6 +12,7 @@ mod data;
 mod draft;
 mod finish;
 mod report;
+mod tags;
 mod teach;
 mod texts;
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 use telltale::engine::format::Metrics;
+use telltale::engine::text::Options as TextOptions;
 
 use crate::corpus::check_label;
 use crate::model::weights::Ranges;
@@ -26,6 +27,9 @@ pub struct Description {
     /// Whether words of punctuation, other symbols and emoji are read where the vocabulary has them.
     #[serde(default)]
     pub punctuation: bool,
+    /// Whether HTML's tags are read as text.
+    #[serde(default)]
+    pub tags: bool,
     /// The row of the embedding for unknown words; without it the line `<unk>` of the vocabulary, and
     /// without that zeros.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -179,12 +183,19 @@ impl Description {
     /// PyTorch's default for `nn.LeakyReLU`.
     pub const NEGATIVE_SLOPE: f32 = 0.01;
 
+    /// How the engine tells words apart.
+    #[must_use]
+    pub const fn text(&self) -> TextOptions {
+        TextOptions { punctuation: self.punctuation, tags: self.tags }
+    }
+
     /// The labels and, for the rest, the defaults.
     #[must_use]
     pub fn new(labels: Vec<String>) -> Self {
         Self {
             labels,
             punctuation: false,
+            tags: false,
             unknown: None,
             padding: None,
             pooling: last(),

@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use serde::Serialize;
 use telltale::Model;
 use telltale::engine::format::Metrics;
-use telltale::engine::text::Options as TextOptions;
 
 use super::check::{self, Agreement, Answer};
 use super::config::{Description, Origin, Side};
@@ -142,7 +141,7 @@ pub fn import(
         Some(origin) => of_origin(description, origin)?,
         None => quantise::Description {
             labels: description.labels.clone(),
-            text: TextOptions { punctuation: description.punctuation },
+            text: description.text(),
             pooling: description.pooling,
             corpus: "trained in PyTorch".to_owned(),
             digest: [0; 32],
@@ -306,7 +305,7 @@ fn of_origin(description: &Description, origin: &Origin) -> Result<quantise::Des
     let digest = digest.and_then(|bytes| bytes.try_into().ok());
     Ok(quantise::Description {
         labels: description.labels.clone(),
-        text: TextOptions { punctuation: description.punctuation },
+        text: description.text(),
         pooling: description.pooling,
         corpus: origin.corpus.clone(),
         digest: digest.context("`telltale.digest` is no SHA-256 in hexadecimal")?,

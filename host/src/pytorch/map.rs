@@ -648,6 +648,7 @@ impl Mapped {
             "no punctuation"
         };
         assume("tokeniser", "punctuation", format!("the engine's: lower case, {marks}"));
+        assume("HTML's tags", "tags", if description.tags { "text" } else { "left out" }.to_owned());
     }
 
     /// Turns the head's activation into the engine's ReLU, exactly.

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use telltale::engine::text::Options as TextOptions;
 
 use super::config::Description;
 use super::map::{self, Mapped};
@@ -61,10 +60,7 @@ impl Source {
         };
         let file = read_text(vocabulary, LONGEST_VOCABULARY)?;
         let words = Rows::read(&file, tables)
-            .and_then(|rows| {
-                let text = TextOptions { punctuation: description.punctuation };
-                Words::new(rows, text, description.unknown, description.padding)
-            })
+            .and_then(|rows| Words::new(rows, description.text(), description.unknown, description.padding))
             .with_context(|| vocabulary.display().to_string())?;
         let mapped = map::map(&state, words.count, &description)
             .with_context(|| weights_path.display().to_string())?;
@@ -93,7 +89,7 @@ impl Source {
     /// If the vocabulary is unsound, which it is not.
     pub fn ids(&self, text: &str) -> Result<Vec<u32>> {
         let reader = self.vocabulary.open()?;
-        let options = TextOptions { punctuation: self.description.punctuation };
+        let options = self.description.text();
         Ok(hashes_of(text.as_bytes(), options, &reader).into_iter().map(|hash| reader.id(hash)).collect())
     }
 

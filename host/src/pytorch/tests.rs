@@ -617,10 +617,10 @@ fn what_is_assumed_is_listed_with_its_key() {
         mapped.assumed.iter().map(|own| (own.key, own.configured)).collect()
     };
     let rnn = keys(&small(Cell::Rnn, 5, 7), &description(2));
-    let all = ["nonlinearity", "activation", "pooling", "padded", "punctuation"];
+    let all = ["nonlinearity", "activation", "pooling", "padded", "punctuation", "tags"];
     assert_eq!(rnn, all.map(|key| (key, false)));
     let mut said = description(2);
     said.given.insert("pooling".to_owned());
     let gru = keys(&small(Cell::Gru, 5, 0), &said);
-    assert_eq!(gru, [("pooling", true), ("padded", false), ("punctuation", false)]);
+    assert_eq!(gru, [("pooling", true), ("padded", false), ("punctuation", false), ("tags", false)]);
 }

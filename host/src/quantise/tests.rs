@@ -87,7 +87,7 @@ fn blob_within(
 fn write_sections(weights: &Weights, sections: &Sections) -> Result<AlignedBytes> {
     let description = Description {
         labels: vec!["a".into(), "b".into(), "c".into()],
-        text: telltale::engine::text::Options { punctuation: true },
+        text: telltale::engine::text::Options { punctuation: true, tags: false },
         pooling: weights.config.pooling,
         corpus: "none".into(),
         digest: [7; 32],
@@ -415,7 +415,7 @@ fn ngrams_and_network_add_up() {
     let targets: Vec<[f32; 3]> =
         (0..300).map(|n| [0, 1, 2].map(|class| if n % 3 == class { 1.0 } else { 0.0 })).collect();
     let targets: Vec<&[f32]> = targets.iter().map(|target| &target[..]).collect();
-    let options = Options { punctuation: true };
+    let options = Options { punctuation: true, tags: false };
     let methods = [
         (
             Method::Separate(Separation {

@@ -30,7 +30,7 @@ impl<'a> ManifestView<'a> {
     pub(crate) const fn empty() -> Self {
         Self {
             labels: &[],
-            text: Options { punctuation: false },
+            text: Options::of_bits(0),
             pooling: Pooling::Last,
             self_test: &[],
             trace: [0; 8],
@@ -53,7 +53,7 @@ impl<'a> ManifestView<'a> {
     /// As [`Self::read`], in place; errors are the reader's.
     pub(crate) fn take(&mut self, reader: &mut SectionReader<'a>) {
         self.labels = reader.text();
-        self.text = Options { punctuation: reader.flag() };
+        self.text = Options::of_bits(reader.byte(Options::MOST));
         self.pooling = match reader.byte(2) {
             0 => Pooling::Last,
             1 => Pooling::Mean,
@@ -114,7 +114,7 @@ mod tests {
         let section = Section { kind: 1, required: true, offset: 112, length: 64 };
         let manifest = Manifest {
             labels,
-            text: Options { punctuation: true },
+            text: Options { punctuation: true, tags: false },
             pooling: Pooling::Max,
             provenance: Provenance {
                 writer: "w",
@@ -155,9 +155,15 @@ mod tests {
     #[test]
     fn numbers_out_of_range_are_named() {
         let mut bytes = encoded("neg\npos", 1);
-        let pooling = 1 + 7 + 1;
+        let text = 1 + 7;
+        bytes[text] = 4;
+        let error = OpenError::Content(Subject::Manifest, 4, [0, 3]);
+        assert_eq!(ManifestView::read(&bytes).err(), Some(error));
+        bytes[text] = 3;
+        assert!(ManifestView::read(&bytes).expect("sound").text.tags);
+        let pooling = text + 1;
         bytes[pooling] = 3;
-        let error = OpenError::Content(super::super::Subject::Manifest, 3, [0, 2]);
+        let error = OpenError::Content(Subject::Manifest, 3, [0, 2]);
         assert_eq!(ManifestView::read(&bytes).err(), Some(error));
     }
 }

@@ -31,7 +31,7 @@
 //! | field | example | bytes |
 //! |---|---|---|
 //! | labels, separated by line feeds | `neg`, `pos` | `07 6E 65 67 0A 70 6F 73` |
-//! | text: `!` and `?` are words | yes | `01` |
+//! | text: bit 0, punctuation, symbols and emoji make words; bit 1, HTML's tags are text | punctuation | `01` |
 //! | pooling: 0 last, 1 mean, 2 max | mean | `01` |
 //! | provenance: writer | `t` | `01 74` |
 //! | – corpus | `c` | `01 63` |
@@ -384,7 +384,7 @@ mod tests {
         let bytes = example("| labels, separated by", "| – each: kind");
         let manifest = Manifest {
             labels: "neg\npos",
-            text: Options { punctuation: true },
+            text: Options { punctuation: true, tags: false },
             pooling: Pooling::Mean,
             provenance: Provenance {
                 writer: "t",

@@ -1,4 +1,4 @@
-//! HTML in text: tags vanish, entities become the characters they stand for.
+//! HTML in text: tags vanish, unless the model reads them as text, and entities become the characters they stand for.
 //!
 //! What may be a tag or an entity is held back until it is one for certain; if it is none, it is
 //! text like any other. `<` starts a tag (HTML Living Standard, 13.1.2) if
@@ -214,8 +214,9 @@ impl Markup {
         matches!(self.state, State::Text)
     }
 
-    /// Takes a character or [`END`]; `text` gets the characters that are text, and a space for a tag.
-    pub(super) fn push(&mut self, code: u32, text: &mut impl FnMut(u32)) {
+    /// Takes a character or [`END`]; `text` gets the characters that are text, and a space for a tag unless tags
+    /// `are_text`.
+    pub(super) fn push(&mut self, code: u32, are_text: bool, text: &mut impl FnMut(u32)) {
         match self.state {
             State::Text => {}
             State::Held => match self.judge(code) {
@@ -252,7 +253,7 @@ impl Markup {
                 }
             }
         }
-        if code == u32::from(b'<') || code == u32::from(b'&') {
+        if code == u32::from(b'<') && !are_text || code == u32::from(b'&') {
             self.count = 0;
             self.hold(code as u8);
             self.state = State::Held;

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! - `decode`: UTF-8; what is none is a gap;
-//! - [`markup`]: HTML's tags are gaps, its entities characters;
+//! - [`markup`]: HTML's tags are gaps, unless [`Options::tags`] says that they are text; its entities are characters;
 //! - [`normalise`]: texts that look the same become the same characters, in lower case;
 //! - characters become words:
 //!   - a run of letters or digits (Unicode categories L, N, Mn, Mc), of any length;
@@ -28,7 +28,7 @@
 //!         words.push(word.as_str().to_owned());
 //!     }
 //! };
-//! let mut tokeniser = Tokeniser::new(Options { punctuation: true });
+//! let mut tokeniser = Tokeniser::new(Options { punctuation: true, tags: false });
 //! tokeniser.feed("I DON'T like it!<br />&lt;3".as_bytes(), &mut keep);
 //! tokeniser.finish(&mut keep);
 //! assert_eq!(words, ["i", "dont", "like", "it", "!", "<", "3"]);
@@ -63,10 +63,43 @@ pub const REPEATS: u8 = 3;
 
 /// Choices of the tokeniser that travel in the blob.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "std", derive(Serialize, Deserialize), serde(into = "u8", try_from = "u8"))]
 pub struct Options {
     /// Whether punctuation, other symbols and emoji make words.
     pub punctuation: bool,
+    /// Whether HTML's tags are text, as in code; otherwise they are gaps.
+    pub tags: bool,
+}
+
+impl Options {
+    /// The largest [`Self::bits`].
+    pub const MOST: u8 = 3;
+
+    /// As in a file: bit 0 for punctuation, bit 1 for tags; others count for nothing.
+    #[must_use]
+    pub const fn of_bits(bits: u8) -> Self {
+        Self { punctuation: bits & 1 > 0, tags: bits & 2 > 0 }
+    }
+
+    /// As in a file.
+    #[must_use]
+    pub const fn bits(self) -> u8 {
+        self.punctuation as u8 | (self.tags as u8) << 1
+    }
+}
+
+impl From<Options> for u8 {
+    fn from(options: Options) -> Self {
+        options.bits()
+    }
+}
+
+impl TryFrom<u8> for Options {
+    type Error = &'static str;
+
+    fn try_from(bits: u8) -> Result<Self, Self::Error> {
+        if bits <= Self::MOST { Ok(Self::of_bits(bits)) } else { Err("options of the tokeniser are 0 to 3") }
+    }
 }
 
 /// What a text is made of, in its order. The characters of a word come before the word.
@@ -147,7 +180,10 @@ impl Tokeniser {
 
     fn character(&mut self, code: u32, emit: &mut impl FnMut(Token<'_>)) {
         let Self { markup, normaliser, segmenter, .. } = self;
-        markup.push(code, &mut |code| normaliser.push(code, &mut |code| segmenter.push(code, emit)));
+        let are_text = segmenter.options.tags;
+        markup.push(code, are_text, &mut |code| {
+            normaliser.push(code, &mut |code| segmenter.push(code, emit));
+        });
     }
 
     /// Ends the text: the open word goes to `emit` and the tokeniser is as new.

@@ -8,8 +8,12 @@ use unicode_normalization::char::canonical_combining_class;
 
 /// The characters of a text as one string, and its words with a mark before those of symbols.
 fn tokens(chunks: &[&[u8]]) -> (String, Vec<String>) {
+    tokens_with(Options { punctuation: true, tags: false }, chunks)
+}
+
+fn tokens_with(options: Options, chunks: &[&[u8]]) -> (String, Vec<String>) {
     let (mut characters, mut words) = (String::new(), Vec::new());
-    let mut tokeniser = Tokeniser::new(Options { punctuation: true });
+    let mut tokeniser = Tokeniser::new(options);
     let mut keep = |token: Token<'_>| match token {
         Token::Character(code) => characters.push(char::from_u32(code).expect("a scalar value")),
         Token::Word(word) if word.is_symbol() => words.push(format!("·{}", word.as_str())),
@@ -50,22 +54,31 @@ fn symbols_make_words() {
     assert_eq!(words("good😀😀 ok"), ["good", "·😀", "·😀", "ok"]);
     assert_eq!(words("❤️ 👍🏽👍 👨‍👩‍👧👶 🇩🇪🇫🇷"), ["·❤", "·👍🏽", "·👍", "·👨‍👩‍👧", "·👶", "·🇩🇪", "·🇫🇷"]);
     assert_eq!(words("5️⃣ 、。"), ["5", "·、", "·。"]);
-    let mut silent = Tokeniser::new(Options { punctuation: false });
-    let mut seen = Vec::new();
-    let mut keep = |token: Token<'_>| {
-        if let Token::Word(word) = token {
-            seen.push(word.as_str().to_owned());
-        }
-    };
-    silent.feed("well :) done!".as_bytes(), &mut keep);
-    silent.finish(&mut keep);
-    assert_eq!(seen, ["well", "done"]);
+    assert_eq!(tokens_with(Options::default(), &[b"well :) done!"]).1, ["well", "done"]);
+}
+
+#[test]
+fn tags_are_text_where_a_model_reads_them() {
+    let text = "<P class=\"x\">Hi</p> a<br/>b &lt;i&gt; <!-- c -->";
+    assert_eq!(words(text), ["hi", "a", "b", "·<", "i", "·>"]);
+    let options = Options { punctuation: true, tags: true };
+    let (characters, words) = tokens_with(options, &[text.as_bytes()]);
+    assert_eq!(characters, "<p class=\"x\">hi</p> a<br/>b <i> <!-- c -->");
+    let start =
+        ["·<", "p", "class", "·=\"", "x", "·\">", "hi", "·</", "p", "·>", "a", "·<", "br", "·/>", "b"];
+    assert_eq!(words[..start.len()], start);
+    assert_eq!(words[start.len()..], ["·<", "i", "·>", "·<!--", "c", "·-->"]);
+    for cut in 0..text.len() {
+        let (before, behind) = text.as_bytes().split_at(cut);
+        assert_eq!(tokens_with(options, &[before, behind]), (characters.clone(), words.clone()), "{cut}");
+    }
+    assert_eq!([0, 1, 2, 3].map(|bits| Options::of_bits(bits).bits()), [0, 1, 2, 3]);
 }
 
 #[test]
 fn characters_come_in_order_around_words() {
     let mut seen = String::new();
-    let mut tokeniser = Tokeniser::new(Options { punctuation: true });
+    let mut tokeniser = Tokeniser::new(Options { punctuation: true, tags: false });
     let mut keep = |token: Token<'_>| match token {
         Token::Character(code) => seen.push(char::from_u32(code).expect("a scalar value")),
         Token::Word(word) => seen.push_str(&format!("[{}]", word.as_str())),
@@ -323,7 +336,7 @@ fn fnv_1a_has_its_published_values() {
 #[test]
 fn every_character_is_what_it_has_been() {
     let mut all = Vec::new();
-    let mut tokeniser = Tokeniser::new(Options { punctuation: true });
+    let mut tokeniser = Tokeniser::new(Options { punctuation: true, tags: false });
     let mut keep = |token: Token<'_>| match token {
         Token::Character(code) => all.extend(code.to_le_bytes()),
         Token::Word(word) => all.extend(word.hash().to_le_bytes()),
@@ -439,7 +452,7 @@ proptest! {
         prop_assert_eq!(tokens(&[&bytes]), tokens(&chunks));
         // Without the short cut for ASCII.
         let (mut slow, mut fast) = (Vec::new(), Vec::new());
-        let mut tokeniser = Tokeniser::new(Options { punctuation: true });
+        let mut tokeniser = Tokeniser::new(Options { punctuation: true, tags: false });
         let note = |to: &mut Vec<u32>, token: Token<'_>| to.push(match token {
             Token::Character(code) => code,
             Token::Word(word) => word.hash(),

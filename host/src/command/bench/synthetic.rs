@@ -159,7 +159,7 @@ fn build(
     let vocabulary = Built::new(&words)?;
     let description = Description {
         labels: (0..classes).map(|class| class.to_string()).collect(),
-        text: TextOptions { punctuation: true },
+        text: TextOptions { punctuation: true, tags: false },
         pooling,
         corpus: "bench".to_owned(),
         digest: [0; 32],

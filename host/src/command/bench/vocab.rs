@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
         .print("--json", &args.json)
         .check()?;
     let corpus = corpus::load(&args.corpus.config(), args.seed)?;
-    let options = Options { punctuation: true };
+    let options = Options { punctuation: true, tags: false };
     let counts = Counts::of(
         corpus.train.iter().map(|example| (example.text.as_bytes(), Some(example.label))),
         options,
@@ -160,7 +160,7 @@ mod tests {
     fn ten_thousand_words_take_little_and_keep_strangers_out() {
         let reviews =
             concat!(include_str!("../../../../data/train.tsv"), include_str!("../../../../data/test.tsv"));
-        let options = Options { punctuation: true };
+        let options = Options { punctuation: true, tags: false };
         let counts = Counts::of(std::iter::once((reviews.as_bytes(), None)), options);
         let real = counts.most_frequent(10_000, 1);
         assert!(real.len() > 2000, "{}", real.len());

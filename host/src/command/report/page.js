@@ -329,7 +329,7 @@ function card(place) {
         ["model", `${about.digest}, ${number(about.bytes)} bytes, by ${about.writer}`],
         ["classes", `${labels.length}`],
         ["network", `embedding ${about.embed} (i${about.embed_bits}) → ${layers} → ${about.pooling}${head} → ${labels.length}`],
-        ["vocabulary", `${number(about.words)} words${about.punctuation ? ", symbols among them" : ""}`],
+        ["vocabulary", `${number(about.words)} words${about.punctuation ? ", symbols among them" : ""}${about.tags ? "; HTML's tags are text" : ""}`],
         ["trained on", `${about.corpus}, ${number(about.examples)} texts, seed ${about.seed}`],
         ["corpus SHA-256", about.corpus_sha256],
         ["accuracy, quantised", `validation ${percent(about.quantised_valid_accuracy)}, test ${percent(about.quantised_test_accuracy)}`],

@@ -10,7 +10,6 @@ use crate::console;
 use crate::corpus;
 use crate::model::{Cell, Pooling};
 use telltale::engine::ngrams::Orders;
-use telltale::engine::text::Options;
 
 use crate::ngrams;
 use crate::quantise::EmbeddingBits;
@@ -115,6 +114,9 @@ pub struct ShapeArgs {
     /// [default: true]
     #[arg(long, value_name = "BOOL")]
     pub punctuation: Option<bool>,
+    /// Whether HTML's tags are read as text [default: where having some tells the classes apart, as in code]
+    #[arg(long, value_name = "BOOL")]
+    pub tags: Option<bool>,
     /// Bits of an embedding weight on the chip, 4 or 8 [default: 4]
     #[arg(long, value_name = "BITS")]
     pub embed_bits: Option<u32>,
@@ -255,8 +257,9 @@ impl Args {
     /// Says what was wrong with them.
     pub fn source(&self) -> Result<Source> {
         let is_tutorial = self.preset.is_some_and(Preset::is_tutorial);
-        let text = Options { punctuation: self.shape.punctuation.unwrap_or(!is_tutorial) };
-        Source::read(&self.corpus.config(), self.unlabelled.as_deref(), text, self.seed)
+        let punctuation = self.shape.punctuation.unwrap_or(!is_tutorial);
+        let config = self.corpus.config();
+        Source::read(&config, self.unlabelled.as_deref(), punctuation, self.shape.tags, self.seed)
     }
 
     /// What tells other texts, labelled or not, from these.
