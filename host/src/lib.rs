@@ -86,8 +86,8 @@ impl Cli {
     /// Reads the process' arguments; ends the process where they are wrong or ask for help.
     #[must_use]
     pub fn read() -> Self {
-        let matches = taking_negative_numbers(Self::command()).get_matches();
-        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        let matches = taking_negative_numbers(Self::command()).try_get_matches().unwrap_or_else(leave);
+        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(leave);
         match (&mut cli.verb, matches.subcommand()) {
             (Verb::Train(args), Some((_, own))) => args.note_given(own),
             (Verb::Fit(args), Some((_, own))) => args.note_given(own),
@@ -122,6 +122,17 @@ impl Cli {
             Verb::Boards(args) => command::boards::run(args),
             Verb::Bench(args) => command::bench::run(args),
         }
+    }
+}
+
+/// Ends the process with the help that was asked for, or with what is wrong with a flag.
+fn leave<T>(error: clap::Error) -> T {
+    match error.print() {
+        Err(full) if full.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("error: cannot write to standard output: {full}");
+            std::process::exit(1)
+        }
+        _ => std::process::exit(error.exit_code()),
     }
 }
 

@@ -4,10 +4,13 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use super::input::{Decoder, read_text};
+use super::input::{self, Decoder, read_text};
 use super::notes::{Notes, count, few};
 use super::splits::{children, split_of};
 use super::{Found, Split};
+
+/// How names of files with many texts end.
+const TABLES: [&str; 5] = ["csv", "tsv", "json", "jsonl", "ndjson"];
 
 /// What is not read.
 #[derive(Default)]
@@ -22,6 +25,8 @@ struct Skipped {
     binary: usize,
     /// Class folders without a text.
     empty: Vec<String>,
+    /// Files that are read as one text each, although they look like tables.
+    tables: Vec<String>,
 }
 
 /// Reads a folder whose sub-folders are classes, or `train`, `valid` and `test` with classes in them.
@@ -73,6 +78,13 @@ impl Skipped {
         if !parts.is_empty() {
             notes.say(format!("{}: not read: {}", root.display(), parts.join(", ")));
         }
+        if !self.tables.is_empty() {
+            notes.warn(format!(
+                "{}: within class folders each file is one text, names of columns and delimiters and all: {}",
+                root.display(),
+                few(&self.tables)
+            ));
+        }
         if !self.empty.is_empty() {
             notes.warn(format!("{}: class folders without a text: {}", root.display(), few(&self.empty)));
         }
@@ -104,6 +116,14 @@ fn read_classes(
             }
             let name = file.display().to_string();
             let bytes = read_text(&file, &name)?;
+            if input::is_packed(&bytes) {
+                skipped.binary += 1;
+                continue;
+            }
+            let ending = file.extension().unwrap_or_default().to_ascii_lowercase();
+            if TABLES.iter().any(|own| ending == *own) {
+                skipped.tables.push(last(&file));
+            }
             let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             let rating = stem.rsplit_once('_').and_then(|(_, rating)| rating.parse().ok());
             match decoder.decode(bytes, &name) {

@@ -37,15 +37,18 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     }
     let packed = start.starts_with(&GZIP);
     let whole = Cursor::new(start).chain(input);
-    if !packed {
-        return guarded(whole, &name).with_context(cannot);
-    }
-    let unpacked = flate2::read::MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole));
-    let bytes = guarded(unpacked, &name).with_context(|| format!("{name}: damaged or cut off"))?;
-    match foreign(&bytes[..bytes.len().min(MAGIC_BYTES as usize)]) {
-        Some(kind) => bail!("{name}: it holds {kind}"),
-        None => Ok(bytes),
-    }
+    let bytes = if packed {
+        let unpacked = flate2::read::MultiGzDecoder::new(BufReader::with_capacity(1 << 16, whole));
+        let bytes = guarded(unpacked, &name).with_context(|| format!("{name}: damaged or cut off"))?;
+        if let Some(kind) = foreign(&bytes[..bytes.len().min(MAGIC_BYTES as usize)]) {
+            bail!("{name}: it holds {kind}");
+        }
+        bytes
+    } else {
+        guarded(whole, &name).with_context(cannot)?
+    };
+    ensure!(!is_page(&bytes), "{name}: a web page, not a corpus: download the file itself");
+    Ok(bytes)
 }
 
 /// A path for people.
@@ -86,13 +89,23 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
         ),
         (b"\xFF\xFE\0\0", "UTF-32: save it in UTF-8"),
     ];
-    let known =
-        POINTERS.iter().chain(&KINDS).find(|(magic, _)| start.starts_with(magic)).map(|(_, kind)| *kind);
-    let trimmed = start.trim_ascii_start();
-    let page = [&b"<!doctype html"[..], b"<html"];
-    let is_page =
-        page.iter().any(|tag| trimmed.get(..tag.len()).is_some_and(|own| own.eq_ignore_ascii_case(tag)));
-    known.or(is_page.then_some("a web page, not a corpus: download the file itself"))
+    POINTERS.iter().chain(&KINDS).find(|(magic, _)| start.starts_with(magic)).map(|(_, kind)| *kind)
+}
+
+/// Whether a file is an archive or a document of another kind.
+pub fn is_packed(bytes: &[u8]) -> bool {
+    bytes.starts_with(&GZIP) || foreign(bytes).is_some()
+}
+
+/// Whether all of a file is one web page; a row of a corpus that is one goes on behind it.
+fn is_page(bytes: &[u8]) -> bool {
+    const END: &[u8] = b"</html>";
+    let page = bytes.trim_ascii();
+    let starts_with = |tag: &&[u8]| page.get(..tag.len()).is_some_and(|own| own.eq_ignore_ascii_case(tag));
+    let ends = page.last_chunk().is_some_and(|end: &[u8; END.len()]| end.eq_ignore_ascii_case(END));
+    let first = page.split(|&byte| byte == b'\n').next().unwrap_or(page);
+    let is_row = first.len() < page.len() && first.trim_ascii_end().to_ascii_lowercase().ends_with(END);
+    ends && !is_row && [&b"<!doctype html"[..], b"<html"].iter().any(starts_with)
 }
 
 /// The bytes of a file that is one text.

@@ -61,10 +61,31 @@ fn objects(text: &str, name: &str) -> Result<Vec<(usize, Map<String, Value>)>> {
         match serde_json::from_str(text) {
             Ok(Value::Object(object)) => all.push((line, object)),
             Ok(_) => bail!("{name}: line {line}: no JSON object (one a line is expected)"),
-            Err(error) => bail!("{name}: line {line}: not JSON ({error}); one object a line is expected"),
+            Err(error) => {
+                bail!(
+                    "{name}: line {line}: not JSON ({}); one object a line is expected",
+                    reason(&error, text)
+                );
+            }
         }
     }
     Ok(all)
+}
+
+/// What is wrong with a line.
+fn reason(error: &serde_json::Error, line: &str) -> String {
+    let column = error.column();
+    let rest = line.get(column.saturating_sub(1)..).unwrap_or_default();
+    let told = error.to_string();
+    let told = told.split_once(" at line ").map_or(&told[..], |(told, _)| told);
+    let number = ["NaN", "Infinity", "-Infinity"].into_iter().find(|own| rest.starts_with(own));
+    match number {
+        Some(number) => format!("column {column}: JSON has no {number}: write null"),
+        None if told.contains("hex escape") => {
+            format!("column {column}: half of a surrogate pair, as of an emoji that was cut in two")
+        }
+        None => format!("column {column}: {told}"),
+    }
 }
 
 /// A value as text: nothing for null and an empty list, the only element of a list of one.

@@ -34,7 +34,8 @@ impl Names {
             let line = record.line;
             let [old, new] = &record.fields[..] else {
                 anyhow::bail!(
-                    "{name}: line {line}: an old and a new label, separated by a comma or a tab, are expected"
+                    "{name}: line {line}: an old and a new label are expected, separated by a comma or by a tab, the same in \
+                     all lines"
                 );
             };
             let (old, new) = (old.trim(), new.trim());
@@ -174,12 +175,19 @@ pub fn list<'l>(
         "{data}: {} classes, {MOST_CLASSES} is the most (is that the label column?)",
         labels.len()
     );
-    let several: Vec<&&String> =
-        labels.iter().filter(|label| label.starts_with("[\"") && label.ends_with("\"]")).collect();
+    let several: Vec<&&String> = labels.iter().filter(|label| is_several(label, &labels)).collect();
     if let Some(first) = several.first() {
         notes.warn(format!(
-            "{} several labels in one, such as `{first}`: each combination is a class of its own",
+            "{} several labels in one, a list or an object, such as `{first}`: each is a class of its own",
             count(several.len(), "class") + if several.len() == 1 { " has" } else { " have" }
+        ));
+    }
+    let missing: Vec<&&String> = labels.iter().filter(|label| is_missing(label)).collect();
+    if !missing.is_empty() {
+        notes.warn(format!(
+            "{} a class of its own, although that often stands for a missing label: leave such rows out if so",
+            few(&missing.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>())
+                + if missing.len() == 1 { " is" } else { " are each" }
         ));
     }
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -193,6 +201,27 @@ pub fn list<'l>(
         ));
     }
     Ok(labels.into_iter().cloned().collect())
+}
+
+/// Whether a label is a list or an object, or others with a delimiter between them.
+fn is_several(label: &str, all: &[&String]) -> bool {
+    let is_within = |(start, end)| label.len() > 2 && label.starts_with(start) && label.ends_with(end);
+    let is_joined = |delimiter: char| {
+        label.contains(delimiter)
+            && label.split(delimiter).all(|part| all.iter().any(|own| own.as_str() == part.trim()))
+    };
+    [('[', ']'), ('{', '}')].into_iter().any(is_within) || [',', ';', '|'].into_iter().any(is_joined)
+}
+
+/// Whether a label is what programs write in place of one.
+fn is_missing(label: &str) -> bool {
+    ["nan", "n/a", "#n/a", "<na>", "null", "nil"].iter().any(|own| own.eq_ignore_ascii_case(label))
+}
+
+/// The label that differs from `wanted` by case, space or spelling alone.
+pub fn alike<'l, L: AsRef<str>>(labels: &'l [L], wanted: &str) -> Option<&'l str> {
+    let read = as_read(wanted);
+    labels.iter().map(AsRef::as_ref).find(|own| as_read(own) == read)
 }
 
 /// A label as the engine would read it, which takes spellings that look the same for one, without spaces; a tag, of which

@@ -41,7 +41,7 @@ use sha2::{Digest, Sha256};
 pub use embedded::{NAME as EMBEDDED, test_texts as review_texts};
 use input::Decoder;
 pub use input::{GZIP, numbered};
-pub use labels::{check as check_label, class_of, position as label_position};
+pub use labels::{alike as label_alike, check as check_label, class_of, position as label_position};
 pub use notes::{Note, Notes, count, few};
 use table::{Columns, Label, Row};
 
@@ -232,6 +232,10 @@ pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
     let mut notes = Notes::default();
     let mut found = read(config, &mut notes)?;
     if let Some(test) = &config.test_data {
+        ensure!(
+            config.data != input::STDIN || test != input::STDIN,
+            "--data - --test-data -: standard input is one corpus, not two"
+        );
         found.retain(|example| example.split != Split::Test);
         let own = CorpusConfig { data: test.clone(), ..config.clone() };
         found.extend(
@@ -486,7 +490,7 @@ fn tell_of_repetitions(train: &[Example], notes: &mut Notes) {
     let mut contradicted: Vec<&str> = seen.iter().filter(|(_, own)| own.1).map(|(text, _)| *text).collect();
     contradicted.sort_unstable();
     if let Some(first) = contradicted.first() {
-        let start: String = first.chars().take(40).collect();
+        let start = crate::console::one_line(&first.chars().take(40).collect::<String>());
         notes.warn(format!(
             "{} with contradictory labels: the same text stands under several (one begins `{start}`)",
             count(contradicted.len(), "text")

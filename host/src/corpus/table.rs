@@ -140,7 +140,10 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
         }
     }
     if choice.header.is_some() {
-        records.remove(0);
+        let header = records.remove(0);
+        let all = records.len();
+        records.retain(|record| record.fields != header.fields);
+        notes.leave_out(all - records.len(), "like the header", &format!(" ({name})"));
         ensure!(!records.is_empty(), "{name}: the corpus is empty: there is no line after the header");
     }
     choice.rows(records, name, notes)
@@ -176,7 +179,18 @@ pub fn from_records(
     columns: &Columns<'_>,
     notes: &mut Notes,
 ) -> Result<Table> {
-    Choice::by_name(&header, &records, columns, name, notes)?.rows(records, name, notes)
+    let choice = Choice::by_name(&header, &records, columns, name, notes)?;
+    let is_nested = |text: &String| text.starts_with("{\"") || text.starts_with("[{\"");
+    let nested =
+        records.iter().filter(|record| record.fields.get(choice.text).is_some_and(is_nested)).count();
+    if nested > 0 {
+        notes.warn(format!(
+            "{name}: column `{}` holds JSON objects in {}, whose keys are read as words",
+            one_line(&header[choice.text]),
+            count(nested, "row")
+        ));
+    }
+    choice.rows(records, name, notes)
 }
 
 fn is_one_of(name: &str, names: &[&str]) -> bool {

@@ -25,6 +25,7 @@ pub(super) fn card(order: &Order<'_>) -> String {
          | bytes | {} |\n\
          | memory, bytes | {} (and the handle) |\n\
          | texts of no class | {} |\n\
+         | HTML's tags | {} |\n\
          | digest | {:08x} |\n\
          | accuracy on validation texts | {} |\n\
          | accuracy on test texts | {} |\n\
@@ -35,6 +36,7 @@ pub(super) fn card(order: &Order<'_>) -> String {
         model.bytes(),
         requirements.memory_bytes(),
         if model.rejection().is_some() { "rejected: `rejected` says so" } else { "answered like others" },
+        if manifest.text.tags { "read as text" } else { "left out of texts" },
         model.digest(),
         share(metrics.quantised_valid),
         share(metrics.quantised_test),

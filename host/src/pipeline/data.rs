@@ -178,7 +178,7 @@ impl Data {
         };
         let Some(best) = choices.first() else {
             warn(&format!(
-                "the network alone takes {network} bytes: of {} there is no room for n-grams beside it (--bytes N)",
+                "the network alone takes about {network} bytes: of {} there is no room for n-grams beside it (--bytes N)",
                 self.config.bytes
             ));
             return Ok(None);

@@ -9,6 +9,9 @@ use crate::vocabulary::words_of;
 /// What having tags must tell about a text's class, in bits.
 const TELLING: f64 = 0.01;
 
+/// Fewer texts with tags tell nothing.
+const LEAST_TEXTS: usize = 5;
+
 /// How many texts of each class have tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tags {
@@ -45,7 +48,7 @@ impl Tags {
 
     /// Whether they should be read.
     pub fn tell(&self) -> bool {
-        self.information() > TELLING
+        self.total()[0] >= LEAST_TEXTS && self.information() > TELLING
     }
 
     /// What becomes of them, for whoever trains; `None` where there are none.
@@ -111,6 +114,7 @@ mod tests {
             (vec![[0, 990], [10, 10]], true),
             // One text of few.
             (vec![[0, 5], [1, 5]], false),
+            (vec![[0, 2], [1, 1]], false),
             (vec![[0, 0]], false),
         ] {
             let tags = Tags { counts };

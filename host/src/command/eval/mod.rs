@@ -16,6 +16,7 @@ use telltale::Model;
 use telltale::engine::early_exit::Rule;
 
 use crate::command::corpus::CorpusArgs;
+use crate::console::{say, warn};
 use crate::corpus;
 use crate::engine::{self, Item, Reading, classify_all, items, with_model};
 use crate::evaluate::early_exit::{Effect, answers, effect};
@@ -198,6 +199,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
         let is_known =
             |(_, label): &(String, String)| corpus::class_of(&args.corpus.data, &labels, label).is_ok();
         (examples, strangers) = examples.into_iter().partition(is_known);
+        tell_strangers(&args.corpus.data, &labels, &strangers, examples.is_empty())?;
     }
     let by = groups(args, "--by", args.by.as_deref())?;
     let pairs = groups(args, "--pairs", args.pairs.as_deref())?;
@@ -266,6 +268,37 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
         pairs,
         shuffle: args.shuffle,
     })
+}
+
+/// Says which labels are taken for those of texts of no class.
+///
+/// # Errors
+/// If all are.
+fn tell_strangers(data: &str, labels: &[String], strangers: &[(String, String)], all: bool) -> Result<()> {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    strangers.iter().for_each(|(_, label)| *counts.entry(label).or_default() += 1);
+    let told: Vec<String> = counts.iter().map(|(label, count)| format!("`{label}` {count}")).collect();
+    ensure!(
+        !all,
+        "{data}: no text has a label that the model knows, which are {}; there are {}",
+        labels.join(", "),
+        corpus::few(&told)
+    );
+    if !told.is_empty() {
+        say!(
+            "{data}: labels that the model does not know, taken for texts of no class: {}",
+            corpus::few(&told)
+        );
+    }
+    for label in counts.keys() {
+        if let Some(own) = corpus::label_alike(labels, label) {
+            warn(&format!(
+                "{data}: the label `{label}` differs from the model's `{own}` by case, space or spelling alone, and is taken \
+                 for a text of no class (--rename-labels FILE)"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Texts with their true classes.

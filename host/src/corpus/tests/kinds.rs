@@ -219,13 +219,13 @@ fn unclosed_quotes_are_named_by_the_line_that_opens_them() {
 fn rows_that_are_left_out_are_counted() {
     let folder = folder();
     let mut content = csv(&rows(60));
-    content += "too,many,pos\n,neg\n  ,pos\nno label,\nonly one\n";
+    content += "too,many,pos\n,neg\n  ,pos\ntext,label\nno label,\nonly one\n";
     let corpus = load(&args(&file(&folder, "some.csv", content)), 1).expect("is read");
     assert_eq!(
         corpus.notes.left_out().as_deref(),
-        Some("2 of another width, 1 without a label, 2 without a text")
+        Some("1 like the header, 2 of another width, 1 without a label, 2 without a text")
     );
-    assert_eq!((corpus.rows, corpus.train.len() + corpus.valid.len() + corpus.test.len()), (65, 60));
+    assert_eq!((corpus.rows, corpus.train.len() + corpus.valid.len() + corpus.test.len()), (66, 60));
     assert!(corpus.notes.mention("some.csv: line 62: 3 fields, the header has 2"), "{}", said(&corpus.notes));
 }
 
@@ -311,8 +311,18 @@ fn json_lines_and_fasttext() {
     let numbers = numbers.expect("is read");
     assert_eq!(numbers.examples, [("a".into(), "1".into()), ("b".into(), "true".into())]);
     assert!(numbers.notes.mention("1 row without a label"), "{}", said(&numbers.notes));
-    let broken = refused("f.jsonl", "{\"text\":\"a\",\"label\":1}\r\r\n{\"text\":\r\n");
-    assert!(broken.contains("f.jsonl: line 3: not JSON"), "{broken}");
+    for (line, told) in [
+        ("{\"text\":", "column 8: EOF while parsing a value"),
+        ("{\"text\":\"a\",\"label\":NaN}", "column 21: JSON has no NaN: write null"),
+        ("{\"text\":\"a\\ud83d\",\"label\":1}", "half of a surrogate pair"),
+    ] {
+        let broken = refused("f.jsonl", format!("{{\"text\":\"a\",\"label\":1}}\r\r\n{line}\r\n"));
+        assert!(broken.contains("f.jsonl: line 3: not JSON ("), "{broken}");
+        assert!(broken.contains(told), "{broken}");
+    }
+    let nested = "{\"text\":{\"a\":1},\"label\":1}\n{\"text\":{\"a\":2},\"label\":2}\n";
+    let nested = read_file("n.jsonl", nested).expect("is read");
+    assert!(nested.notes.mention("column `text` holds JSON objects in 2 rows"), "{}", said(&nested.notes));
     let several = read_file("g.txt", "__label__a __label__b one\n__label__b two\n").expect("is read");
     assert!(several.notes.mention("1 line with several labels"), "{}", said(&several.notes));
 }
@@ -365,7 +375,11 @@ fn files_of_another_kind_are_named() {
     let noise: Vec<u8> = (0..4000u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8 | 1).collect();
     assert!(refused("n.csv", &noise).contains("n.csv: a binary file"));
     assert!(refused("c.csv", b"PK\x03\x04\x14\0").contains("an .xlsx workbook"));
-    assert!(refused("d.csv", "<!DOCTYPE html>\n<html>").contains("a web page"));
+    let page = "<!DOCTYPE html>\n<html><body>text,label</body>\n</HTML>\n";
+    assert!(refused("d.csv", page).contains("a web page"));
+    let pages = rows(60).into_iter().map(|(text, label)| (format!("<html>{text}</html>"), label));
+    let pages = csv(&pages.collect::<Vec<_>>()).replace("text,label\n", "");
+    assert_eq!(read_file("d.csv", pages).expect("is read").examples.len(), 60);
     assert!(refused("e.txt", "lines\nwithout labels\n").contains("__label__x text"));
     assert!(refused("f.csv", "/annex/objects/SHA256E-s9--0.csv\n").contains("git annex get"));
     file(&folder, "classes/pos/1.txt", pointer);
@@ -410,6 +424,17 @@ fn labels_are_told_apart_beyond_what_floats_hold() {
     let corpus = load(&args(&file(&folder, "a.jsonl", content)), 1).expect("is read");
     assert_eq!(corpus.rows, 60);
     assert!(corpus.notes.mention("1 class has several labels in one"), "{}", said(&corpus.notes));
+    for (own, told) in [
+        ("neg|pos", "1 class has several labels in one"),
+        ("[0, 1]", "1 class has several labels in one"),
+        ("{'name': 'x'}", "1 class has several labels in one"),
+        ("NaN", "`NaN` is a class of its own, although that often stands for a missing label"),
+    ] {
+        let content = format!("{}more,\"{own}\"\nyet more,\"{own}\"\n", csv(&rows(60)));
+        let corpus = load(&args(&file(&folder, "several.csv", content)), 1).expect("is read");
+        assert_eq!(corpus.labels.len(), 3, "{own}");
+        assert!(corpus.notes.mention(told), "{own}: {}", said(&corpus.notes));
+    }
     let content =
         csv(&rows(60)).replace(",neg", ",cafe\u{301}").replace("1 is good,pos", "1 is good,caf\u{e9}");
     let corpus = load(&args(&file(&folder, "b.csv", content)), 1).expect("is read");
@@ -465,13 +490,18 @@ fn class_folders_say_what_they_skip() {
     file(&folder, "c/README.md", "notes");
     file(&folder, "c/pos/deep/x.txt", "deep");
     file(&folder, "c/pos/image.png", b"\x89PNG\0\0\0\0\0\0\0\0");
+    file(&folder, "c/pos/leaflet.pdf", "%PDF-1.4 text");
+    file(&folder, "c/neg/more.txt.gz", packed("more"));
+    file(&folder, "c/neg/table.csv", "text,label\na,b\n");
     fs::create_dir_all(folder.path().join("c/empty")).expect("made");
     let corpus = load(&args(&folder.path().join("c")), 1).expect("is read");
     assert_eq!(corpus.labels, ["neg", "pos"]);
-    assert_eq!(corpus.rows, 60);
-    let expected = "not read: 9 files of the operating system, README.md, 1 folder within class folders, 1 file without text";
+    assert_eq!(corpus.rows, 61);
+    let expected = "not read: 9 files of the operating system, README.md, 1 folder within class folders, 3 files without text";
     assert!(corpus.notes.mention(expected), "{}", said(&corpus.notes));
     assert!(corpus.notes.mention("class folders without a text: empty"), "{}", said(&corpus.notes));
+    let table = "each file is one text, names of columns and delimiters and all: table.csv";
+    assert!(corpus.notes.mention(table), "{}", said(&corpus.notes));
 }
 
 #[test]
