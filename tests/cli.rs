@@ -322,6 +322,18 @@ fn texts_of_no_class_are_rejected() {
     let all = evaluate(&["--data", text(&corpus)]);
     assert_eq!((&all["examples"], &all["rejection"]["strangers"]), (&1.into(), &2.into()), "{all}");
     assert_eq!(all["rejection"]["strangers_rejected"], 1.0, "{all}");
+    // Other labels than the model's are told, and are not all there is.
+    let evaluated = |rows: &str| {
+        std::fs::write(&corpus, format!("text,label\n{rows}")).expect("written");
+        host(&["eval", "--model", text(&model), "--data", text(&corpus)], b"")
+    };
+    let said = evaluated("a superb film,pos\nan awful film,Neg\nrain,weather\n");
+    let said = String::from_utf8([said.stdout, said.stderr].concat()).expect("UTF-8");
+    assert!(said.contains("taken for texts of no class: `Neg` 1, `weather` 1"), "{said}");
+    assert!(said.contains("the label `Neg` differs from the model's `neg`"), "{said}");
+    let none = evaluated("rain,weather\nmoney,taxes\n");
+    let error = String::from_utf8(none.stderr).expect("UTF-8");
+    assert!(!none.status.success() && error.contains("no text has a label that the model knows"), "{error}");
     std::fs::write(&texts, "qwx zzkt vvrp\n").expect("written");
     succeed(&["label", "--model", text(&model), "--data", text(&texts), "--out", text(&answers)], b"");
     let rows = std::fs::read_to_string(&answers).expect("written");
