@@ -222,10 +222,11 @@ impl Choice {
             let (first, second) = (all.next(), all.next());
             if let (Some(first), Some(second)) = (first, second) {
                 bail!(
-                    "{name}: line 1: columns {} and {} are both called `{wanted}`: rename one, or choose by number \
+                    "{name}: line 1: columns {} and {} are both called `{wanted}`{}: rename one, or choose by number \
                      (--text-column {}, --label-column {})",
                     first + 1,
                     second + 1,
+                    if header[first] == header[second] { "" } else { ", but for the case" },
                     first + 1,
                     second + 1
                 );

@@ -280,7 +280,7 @@ fn tell_strangers(data: &str, labels: &[String], strangers: &[(String, String)],
     let told: Vec<String> = counts.iter().map(|(label, count)| format!("`{label}` {count}")).collect();
     ensure!(
         !all,
-        "{data}: no text has a label that the model knows, which are {}; there are {}",
+        "{data}: no text has a label that the model knows, which are {}; there are {} (`label` counts how many are rejected)",
         labels.join(", "),
         corpus::few(&told)
     );
