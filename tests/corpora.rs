@@ -133,7 +133,7 @@ fn tags_are_read_where_they_tell_classes_apart() {
     assert_eq!(words(), 1);
     let code = |at: usize| {
         let number = format!("number {at}");
-        if at % 2 == 0 { format!("<b>{number}</b>,html\n") } else { format!("{number} << 1;,c\n") }
+        if at.is_multiple_of(2) { format!("<b>{number}</b>,html\n") } else { format!("{number} << 1;,c\n") }
     };
     let said = train(&code, &[]);
     assert!(said.contains("HTML's tags are read as text (--tags false leaves them out): "), "{said}");
