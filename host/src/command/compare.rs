@@ -126,7 +126,8 @@ pub fn run(args: &Args) -> Result<()> {
 /// The folders with a train and a test file, in order; `without` gets what has no such folder in it.
 fn corpora(folder: &Path, without: &mut Vec<String>) -> Result<Vec<PathBuf>> {
     // One whose pieces are incomplete is told of when it is read.
-    if corpus::has_splits(folder).unwrap_or(true) {
+    let broken = |error| if folder.is_dir() { Ok(true) } else { Err(error) };
+    if corpus::has_splits(folder).or_else(broken)? {
         return Ok(vec![folder.to_owned()]);
     }
     let (mut found, mut others) = (Vec::new(), Vec::new());
