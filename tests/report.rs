@@ -259,7 +259,7 @@ fn no_input_is_overwritten_and_wrong_files_are_named() {
     let error = fail(&["report", "--model", model, "--train-json", text(&json), "--out", text(&out)]);
     assert!(error.contains("run.json: `epochs` with losses and accuracies are expected"), "{error}");
     let other = path("other.csv");
-    fs::write(&other, "text,label\ngood,yes\nbad,no\n".repeat(20)).expect("written");
+    fs::write(&other, format!("text,label\n{}", "good,yes\nbad,no\n".repeat(20))).expect("written");
     let data = ["--data", text(&other), "--split", "all"];
     let error = fail(&[&["report", "--model", model, "--out", text(&out)][..], &data].concat());
     assert!(error.contains("is unknown to the model, which knows neg, pos"), "{error}");

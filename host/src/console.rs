@@ -54,6 +54,11 @@ pub fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {}", printable(text));
 }
 
+/// A line on standard error that standard output cannot be written.
+pub fn tell_unwritten(error: &io::Error) {
+    let _ = writeln!(io::stderr().lock(), "error: cannot write to standard output: {error}");
+}
+
 /// A line on standard error for who waits there.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", printable(text));

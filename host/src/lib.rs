@@ -86,8 +86,9 @@ impl Cli {
     /// Reads the process' arguments; ends the process where they are wrong or ask for help.
     #[must_use]
     pub fn read() -> Self {
-        let matches = taking_negative_numbers(Self::command()).try_get_matches().unwrap_or_else(leave);
-        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(leave);
+        let matches = taking_negative_numbers(Self::command()).try_get_matches();
+        let matches = matches.unwrap_or_else(|error| leave(&error));
+        let mut cli = Self::from_arg_matches(&matches).unwrap_or_else(|error| leave(&error));
         match (&mut cli.verb, matches.subcommand()) {
             (Verb::Train(args), Some((_, own))) => args.note_given(own),
             (Verb::Fit(args), Some((_, own))) => args.note_given(own),
@@ -126,10 +127,10 @@ impl Cli {
 }
 
 /// Ends the process with the help that was asked for, or with what is wrong with a flag.
-fn leave<T>(error: clap::Error) -> T {
+fn leave(error: &clap::Error) -> ! {
     match error.print() {
         Err(full) if full.kind() != std::io::ErrorKind::BrokenPipe => {
-            eprintln!("error: cannot write to standard output: {full}");
+            console::tell_unwritten(&full);
             std::process::exit(1)
         }
         _ => std::process::exit(error.exit_code()),

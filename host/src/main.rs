@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Ok(()) => match written {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("error: cannot write to standard output: {error}");
+                host::console::tell_unwritten(&error);
                 ExitCode::FAILURE
             }
         },

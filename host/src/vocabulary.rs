@@ -129,20 +129,32 @@ const BITS_PER_OCCURRENCE: f64 = 0.001;
 /// Computational Linguistics 19, 1993) at the level of 1 %, and by the mutual information of presence and
 /// class, which is G / (2 N ln 2) bits a text, per occurrence.
 fn tells(all: &[u64], with: &[u64], occurrences: u64) -> bool {
+    let half = information(all, with);
+    2.0 * half > critical(freedom(all)) && half / LN_2 >= BITS_PER_OCCURRENCE * occurrences as f64
+}
+
+/// The mutual information of class and of being among the texts `with` something, of `all` of each class: in nats, summed
+/// over the texts.
+#[must_use]
+pub fn information(all: &[u64], with: &[u64]) -> f64 {
     let (texts, having) = (all.iter().sum::<u64>() as f64, with.iter().sum::<u64>() as f64);
     let term = |observed: f64, expected: f64| {
         if observed > 0.0 { observed * (observed / expected).ln() } else { 0.0 }
     };
-    let half: f64 = all
-        .iter()
+    all.iter()
         .enumerate()
         .map(|(class, &of_class)| {
             let (of_class, own) = (of_class as f64, with.get(class).map_or(0.0, |&own| own as f64));
             term(own, having * of_class / texts) + term(of_class - own, (texts - having) * of_class / texts)
         })
-        .sum();
-    let freedom = all.iter().filter(|&&of_class| of_class > 0).count().saturating_sub(1);
-    2.0 * half > critical(freedom as f64) && half / LN_2 >= BITS_PER_OCCURRENCE * occurrences as f64
+        .sum()
+}
+
+/// Degrees of freedom of that: the classes that have texts, less one. Twice the information exceeds them in the mean
+/// where there is none.
+#[must_use]
+pub fn freedom(all: &[u64]) -> f64 {
+    all.iter().filter(|&&of_class| of_class > 0).count().saturating_sub(1) as f64
 }
 
 /// What chi-square exceeds with a probability of 1 % (E. Wilson, M. Hilferty, "The distribution of

@@ -6,11 +6,8 @@ use anyhow::{Result, ensure};
 
 use super::input::{self, Decoder, read_text};
 use super::notes::{Notes, count, few};
-use super::splits::{children, split_of};
+use super::splits::{children, is_table, split_of};
 use super::{Found, Split};
-
-/// How names of files with many texts end.
-const TABLES: [&str; 5] = ["csv", "tsv", "json", "jsonl", "ndjson"];
 
 /// What is not read.
 #[derive(Default)]
@@ -120,14 +117,15 @@ fn read_classes(
                 skipped.binary += 1;
                 continue;
             }
-            let ending = file.extension().unwrap_or_default().to_ascii_lowercase();
-            if TABLES.iter().any(|own| ending == *own) {
-                skipped.tables.push(last(&file));
-            }
             let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             let rating = stem.rsplit_once('_').and_then(|(_, rating)| rating.parse().ok());
             match decoder.decode(bytes, &name) {
-                Ok(text) => found.push(Found { text, label: label.clone(), rating, split }),
+                Ok(text) => {
+                    if is_table(&name) {
+                        skipped.tables.push(last(&file));
+                    }
+                    found.push(Found { text, label: label.clone(), rating, split });
+                }
                 Err(_) => skipped.binary += 1,
             }
         }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
+use super::delimited::lower_ending;
 use super::input::Decoder;
 use super::notes::{Notes, count, few};
 use super::table::{Columns, Label, Table};
@@ -62,6 +63,12 @@ pub fn split_of(stem: &str) -> Option<Split> {
 
 /// Endings of files with texts, the preferred one first.
 const ENDINGS: [&str; 7] = ["csv", "tsv", "jsonl", "ndjson", "json", "parquet", "txt"];
+
+/// Whether a file holds many texts, by its name.
+pub fn is_table(name: &str) -> bool {
+    let ending = lower_ending(name);
+    ending != "txt" && ENDINGS.contains(&&ending[..])
+}
 
 /// A file of a folder that is a split by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]

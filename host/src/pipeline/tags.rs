@@ -1,10 +1,12 @@
 //! Whether HTML's tags tell the classes of a corpus apart, as in code and in web requests: then they are read.
 
+use std::f64::consts::LN_2;
+
 use rayon::prelude::*;
 use telltale::engine::text::Options;
 
 use crate::corpus::Example;
-use crate::vocabulary::words_of;
+use crate::vocabulary::{freedom, information, words_of};
 
 /// What having tags must tell about a text's class, in bits.
 const TELLING: f64 = 0.01;
@@ -39,11 +41,9 @@ impl Tags {
     /// The mutual information of class and tags in bits, less three times what chance gives in the mean (Miller, "Note on
     /// the bias of information estimates", 1955).
     fn information(&self) -> f64 {
-        let [some, all] = self.total();
-        let within: f64 = self.counts.iter().map(|own| own[1] as f64 * entropy(own[0], own[1])).sum();
-        let classes = self.counts.iter().filter(|own| own[1] > 0).count();
-        let chance = classes.saturating_sub(1) as f64 / (2.0 * std::f64::consts::LN_2);
-        entropy(some, all) - (within + 3.0 * chance) / all.max(1) as f64
+        let [with, all] = [0, 1].map(|at| self.counts.iter().map(|own| own[at] as u64).collect::<Vec<_>>());
+        let chance = freedom(&all) / 2.0;
+        (information(&all, &with) - 3.0 * chance) / LN_2 / self.total()[1].max(1) as f64
     }
 
     /// Whether they should be read.
@@ -83,13 +83,6 @@ fn has_tags(text: &[u8]) -> bool {
         count
     };
     text.contains(&b'<') && words(true) != words(false)
-}
-
-/// Of a share, in bits.
-fn entropy(some: usize, all: usize) -> f64 {
-    let share = some as f64 / all.max(1) as f64;
-    let term = |share: f64| if share > 0.0 { -share * share.log2() } else { 0.0 };
-    term(share) + term(1.0 - share)
 }
 
 #[cfg(test)]

@@ -196,8 +196,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     // Who can reject texts is measured by those that are of no class, too.
     let mut strangers = Vec::new();
     if model.rejection().is_some() && args.by.is_none() && args.pairs.is_none() {
-        let is_known =
-            |(_, label): &(String, String)| corpus::class_of(&args.corpus.data, &labels, label).is_ok();
+        let is_known = |(_, label): &(String, String)| corpus::label_position(&labels, label).is_some();
         (examples, strangers) = examples.into_iter().partition(is_known);
         tell_strangers(&args.corpus.data, &labels, &strangers, examples.is_empty())?;
     }
