@@ -54,7 +54,7 @@ fn exported() -> &'static Path {
         let out = folder.path().join("c");
         let mut arguments =
             vec!["export", "--as", "c", "--any-model", "--model", text(rich()), "--out", text(&out)];
-        for core in ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m33", "rv32imac"] {
+        for core in ["cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m33", "rv32imac", "rv32imc"] {
             arguments.extend(["--core", core]);
         }
         succeed(&arguments, b"");
@@ -261,38 +261,36 @@ fn traces_on_emulated_arm_cores_are_those_of_the_pc() {
 }
 
 #[test]
-fn traces_on_an_emulated_riscv_core_are_those_of_the_pc() {
+fn traces_on_emulated_riscv_cores_are_those_of_the_pc() {
     let place = folder();
     let input = nasty_texts();
     let texts: Vec<&[u8]> = input.split(|&byte| byte == b'\n').collect();
     std::fs::write(place.path().join("texts.h"), texts_in_c(&texts)).expect("written");
-    let program = place.path().join("trace");
-    let mut gcc = Command::new("riscv64-unknown-elf-gcc");
-    gcc.args(core("rv32imac").gcc.split(' ')).args(STRICT.split(' ')).arg("-std=c99");
-    gcc.args(["--specs=picolibc.specs", "--crt0=semihost", "--oslib=semihost", "-Wl,--gc-sections"]);
-    for (symbol, value) in
-        [("flash", "0x80000000"), ("flash_size", "0x400000"), ("ram", "0x80400000"), ("ram_size", "0x200000")]
-    {
-        gcc.arg(format!("-Wl,--defsym=__{symbol}={value}"));
+    let expected = expected(leaked(rich()), &texts);
+    for (name, has_atomics) in [("rv32imac", true), ("rv32imc", false)] {
+        let program = place.path().join(name);
+        let mut gcc = Command::new("riscv64-unknown-elf-gcc");
+        gcc.args(core(name).gcc.split(' ')).args(STRICT.split(' ')).arg("-std=c99");
+        gcc.args(["--specs=picolibc.specs", "--crt0=semihost", "--oslib=semihost", "-Wl,--gc-sections"]);
+        for (symbol, value) in [
+            ("flash", "0x80000000"),
+            ("flash_size", "0x400000"),
+            ("ram", "0x80400000"),
+            ("ram_size", "0x200000"),
+        ] {
+            gcc.arg(format!("-Wl,--defsym=__{symbol}={value}"));
+        }
+        gcc.arg("-I").arg(exported().join("include")).arg("-I").arg(place.path());
+        gcc.arg(sources().join("trace.c")).arg(exported().join("src/model.c")).arg(library(exported(), name));
+        run(gcc.arg("-o").arg(&program));
+        let mut qemu = Command::new("qemu-system-riscv32");
+        qemu.args(["-machine", "virt", "-cpu", &format!("rv32,a={has_atomics},f=false,d=false")]);
+        qemu.args(["-bios", "none", "-display", "none", "-monitor", "none", "-serial", "null"]);
+        qemu.args(["-chardev", "stdio,id=console", "-semihosting-config"]);
+        qemu.arg("enable=on,target=native,chardev=console").arg("-kernel");
+        let output = run(qemu.arg(&program));
+        assert_lines(&output.stdout, &expected, name);
     }
-    gcc.arg("-I").arg(exported().join("include")).arg("-I").arg(place.path());
-    gcc.arg(sources().join("trace.c"))
-        .arg(exported().join("src/model.c"))
-        .arg(library(exported(), "rv32imac"));
-    run(gcc.arg("-o").arg(&program));
-    let mut qemu = Command::new("qemu-system-riscv32");
-    qemu.args([
-        "-machine", "virt", "-bios", "none", "-display", "none", "-monitor", "none", "-serial", "null",
-    ]);
-    qemu.args([
-        "-chardev",
-        "stdio,id=console",
-        "-semihosting-config",
-        "enable=on,target=native,chardev=console",
-    ]);
-    qemu.arg("-kernel");
-    let output = run(qemu.arg(&program));
-    assert_lines(&output.stdout, &expected(leaked(rich()), &texts), "rv32imac");
 }
 
 /// Compiles a program for this PC against the shared library.

@@ -348,10 +348,10 @@ fn the_parts_of_a_model_are_measured_apart() {
     let folder = folder();
     let [model, plain] = ["model.bin", "plain.bin"].map(|name| folder.path().join(name));
     succeed(
-        &["train", "--epochs", "4", "--wide", "26000", "--wide-order", "1", "--export", text(&model)],
+        &["train", "--epochs", "4", "--ngrams", "26000", "--ngram-words", "1", "--export", text(&model)],
         b"",
     );
-    train(&plain, &["--wide", "0"]);
+    train(&plain, &["--ngrams", "0"]);
     let order = concat!(env!("CARGO_MANIFEST_DIR"), "/../data/order.csv");
     let evaluate = |model, flags: &[&str]| -> Value {
         let arguments = [&["eval", "--json", "-", "--model", model, "--parts"], flags].concat();

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tests::{fail, folder, host, program, succeed, text};
 
-const SMALL: [&str; 8] = ["--epochs", "20", "--hidden", "8", "--embed", "8", "--wide", "0"];
+const SMALL: [&str; 8] = ["--epochs", "20", "--hidden", "8", "--embed", "8", "--ngrams", "0"];
 
 /// `count` rows of two classes, no text twice.
 fn rows(count: usize) -> String {
@@ -214,6 +214,7 @@ fn negative_numbers_are_values_and_no_flags() {
         assert_eq!(apart, joined);
         assert!(apart.contains(value), "{apart}");
     }
+    assert!(fail(&["train", "--lr", "0"]).contains("--lr 0: nothing would be learnt"));
 }
 
 #[test]

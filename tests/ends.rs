@@ -126,7 +126,7 @@ const EXPLOSIVE: [&str; 22] = [
     "0",
     "--vocab",
     "400",
-    "--wide",
+    "--ngrams",
     "0",
 ];
 

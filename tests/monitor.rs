@@ -126,7 +126,7 @@ fn said(file: &[u8]) -> (Vec<Vec<Vec<u8>>>, bool) {
 fn one_changed_weight_is_told_by_text_and_word() {
     let folder = folder();
     let [model, changed] = ["model.bin", "changed.bin"].map(|name| folder.path().join(name));
-    train(&model, &["--cell", "gru", "--wide", "0"]);
+    train(&model, &["--cell", "gru", "--ngrams", "0"]);
     let file = fs::read(&model).expect("written");
     let sum = u32::from_le_bytes(file[16..20].try_into().expect("four bytes"));
     let bytes = AlignedBytes::new(&file);

@@ -67,7 +67,8 @@ fn a_network_learns_what_comes_last_and_n_grams_do_not() {
     let mut random = Pcg64::seed_from_u64(11);
     fs::write(&data, pairs(false, &mut random)).expect("writable");
     fs::write(&held_out, pairs(true, &mut random)).expect("writable");
-    let flags = ["--wide", "4000", "--wide-order", "3", "--embed", "12", "--hidden", "24", "--epochs", "12"];
+    let flags =
+        ["--ngrams", "4000", "--ngram-words", "3", "--embed", "12", "--hidden", "24", "--epochs", "12"];
     succeed(&[&["train", "--data", text(&data), "--export", text(&model)], &flags[..]].concat(), b"");
     let ordered = evaluate(&model, &held_out, &[]);
     let pairs = &ordered["pairs"];
@@ -86,7 +87,7 @@ fn the_default_solves_contrasts_that_it_has_not_seen() {
     let data = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../data/order.csv"));
     succeed(&["train", "--export", text(&model)], b"");
     succeed(
-        &["train", "--wide", "26000", "--wide-order", "3", "--epochs", "1", "--export", text(&counting)],
+        &["train", "--ngrams", "26000", "--ngram-words", "3", "--epochs", "1", "--export", text(&counting)],
         b"",
     );
     let contrasts = |model: &Path, flags: &[&str]| {

@@ -47,7 +47,7 @@ fn a_model_too_large_for_a_board_says_what_is_missing() {
     assert!(error.to_string().contains("the model's region of microbit"), "{error}");
     // A program with the memory of a smaller model.
     let small = folder.path().join("small.bin");
-    let flags = ["--cell", "rnn", "--pooling", "mean", "--wide", "0", "--embed", "8", "--hidden"];
+    let flags = ["--cell", "rnn", "--pooling", "mean", "--ngrams", "0", "--embed", "8", "--hidden"];
     train(&small, &[&flags[..], &["8"]].concat());
     train(&model, &[&flags[..], &["24"]].concat());
     let program = with_model(&small, |model| build_for(&board, "classifier", model)).expect("builds");
@@ -64,7 +64,7 @@ fn a_model_too_large_for_a_board_says_what_is_missing() {
 fn an_image_is_the_model_laid_out_for_its_core() {
     let folder = folder();
     let [model, image, same] = ["model.bin", "image.bin", "same.bin"].map(|name| folder.path().join(name));
-    train(&model, &["--cell", "gru", "--layers", "2", "--head-hidden", "12", "--wide", "64"]);
+    train(&model, &["--cell", "gru", "--layers", "2", "--head-hidden", "12", "--ngrams", "64"]);
     let write = |board, to| {
         succeed(&["image", "--board", board, "--model", text(&model), "--export", text(to)], b"");
     };
@@ -95,7 +95,7 @@ fn a_model_can_be_linked_into_the_firmware() {
     let input = b"not a bad film at all\n\nawful";
     for (board, flags) in [
         ("microbit", &[][..]),
-        ("mps2-an386", &["--cell", "gru", "--pooling", "last", "--wide", "0"]),
+        ("mps2-an386", &["--cell", "gru", "--pooling", "last", "--ngrams", "0"]),
         ("microbit", &["--cell", "lstm", "--pooling", "max", "--layers", "2", "--head-hidden", "8"]),
         ("riscv-virt", &["--cell", "rnn", "--pooling", "mean", "--embed-bits", "4"]),
     ] {
@@ -112,7 +112,10 @@ fn a_program_for_one_model_names_the_feature_that_another_needs() {
     let folder = folder();
     let models = ["gru", "lstm"].map(|cell| folder.path().join(cell));
     for (model, cell) in models.iter().zip(["gru", "lstm"]) {
-        train(model, &["--cell", cell, "--pooling", "mean", "--wide", "0", "--embed", "8", "--hidden", "8"]);
+        train(
+            model,
+            &["--cell", cell, "--pooling", "mean", "--ngrams", "0", "--embed", "8", "--hidden", "8"],
+        );
     }
     let board = board::find("mps2-an386").expect("known");
     let program = with_model(&models[0], |model| build_for(&board, "classifier", model)).expect("builds");
@@ -189,9 +192,9 @@ fn figures_name_their_unit() {
     }
 }
 
-/// A GRU 32→64 takes as many instructions a multiply-accumulate as it did, at most; a lint's advice has once cost 7 %.
+/// A GRU 32→64 takes as many instructions a multiply-accumulate as before, at most.
 #[test]
-fn no_core_takes_more_instructions_than_it_did() {
+fn no_core_takes_more_instructions_than_before() {
     let most = [
         ("microbit", 3.30),
         ("stm32vldiscovery", 2.20),
@@ -221,8 +224,8 @@ fn a_network_too_large_to_measure_says_why() {
 fn estimates_are_near_to_measurements() {
     let folder = folder();
     let model = folder.path().join("model.bin");
-    let plain = ["--wide", "0", "--embed-bits", "8"];
-    let wide = ["--wide", "300", "--embed-bits", "4"];
+    let plain = ["--ngrams", "0", "--embed-bits", "8"];
+    let wide = ["--ngrams", "300", "--embed-bits", "4"];
     for (board, shape, extras) in [
         ("microbit", ["--cell", "gru", "--embed", "20", "--hidden", "56", "--layers", "1"], plain),
         ("microbit", ["--cell", "gru", "--embed", "8", "--hidden", "16", "--layers", "1"], wide),
@@ -232,7 +235,7 @@ fn estimates_are_near_to_measurements() {
         ("mps3-an547", ["--cell", "gru", "--embed", "24", "--hidden", "32", "--layers", "1"], wide),
         ("riscv-virt", ["--cell", "gru", "--embed", "16", "--hidden", "32", "--layers", "2"], plain),
     ] {
-        let shape = [&shape[..], &extras, &["--wide-order", "2"]].concat();
+        let shape = [&shape[..], &extras, &["--ngram-words", "2"]].concat();
         let measured =
             succeed(&[&["bench", "device", "--board", board, "--json", "-"], &shape[..]].concat(), b"");
         let measured: Value = serde_json::from_slice(&measured).expect("JSON");

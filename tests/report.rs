@@ -142,7 +142,7 @@ Object.defineProperty(navigator, "serial", { value: { requestPort: async () => p
 fn a_board_is_compared_word_by_word_over_web_serial() {
     let folder = folder();
     let [model, page] = ["model.bin", "report.html"].map(|name| folder.path().join(name));
-    train(&model, &["--wide", "0"]);
+    train(&model, &["--ngrams", "0"]);
     succeed(&["report", "--model", text(&model), "--out", text(&page)], b"");
     let inspected: Value =
         serde_json::from_slice(&succeed(&["inspect", text(&model), "--json", "-"], b"")).expect("JSON");
@@ -194,8 +194,8 @@ fn a_page_of_another_model_is_noticed() {
     let folder = folder();
     let [own, other] = ["own", "other"].map(|name| folder.path().join(name));
     let page = folder.path().join("report.html");
-    train(&own, &["--wide", "0"]);
-    train(&other, &["--wide", "0", "--seed", "2"]);
+    train(&own, &["--ngrams", "0"]);
+    train(&other, &["--ngrams", "0", "--seed", "2"]);
     succeed(&["report", "--model", text(&own), "--out", text(&page)], b"");
     let browser = Browser::start();
     open(&browser, &page);
@@ -223,7 +223,7 @@ fn labels_and_texts_of_a_corpus_stay_texts() {
     fs::write(&data, csv).expect("written");
     let (model, json, page) = (path("model.bin"), path("run.json"), path("report.html"));
     let data = ["--data", text(&data)];
-    let run = ["train", "--epochs", "3", "--wide", "0", "--export", text(&model), "--json", text(&json)];
+    let run = ["train", "--epochs", "3", "--ngrams", "0", "--export", text(&model), "--json", text(&json)];
     succeed(&[&run[..], &data].concat(), b"");
     let report = ["report", "--model", text(&model), "--train-json", text(&json), "--split", "all", "--out"];
     succeed(&[&report[..], &[text(&page)], &data].concat(), b"");
@@ -248,7 +248,7 @@ fn no_input_is_overwritten_and_wrong_files_are_named() {
     let folder = folder();
     let path = |name: &str| folder.path().join(name);
     let model = path("model.bin");
-    train(&model, &["--wide", "0"]);
+    train(&model, &["--ngrams", "0"]);
     let before = fs::read(&model).expect("there");
     let model = text(&model);
     assert!(fail(&["report", "--model", model, "--out", model]).contains("read as --model"));

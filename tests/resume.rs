@@ -15,8 +15,8 @@ use tests::{fail, folder, host, program, succeed, text};
 
 /// Two layers, n-grams, dropout and a running average: all that a checkpoint must hold.
 const FLAGS: [&str; 14] = [
-    "--epochs", "8", "--vocab", "500", "--layers", "2", "--hidden", "40", "--wide", "2000", "--batch", "16",
-    "--seed", "7",
+    "--epochs", "8", "--vocab", "500", "--layers", "2", "--hidden", "40", "--ngrams", "2000", "--batch",
+    "16", "--seed", "7",
 ];
 
 /// A run of [`FLAGS`] and more, in the background.
@@ -287,7 +287,7 @@ fn threads_do_not_change_a_model() {
                 "64",
                 "--balance",
             ])
-            .args(["--loss", "every-word", "--wide", "500", "--export", text(&model)])
+            .args(["--loss", "every-word", "--ngrams", "500", "--export", text(&model)])
             .envs([("RAYON_NUM_THREADS", rayon), ("CANDLE_NUM_THREADS", candle)])
             .stdout(Stdio::null())
             .status();
@@ -316,7 +316,7 @@ fn a_saved_model_imports_as_the_same_blob() {
             "1",
             "--vocab",
             "500",
-            "--wide",
+            "--ngrams",
             "0",
             "--export",
             text(&whole),

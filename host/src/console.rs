@@ -5,6 +5,7 @@ use std::fmt::{Arguments, Write as _};
 use std::io::{self, ErrorKind, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -138,6 +139,24 @@ pub fn right(text: &str, width: usize) -> String {
 /// A text at the left of so many columns.
 pub fn left(text: &str, width: usize) -> String {
     format!("{text}{:1$}", "", width.saturating_sub(columns(text)))
+}
+
+/// A duration as people say it.
+#[must_use]
+pub fn human(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 60.0 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{:.0} min {:02.0} s", (seconds / 60.0).floor(), seconds % 60.0)
+    }
+}
+
+/// A path or a flag as a shell takes it.
+pub fn for_shells(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
+    let is_whole = !word.is_empty() && word.chars().all(is_plain);
+    if is_whole { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// [`line()`] with `println`'s arguments.

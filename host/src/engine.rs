@@ -14,7 +14,6 @@ use telltale::{Answer, Classifier, Model, Probability};
 
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
-use crate::evaluate::measures::Judged;
 use crate::logits::log_sum_exp;
 
 /// Memory for reading texts with a model.
@@ -44,7 +43,7 @@ pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> 
 }
 
 /// What is said of a file that does not open as a model.
-fn unusable(path: &Path, bytes: &[u8]) -> String {
+pub fn unusable(path: &Path, bytes: &[u8]) -> String {
     const WEIGHTS: &str = "PyTorch's weights: `import --weights` makes a model of them";
     const KINDS: [(&[u8], &str); 11] = [
         (b"PK\x03\x04", "a zip archive, as torch.save writes it: `import --weights` makes a model of one"),
@@ -141,12 +140,6 @@ impl Verdict {
         let surprise = log_sum_exp(logits.clone().map(|logit| logit - best));
         Self { class, loss: surprise + (best - of(truth as usize)), probability: (-surprise).exp(), tie }
     }
-
-    /// Beside the truth.
-    #[must_use]
-    pub const fn judged(&self, truth: u32) -> Judged {
-        Judged { truth: truth as usize, answer: self.class, probability: self.probability }
-    }
 }
 
 /// What a text is made of, as the engine's tokeniser tells it, so that it can be read several times.
@@ -198,7 +191,7 @@ pub struct Reading<'t> {
 
 /// Which parts of a model read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parts {
+pub enum ReadWith {
     /// All of it.
     Whole,
     /// The n-grams; to the network, every text is empty.
@@ -207,18 +200,18 @@ pub enum Parts {
 
 /// The label of a text, and the loss against the truth.
 #[must_use]
-pub fn classify(model: &Model<'_>, state: &mut State<'_>, text: &Reading<'_>, parts: Parts) -> Verdict {
+pub fn classify(model: &Model<'_>, state: &mut State<'_>, text: &Reading<'_>, parts: ReadWith) -> Verdict {
     state.reset();
     for item in text.items {
         match (*item, parts) {
             (Item::Character(code), _) => model.read_character(code, state),
-            (Item::Word(hash, id), Parts::Whole) => {
+            (Item::Word(hash, id), ReadWith::Whole) => {
                 model.read_ngrams(hash, state);
                 model.read_known(id, state);
             }
-            (Item::Word(hash, _), Parts::Ngrams) => model.read_ngrams(hash, state),
-            (Item::Known(id), Parts::Whole) => model.read_known(id, state),
-            (Item::Known(_), Parts::Ngrams) => {}
+            (Item::Word(hash, _), ReadWith::Ngrams) => model.read_ngrams(hash, state),
+            (Item::Known(id), ReadWith::Whole) => model.read_known(id, state),
+            (Item::Known(_), ReadWith::Ngrams) => {}
         }
     }
     model.read_end(state);
@@ -229,7 +222,7 @@ pub fn classify(model: &Model<'_>, state: &mut State<'_>, text: &Reading<'_>, pa
 ///
 /// # Errors
 /// None of a model that has been opened.
-pub fn classify_all(model: &Model<'_>, texts: &[Reading<'_>], parts: Parts) -> Result<Vec<Verdict>> {
+pub fn classify_all(model: &Model<'_>, texts: &[Reading<'_>], parts: ReadWith) -> Result<Vec<Verdict>> {
     texts
         .par_chunks(CHUNK)
         .map(|chunk| {

@@ -17,7 +17,7 @@ impl ExitReason {
     #[must_use]
     pub const fn status(&self) -> u8 {
         match self {
-            Self::Stopped(_) => crate::train::stop::STOPPED,
+            Self::Stopped(_) => crate::stop::STOPPED,
             Self::Diverged(_) => 3,
         }
     }

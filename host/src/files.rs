@@ -254,7 +254,8 @@ fn target(path: &Path) -> PathBuf {
     fs::canonicalize(path).or_else(|_| led()).unwrap_or_else(|_| path.to_owned())
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a path is in.
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

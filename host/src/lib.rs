@@ -9,7 +9,9 @@
 //! - [`serial`]: the paced line to a board; [`monitor`]: what is said there, and its proof
 //! - [`library`] and [`export`]: the engine in C, and a model as a folder for other people's tools
 //! - [`web`]: the engine as WebAssembly
-//! - [`command`]: the verbs
+//! - [`pytorch`]: models to and from PyTorch; [`ngrams`]: what counts beside the network; [`logits`]: their sums
+//! - [`command`]: the verbs; [`console`] and [`files`]: what they say, and what they write; [`program`]: a board's program
+//! - [`stop`]: Ctrl-C; [`exit_reason`]: what the process ends with
 #![forbid(unsafe_code)]
 
 pub mod aligned;
@@ -34,6 +36,7 @@ pub mod program;
 pub mod pytorch;
 pub mod quantise;
 pub mod serial;
+pub mod stop;
 pub mod threads;
 pub mod toolchain;
 pub mod train;

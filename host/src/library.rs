@@ -1,8 +1,7 @@
 //! The engine as a C library: one object for each core, linkable into programs of either float ABI, and a shared
 //! library for this PC.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -13,7 +12,7 @@ use object::{Object, ObjectSymbol};
 use telltale::engine::kernel::Layout;
 
 use crate::aligned::AlignedBytes;
-use crate::toolchain::{bare_metal_cargo, clean, variable, workspace};
+use crate::toolchain::{bare_metal_cargo, built, clean, set_rustflags, target_folder, workspace};
 
 /// What `telltale.h` says.
 pub const HEADER: &str = include_str!("../../firmware/c/include/telltale.h");
@@ -23,6 +22,9 @@ pub const HANDLE_BYTES: usize = 728;
 
 /// The files of the crate, beside what the object of a library is called.
 const CRATE: &str = "telltale_c";
+
+/// What it is called where it does not build.
+const WHAT: &str = "the C library";
 
 /// A core that there is an object for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,15 +144,11 @@ impl Features<'_> {
 /// be reached.
 pub fn object(core: &Core, features: Features<'_>) -> Result<Vec<u8>> {
     let mut cargo = bare_metal_cargo(core.target)?;
-    // The folder of the firmware: both are made of the same parts, and cargo does not keep apart what flags change.
-    let flags = core.rustflags.concat().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
-    let folder = workspace()?.join(format!("target/firmware{flags}"));
+    let folder = target_folder(core.rustflags)?;
     rustc(&mut cargo, &folder, "staticlib", features)?;
     cargo.args(["--target", core.target]);
-    if !core.rustflags.is_empty() {
-        cargo.env(variable(core.target, "RUSTFLAGS"), core.rustflags.join(" "));
-    }
-    let archive = build(cargo, &folder, &format!("{}/firmware/lib{CRATE}.a", core.target))?;
+    set_rustflags(&mut cargo, core.target, core.rustflags);
+    let archive = built(cargo, &folder, &format!("{}/firmware/lib{CRATE}.a", core.target), WHAT)?;
     let object = strip(own_object(&archive)?).context("the library's object cannot be stripped")?;
     let strange: Vec<String> =
         undefined(&object)?.into_iter().filter(|name| !is_of_compilers(name)).collect();
@@ -168,12 +166,12 @@ pub fn object(core: &Core, features: Features<'_>) -> Result<Vec<u8>> {
 /// # Errors
 /// If the build fails, with its output.
 pub fn shared(features: Features<'_>) -> Result<Vec<u8>> {
-    let folder = workspace()?.join("target/firmware");
+    let folder = target_folder(&[""; 0])?;
     let mut cargo = Command::new("cargo");
     clean(&mut cargo);
     rustc(&mut cargo, &folder, "cdylib", features)?;
     cargo.args(["--config", "profile.firmware.opt-level=3", "--config", "profile.firmware.strip=true"]);
-    build(cargo, &folder, &format!("firmware/{}", shared_name(CRATE)))
+    built(cargo, &folder, &format!("firmware/{}", shared_name(CRATE)), WHAT)
 }
 
 /// What a shared library is called on this PC.
@@ -190,22 +188,6 @@ fn rustc(cargo: &mut Command, folder: &Path, kind: &str, features: Features<'_>)
         .arg(folder);
     features.add_to(cargo);
     Ok(())
-}
-
-/// Runs cargo; the file that it makes in its folder.
-fn build(mut cargo: Command, folder: &Path, file: &str) -> Result<Vec<u8>> {
-    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    // One build at a time, until its file has been read.
-    let lock = File::create(folder.join("lock")).and_then(|file| file.lock().map(|()| file));
-    let _lock = lock.with_context(|| format!("cannot lock {}", folder.display()))?;
-    let result = cargo.output().with_context(|| format!("cannot run {:?}", cargo.get_program()))?;
-    ensure!(
-        result.status.success(),
-        "the C library does not build:\n{}",
-        String::from_utf8_lossy(&result.stderr)
-    );
-    let file: PathBuf = folder.join(file);
-    std::fs::read(&file).with_context(|| file.display().to_string())
 }
 
 /// The crate's own object: what else is in the archive comes with every C compiler.

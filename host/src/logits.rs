@@ -19,6 +19,18 @@ pub fn negative_log_likelihood(logits: &[f32], class: usize) -> f64 {
     log_sum_exp(logits.iter().map(|&logit| f64::from(logit) - f64::from(logits[class])))
 }
 
+/// Turns logits into probabilities: softmax, or the logistic function of a single one.
+pub fn probabilities(sums: &mut [f32]) {
+    if let [sum] = sums {
+        *sum = 1.0 / (1.0 + (-*sum).exp());
+        return;
+    }
+    let largest = sums.iter().fold(f32::MIN, |largest, &sum| largest.max(sum));
+    sums.iter_mut().for_each(|sum| *sum = (*sum - largest).exp());
+    let total: f32 = sums.iter().sum();
+    sums.iter_mut().for_each(|sum| *sum /= total);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 
 use crate::board::{Board, Runner, RunnerKind};
 use crate::serial::{self, Link, Peer, Terminal, to_stream};
-use crate::train::stop::Stop;
+use crate::stop::Stop;
 use crate::{engine, files};
 
 /// The folder of the workspace.
@@ -206,9 +206,7 @@ pub fn lint(board: &Board) -> Result<()> {
         let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
         command.env("PATH", std::env::join_paths(folders).context("PATH")?);
     }
-    if !board.rustflags.is_empty() {
-        command.env(variable(&board.target, "RUSTFLAGS"), board.rustflags.join(" "));
-    }
+    set_rustflags(&mut command, &board.target, &board.rustflags);
     command.args(["clippy", "--quiet", "--package", "firmware", "--package", "telltale", "--features"]);
     command.args([&format!("firmware/{}", board.name), "--target", &board.target, "--target-dir"]);
     let result = command.arg(root.join("target/lints")).args(["--", "--deny", "warnings"]).output();
@@ -254,9 +252,7 @@ impl Recipe<'_> {
         let Self { board, target, bin, features, ref tailored, model } = self;
         let root = workspace()?;
         let compiler = Compiler::find(target)?;
-        // Boards share what does not depend on them, but cargo does not keep apart what flags change.
-        let flags = board.rustflags.concat().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
-        let folder = root.join(format!("target/firmware{flags}"));
+        let folder = target_folder(&board.rustflags)?;
         let mut command = compiler.cargo_for(target);
         command
             .current_dir(root.join("firmware"))
@@ -282,27 +278,49 @@ impl Recipe<'_> {
             }
             None => command.env_remove("MODEL"),
         };
-        if !board.rustflags.is_empty() {
-            command.env(variable(target, "RUSTFLAGS"), board.rustflags.join(" "));
-        }
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        // One build at a time, until its program is put aside under a name of its own.
-        let lock = File::create(folder.join("lock")).and_then(|file| file.lock().map(|()| file));
-        let _lock = lock.with_context(|| format!("cannot lock {}", folder.display()))?;
-        let result = command.output().with_context(|| format!("cannot run {}", compiler.cargo.display()))?;
-        ensure!(
-            result.status.success(),
-            "the firmware for {} does not build:\n{}",
-            board.name,
-            String::from_utf8_lossy(&result.stderr)
-        );
-        let program = folder.join(target).join("firmware").join(bin);
+        set_rustflags(&mut command, target, &board.rustflags);
+        let what = format!("the firmware for {}", board.name);
+        let program = built(command, &folder, &format!("{target}/firmware/{bin}"), &what)?;
         let own = root.join("target/firmware/programs").join(board.name);
         std::fs::create_dir_all(&own).with_context(|| own.display().to_string())?;
         let own = own.join(name);
-        files::write(&own, &std::fs::read(&program).with_context(|| program.display().to_string())?)?;
+        files::write(&own, &program)?;
         Ok(own)
     }
+}
+
+/// Where cargo builds what is made with some flags: boards and the C library share what does not depend on them, but
+/// cargo does not keep apart what flags change.
+///
+/// # Errors
+/// If the sources are not there.
+pub fn target_folder(rustflags: &[impl AsRef<str>]) -> Result<PathBuf> {
+    let flags: String = rustflags.iter().map(AsRef::as_ref).collect();
+    let flags = flags.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    Ok(workspace()?.join(format!("target/firmware{flags}")))
+}
+
+/// Hands the compiler's flags for a target to cargo.
+pub fn set_rustflags(cargo: &mut Command, target: &str, rustflags: &[impl AsRef<str>]) {
+    if !rustflags.is_empty() {
+        let flags: Vec<&str> = rustflags.iter().map(AsRef::as_ref).collect();
+        cargo.env(variable(target, "RUSTFLAGS"), flags.join(" "));
+    }
+}
+
+/// Runs a build; the content of the file that it makes in its folder.
+///
+/// # Errors
+/// If it fails, with its output and what was to be built.
+pub fn built(mut cargo: Command, folder: &Path, file: &str, what: &str) -> Result<Vec<u8>> {
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    // One build at a time, until its file has been read.
+    let lock = File::create(folder.join("lock")).and_then(|file| file.lock().map(|()| file));
+    let _lock = lock.with_context(|| format!("cannot lock {}", folder.display()))?;
+    let result = cargo.output().with_context(|| format!("cannot run {:?}", cargo.get_program()))?;
+    ensure!(result.status.success(), "{what} does not build:\n{}", String::from_utf8_lossy(&result.stderr));
+    let file = folder.join(file);
+    std::fs::read(&file).with_context(|| file.display().to_string())
 }
 
 /// How long a board may take to say a line that it owes, unless [`Emulator::set_patience`] says otherwise.

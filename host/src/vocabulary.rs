@@ -82,12 +82,6 @@ impl Counts {
         all.iter().take(most).sum::<u64>() as f64 / total
     }
 
-    /// Whether a word may be in a vocabulary: words of symbols only if they tell something about the class.
-    #[must_use]
-    pub fn may_be_read(&self, word: &Word) -> bool {
-        self.words.get(&word.hash()).is_some_and(|count| self.is_word(count))
-    }
-
     fn is_word(&self, count: &Count) -> bool {
         count.symbol.as_ref().is_none_or(|(texts, occurrences)| tells(&self.texts, texts, *occurrences))
     }

@@ -24,8 +24,9 @@
 //! | V, padded to 4 | multipliers, u8 |
 //! | V·⌈E·bits/8⌉, padded to 4 | rows; of two 4-bit weights, the first is in the low half |
 
-use crate::fixed::round_shift;
+use crate::fixed::{MAX_SHIFT, round_shift};
 use crate::format::{OpenError, SectionReader, Subject};
+use crate::kernel::MAX_WIDTH;
 use crate::vector::{add_row, fill_row, pad};
 
 /// The embedding table, borrowed from the blob.
@@ -57,10 +58,10 @@ impl<'a> Embedding<'a> {
         let [low, high, bits, shift] = reader.bytes4();
         let width = u16::from_le_bytes([low, high]).into();
         let count = reader.within(count, 1, 1 << 16) as usize;
-        let width = reader.within(width, 1, if folded { 4096 } else { 1024 }) as usize;
+        let width = reader.within(width, 1, (if folded { 4 * MAX_WIDTH } else { MAX_WIDTH }) as u32) as usize;
         reader.expect(bits == 8 || (bits == 4 && !folded), bits.into(), 8);
         reader.need(bits == 8 || cfg!(feature = "i4"), Subject::I4);
-        let shift = reader.within(shift.into(), 0, 14);
+        let shift = reader.within(shift.into(), 0, MAX_SHIFT);
         let multipliers = reader.bytes(count);
         reader.align();
         let row = (width * usize::from(bits)).div_ceil(8);

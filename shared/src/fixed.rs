@@ -40,6 +40,9 @@ pub const fn round_shift_long(value: i64, shift: u32) -> i64 {
     value.wrapping_add(((1u64 << (shift & 63)) >> 1) as i64) >> (shift & 63)
 }
 
+/// The largest shift of a row, of a layer's inputs and of the pooled state.
+pub const MAX_SHIFT: u32 = 14;
+
 /// Half of 2^`shift`: 0 for a shift of 0.
 #[inline(always)]
 #[must_use]

@@ -15,9 +15,9 @@
 //!
 //! Scores are round(sum / 64), in steps of 2⁻¹².
 
-use crate::fixed::{UNIT_MAX, half_step, round_shift, unit_limit};
+use crate::fixed::{MAX_SHIFT, UNIT_MAX, half_step, round_shift, unit_limit};
 use crate::format::{OpenError, SectionReader, Subject};
-use crate::kernel::{Affine, COLUMN_UNIT, ROW_UNIT, padded};
+use crate::kernel::{Affine, COLUMN_UNIT, MAX_WIDTH, ROW_UNIT, padded};
 use crate::pooling::Pooled;
 #[cfg(feature = "hidden")]
 use crate::vector::fill;
@@ -25,12 +25,15 @@ use crate::vector::fill;
 /// From a sum to a score or a hidden unit.
 pub const SUM_DOWN: u32 = 6;
 
+/// What no |sum| of the head's maps reaches, so that it can be rounded.
+pub const SUM_BOUND: u32 = (1 << 31) - half_step(SUM_DOWN).unsigned_abs();
+
 /// The most classes that a head may have.
 pub const MAX_CLASSES: usize = 1024;
 
 /// The next map of `rows` and `columns`, proven while |x| ≤ `limit`.
 fn open_map<'a>(reader: &mut SectionReader<'a>, rows: usize, columns: usize, limit: u32) -> Affine<'a> {
-    reader.map(rows, columns, 0, [limit; 2], (1 << 31) - half_step(SUM_DOWN).unsigned_abs(), 0)
+    reader.map(rows, columns, 0, [limit; 2], SUM_BOUND, 0)
 }
 
 /// The head of a network, borrowed from the blob.
@@ -70,10 +73,10 @@ impl<'a> Head<'a> {
         let [pooled_shift, zero] = [rest & 0xFF, rest >> 8];
         let [limit, zeros] = reader.u16_pair();
         reader.align16();
-        let inputs = reader.within(inputs, 1, 1024) as usize;
-        let units = reader.within(units, 0, 1024) as usize;
+        let inputs = reader.within(inputs, 1, MAX_WIDTH as u32) as usize;
+        let units = reader.within(units, 0, MAX_WIDTH as u32) as usize;
         let classes = reader.within(classes, 2, MAX_CLASSES as u32) as usize;
-        let pooled_shift = reader.within(pooled_shift, 0, 14);
+        let pooled_shift = reader.within(pooled_shift, 0, MAX_SHIFT);
         reader.expect(zero == 0 && zeros == 0, zero, 0);
         let _limit = reader.within(limit, 0, UNIT_MAX as u32);
         reader.need(units == 0 || cfg!(feature = "hidden"), Subject::Hidden);

@@ -27,9 +27,9 @@
 //! | …, padded to 4 | rows, n-gram by n-gram: K i8; or a shift, 0 to [`MAX_ROW_SHIFT`], in a byte, then K i4, the low half of a byte first, each times 2^shift |
 //! | … | with a map: padded to 16, then an [affine map](crate::kernel) K → C |
 
-use crate::fixed::{half_step, round_shift, round_shift_long};
+use crate::fixed::{round_shift, round_shift_long};
 use crate::format::{OpenError, SectionReader, Subject};
-use crate::head::{MAX_CLASSES, SUM_DOWN};
+use crate::head::{MAX_CLASSES, SUM_BOUND, SUM_DOWN};
 use crate::kernel::{Affine, COLUMN_UNIT, ROW_UNIT, SUM_LIMIT, padded};
 use crate::vocab::{Vocabulary, mix};
 
@@ -284,8 +284,8 @@ impl<'a> Ngrams<'a> {
         #[cfg(feature = "projection")]
         let projection = (classes > 0).then(|| {
             reader.align16();
-            let most = (1 << 31) - half_step(SUM_DOWN).unsigned_abs();
-            let map = reader.map(classes, columns, 0, [projected_limit(columns).unsigned_abs(); 2], most, 0);
+            let limit = projected_limit(columns).unsigned_abs();
+            let map = reader.map(classes, columns, 0, [limit; 2], SUM_BOUND, 0);
             Projection { classes, map }
         });
         Self {
@@ -360,11 +360,6 @@ impl<'a> Ngrams<'a> {
     #[inline(never)]
     pub fn character(&self, code: u32, keys: &mut RollingKeys, sums: &mut [i32]) {
         keys.character(code, self.orders, |key| self.look_up(key, sums));
-    }
-
-    /// The end of the text, as [`Self::word`].
-    pub fn end(&self, keys: &mut RollingKeys, sums: &mut [i32]) {
-        self.character(GAP, keys, sums);
     }
 
     #[inline(always)]

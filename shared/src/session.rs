@@ -14,8 +14,9 @@
 //!
 //! In a traced line, the id of a word that is not in the vocabulary is the number of words that are, which the hello
 //! line says. The label of a text that is none of the classes, by the model's rule of
-//! [rejection](crate::engine::rejection), is [`REJECTED`]. An answer tells how many words the text had, how many of them were not in the vocabulary, and how many
-//! bytes the line has [lost](Line::lost) since the last answer; only an answer starts with `=`.
+//! [rejection](crate::engine::rejection), is [`REJECTED`]. An answer tells how many words the text had, how many of them
+//! were not in the vocabulary, and how many bytes the line has [lost](Line::lost) since the last answer; only an answer
+//! starts with `=`.
 //!
 //! Control bytes, which text cannot contain (they would separate words like a space, see [`sanitise`]):
 //!

@@ -94,8 +94,8 @@ pub fn text(path: &Path) -> &str {
 /// Trains a small model on the embedded reviews, with n-grams beside the network unless `flags` say how many.
 pub fn train(model: &Path, flags: &[&str]) {
     let mut arguments = vec!["train", "--epochs", "1", "--vocab", "400", "--export", text(model)];
-    if !flags.contains(&"--wide") {
-        arguments.extend(["--wide", "2000"]);
+    if !flags.contains(&"--ngrams") {
+        arguments.extend(["--ngrams", "2000"]);
     }
     arguments.extend_from_slice(flags);
     succeed(&arguments, b"");

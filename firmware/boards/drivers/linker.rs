@@ -12,32 +12,11 @@ unsafe extern "C" {
     static _model_start: u8;
     static _model_end: u8;
     static _flash_start: u8;
-}
-
-#[cfg(target_arch = "arm")]
-mod symbols {
-    unsafe extern "C" {
-        pub static __sidata: u8;
-        pub static __sdata: u8;
-        pub static __edata: u8;
-        pub static __ebss: u8;
-        pub static _stack_start: u8;
-    }
-}
-
-#[cfg(target_arch = "riscv32")]
-mod symbols {
-    unsafe extern "C" {
-        #[link_name = "__sidata"]
-        pub static __sidata: u8;
-        #[link_name = "__sdata"]
-        pub static __sdata: u8;
-        #[link_name = "__edata"]
-        pub static __edata: u8;
-        #[link_name = "__ebss"]
-        pub static __ebss: u8;
-        pub static _stack_start: u8;
-    }
+    static _stack_start: u8;
+    static __sidata: u8;
+    static __sdata: u8;
+    static __edata: u8;
+    static __ebss: u8;
 }
 
 /// Places a model in the region at build time (`MODEL=model.bin`).
@@ -106,9 +85,9 @@ mod in_ram {
 #[must_use]
 pub fn footprint(board: &'static str) -> Footprint {
     let address = |symbol: *const u8| symbol.addr();
-    let data = address(addr_of!(symbols::__edata)) - address(addr_of!(symbols::__sdata));
-    let flash = address(addr_of!(symbols::__sidata)) + data - address(addr_of!(_flash_start));
-    let ram = address(addr_of!(symbols::__ebss)) - address(addr_of!(symbols::__sdata));
+    let data = address(addr_of!(__edata)) - address(addr_of!(__sdata));
+    let flash = address(addr_of!(__sidata)) + data - address(addr_of!(_flash_start));
+    let ram = address(addr_of!(__ebss)) - address(addr_of!(__sdata));
     Footprint { board, flash: flash as u32, ram: ram as u32 }
 }
 
@@ -127,7 +106,7 @@ fn stack_pointer() -> usize {
 
 /// The words between static memory and an address.
 fn stack_words(top: usize) -> impl Iterator<Item = *mut u32> {
-    let bottom = addr_of!(symbols::__ebss).addr().next_multiple_of(4);
+    let bottom = addr_of!(__ebss).addr().next_multiple_of(4);
     (bottom..top & !3).step_by(4).map(core::ptr::with_exposed_provenance_mut)
 }
 
@@ -143,7 +122,7 @@ pub fn paint_stack() {
 /// How many bytes of stack have been in use since [`paint_stack`].
 #[must_use]
 pub fn painted_stack_used() -> usize {
-    let top = addr_of!(symbols::_stack_start).addr();
+    let top = addr_of!(_stack_start).addr();
     // SAFETY: as in `paint_stack`; the words are only read.
     let untouched = |word: &*mut u32| unsafe { word.read_volatile() } == PAINT;
     let first = stack_words(top).find(|word| !untouched(word));
@@ -170,7 +149,6 @@ pub fn memory() -> &'static mut Memory {
     }
     ONLY.1.store(true, Ordering::Relaxed);
     // SAFETY: there is one core, and the interrupt handler does not ask, so nobody comes between load and store:
-    // this is
-    // the only reference there will ever be.
+    // this is the only reference there will ever be.
     unsafe { &mut *ONLY.0.get() }
 }

@@ -4,7 +4,7 @@
 use super::interrupts;
 use super::port::Uart;
 use super::registers::{Registers, wait};
-use crate::board::serial::{BASE, INTERRUPT, RECEIVE, TRANSMIT};
+use crate::board::serial::{BASE, BAUD, INTERRUPT, RECEIVE, TRANSMIT};
 
 const CLOCK_BASE: usize = 0x4000_0000;
 const HFCLKSTART: usize = 0x000;
@@ -39,7 +39,9 @@ const PIN_INPUT: u32 = 0;
 
 const DISCONNECTED: u32 = u32::MAX;
 const ENABLED: u32 = 4;
+/// The register's value for the speed of every board with this driver.
 const BAUD_115200: u32 = 0x01D7_E000;
+const _: () = assert!(BAUD == 115_200, "BAUDRATE has another value for another speed");
 
 /// The port.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ mod bench {
     use telltale::session::{Line as SessionLine, TRACED};
     use telltale::{Classifier, Model, OpenError};
 
-    /// The widest embedding that can be measured.
+    /// The widest embedding that can be measured; `bench device` refuses wider ones.
     const WIDEST: usize = 512;
 
     /// A serial line on which somebody has sent this text and then hung up.

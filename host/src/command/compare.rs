@@ -14,7 +14,7 @@ use super::train::{self, ShapeArgs, TrainingArgs};
 use crate::console::{self, say};
 use crate::corpus::{self, CorpusConfig};
 use crate::files::Paths;
-use crate::pipeline::{self, Alone, Data, Outcome, Unwatched};
+use crate::pipeline::{self, Data, Outcome, PartAccuracy, Unwatched};
 
 /// Trains every corpus below a folder and measures it on its test split: one table
 ///
@@ -55,7 +55,7 @@ struct Row {
     accuracy: f64,
     macro_f1: f64,
     /// The parts of the model without each other.
-    alone: Alone,
+    alone: PartAccuracy,
     bytes: usize,
     seconds: f64,
     /// Other programs on the same texts.
@@ -194,6 +194,9 @@ fn table(rows: &[Row]) -> String {
         }
     }
     let both = |accuracy: f64, macro_f1: f64| format!("{:.2} / {:.2}", accuracy * 100.0, macro_f1 * 100.0);
+    let cell = |own: Option<(f64, f64)>| {
+        own.map_or_else(|| "–".to_owned(), |(accuracy, macro_f1)| both(accuracy, macro_f1))
+    };
     let mut text =
         "| corpus | classes | texts | Telltale | bytes | network alone | n-grams alone |".to_owned();
     peers.iter().for_each(|peer| text += &format!(" {peer} |"));
@@ -214,8 +217,7 @@ fn table(rows: &[Row]) -> String {
         );
         for peer in &peers {
             let own = row.peers.iter().find(|own| own.peer == *peer);
-            let cell = own.map_or_else(|| "–".to_owned(), |own| both(own.accuracy, own.macro_f1));
-            let _ = write!(text, " {cell} |");
+            let _ = write!(text, " {} |", cell(own.map(|own| (own.accuracy, own.macro_f1))));
         }
         text.push('\n');
     }
@@ -223,13 +225,12 @@ fn table(rows: &[Row]) -> String {
         let all: Option<Vec<f64>> = rows.iter().map(of).collect();
         all.filter(|all| !all.is_empty()).map(|all| all.iter().sum::<f64>() / all.len() as f64)
     };
-    let (accuracy, macro_f1) = (mean(&|row| Some(row.accuracy)), mean(&|row| Some(row.macro_f1)));
-    let _ = write!(text, "| mean | | | {} | | | |", both(accuracy.unwrap_or(0.0), macro_f1.unwrap_or(0.0)));
+    let own = mean(&|row| Some(row.accuracy)).zip(mean(&|row| Some(row.macro_f1)));
+    let _ = write!(text, "| mean | | | {} | | | |", cell(own));
     for peer in &peers {
         let of = |row: &Row| row.peers.iter().find(|own| own.peer == *peer).cloned();
         let means = mean(&|row| Some(of(row)?.accuracy)).zip(mean(&|row| Some(of(row)?.macro_f1)));
-        let _ =
-            write!(text, " {} |", means.map_or_else(|| "–".to_owned(), |(accuracy, f1)| both(accuracy, f1)));
+        let _ = write!(text, " {} |", cell(means));
     }
     text.push('\n');
     text

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf, absolute};
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::corpus::{self, CorpusConfig};
+use crate::corpus::{self, CorpusConfig, Split};
 
 /// Which corpus, and how it is split.
 #[derive(ClapArgs, Clone, Debug, Default, Serialize, Deserialize)]
@@ -82,6 +82,32 @@ impl CorpusArgs {
             test_data: self.test_data.as_ref().map(of),
             rename_labels: self.rename_labels.as_deref().map(whole),
             ..self.clone()
+        }
+    }
+}
+
+/// Which texts of a corpus are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Which {
+    /// Every text
+    All,
+    /// Those that are learnt from
+    Train,
+    /// Those that are chosen by
+    Valid,
+    /// Those that are measured on
+    Test,
+}
+
+impl Which {
+    /// The split, unless it is every text.
+    #[must_use]
+    pub const fn split(self) -> Option<Split> {
+        match self {
+            Self::All => None,
+            Self::Train => Some(Split::Train),
+            Self::Valid => Some(Split::Valid),
+            Self::Test => Some(Split::Test),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::aligned::AlignedBytes;
 use crate::command::corpus::CorpusArgs;
 use crate::console::say;
 use crate::corpus::{self, Corpus, Example};
+use crate::engine::unusable;
 use crate::evaluate::early_exit::{Effect, answers, calibrate, effect};
 use crate::quantise::{install, with_section};
 
@@ -69,9 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
         .print("--json", &args.json)
         .check()?;
     let bytes = AlignedBytes::read(&args.model)?;
-    let model = Model::open(&bytes).with_context(|| {
-        format!("{} is not a usable model (write one with `train --export`)", args.model.display())
-    })?;
+    let model = Model::open(&bytes).with_context(|| unusable(&args.model, &bytes))?;
     let corpus = corpus::load(&args.corpus.config(), args.seed)?;
     corpus.notes.print();
     ensure!(!corpus.valid.is_empty(), "{}: the validation split is empty (--valid)", corpus.name);

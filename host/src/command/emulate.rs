@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 
 use crate::console::say;
 use crate::exit_reason::ExitReason;
+use crate::monitor::Greeting;
+use crate::stop::Stop;
 use crate::toolchain::{EmulatedPort, Emulator, build};
-use crate::train::stop::Stop;
 use crate::{board, engine};
 
 /// Builds the firmware, boots it in the emulator of its board with a model and streams standard input to its UART
@@ -59,10 +60,11 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// Shows who the board is, then takes standard input to it and its answers to standard output.
 fn converse(emulator: &mut Emulator, trace: bool) -> Result<()> {
-    let hello = emulator.line()?;
-    eprintln!("{hello}");
-    if !hello.ends_with("self-test ok") {
-        bail!("the board cannot use the model");
+    let line = emulator.line()?;
+    crate::console::note(&line);
+    let greeting = Greeting::of(line.as_bytes()).context("that is no greeting of Telltale's firmware")?;
+    if let Err(wrong) = greeting.facts {
+        bail!("the board cannot use the model: {wrong}");
     }
     emulator.converse(std::io::stdin(), &mut std::io::stdout().lock(), trace)
 }

@@ -26,7 +26,7 @@ pub struct Args {
     /// The model, as `train --export` wrote it
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// The folder to write; one that exists is empty
+    /// The folder to write; if it exists, it must be empty (or --replace)
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// What the model is called in programs [default: the file's name]

@@ -98,20 +98,21 @@ fn check(model: &Model<'_>, board: &Board) -> Result<()> {
         (memory > board.memory.ram)
             .then(|| format!("RAM for engine and stack: needs {memory} bytes, has {}", board.memory.ram))
     });
-    check_fit(board, obstacle)
+    check_fit(board, model, obstacle)
 }
 
 /// Refuses a model that there is an obstacle to, and says which preset the board has room for.
 ///
 /// # Errors
 /// If there is an obstacle.
-pub fn check_fit(board: &Board, obstacle: Option<String>) -> Result<()> {
+pub fn check_fit(board: &Board, model: &Model<'_>, obstacle: Option<String>) -> Result<()> {
     let Some(obstacle) = obstacle else { return Ok(()) };
-    match Preset::largest_in(board.memory.model) {
-        Some(preset) => bail!(
-            "the model does not fit {}: {obstacle}; the largest preset that does is {preset} (`train --preset {preset}`)",
-            board.name
-        ),
-        None => bail!("the model does not fit {}: {obstacle}; no preset does", board.name),
-    }
+    let advice = match (board.flash_obstacle(model), Preset::largest_in(board.memory.model)) {
+        (Some(_), Some(preset)) => {
+            format!("the largest preset that does is {preset} (`train --preset {preset}`)")
+        }
+        (Some(_), None) => "no preset does".to_owned(),
+        (None, _) => "fewer units (`train --hidden`), layers or classes need less".to_owned(),
+    };
+    bail!("the model does not fit {}: {obstacle}; {advice}", board.name)
 }

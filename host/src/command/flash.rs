@@ -10,7 +10,7 @@ use clap::Args as ClapArgs;
 
 use super::firmware;
 use crate::board::{self, Board, Flashing};
-use crate::console::say;
+use crate::console::{for_shells, say};
 use crate::files;
 use crate::program::{Form, Program};
 
@@ -154,13 +154,6 @@ fn probe(program: &Program, board: &Board, chip: &str, dry_run: bool) -> Result<
     Ok(())
 }
 
-/// A path as a shell takes it.
-fn for_shells(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
-}
-
 fn files_text(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{}: a name in UTF-8 is expected", path.display()))
 }
@@ -182,16 +175,22 @@ fn by_hand(board: &Board, args: &Args) -> Result<()> {
         ways.push(format!(
             "run `cargo run -p host -- firmware --board {} --model {} --out telltale.{ending} && {}`",
             board.name,
-            for_shells(&args.model),
+            for_shells(&args.model.to_string_lossy()),
             command.replace("{file}", &format!("telltale.{ending}"))
         ));
     }
     let ways = ways.join(", or ");
+    let missing = match (drives.first(), chip) {
+        (Some(_), Some(_)) => "neither a drive nor probe-rs is there",
+        (Some(_), None) => "its drive is not there",
+        (None, Some(_)) => "probe-rs is not there",
+        (None, None) => "it is flashed by another program",
+    };
     if args.dry_run {
-        say!("would do nothing: there is neither a drive nor probe-rs; {ways}");
+        say!("would do nothing: {missing}; {ways}");
         return Ok(());
     }
-    bail!("{}: neither a drive nor probe-rs is there: {ways}", board.name)
+    bail!("{}: {missing}: {ways}", board.name)
 }
 
 #[cfg(test)]

@@ -18,10 +18,10 @@ use crate::quantise::{self, EmbeddingBits};
 /// Takes a model trained in PyTorch, quantises it and writes one file for the chip
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The state dict: .safetensors, or .pth of torch.save(model.state_dict(), …)
+    /// The state dict, or a checkpoint with one in it: .safetensors, or what torch.save wrote
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// The vocabulary: one word a line, its number (from 0) is the row of the embedding
+    /// The vocabulary: a word a line, the first one of row 0; words with indices or counts; or JSON
     #[arg(long, value_name = "FILE")]
     vocab: PathBuf,
     /// What the weights do not tell, at least {"labels": […]}

@@ -15,9 +15,10 @@ use crate::files::Paths;
 
 /// Answers every text of a file: a row each, in their order, with label, probability and the share of known words
 ///
-/// The integer engine reads the texts exactly as a chip would. Columns or members of what is written: `label`;
-/// (`?` for a text that a model of `train --reject` takes for none of its classes); `probability`, 0 to 1; `known`, the share of the text's words that the vocabulary has, 0 to 1 (0 of a text without
-/// words, whose label is the one that the model gives before it has read anything).
+/// The integer engine reads the texts exactly as a chip would. Columns or members of what is written: `label` (`?` for a
+/// text that a model of `train --reject` takes for none of its classes); `probability`, 0 to 1; `known`, the share of the
+/// text's words that the vocabulary has, 0 to 1 (0 of a text without words, whose label is the one that the model gives
+/// before it has read anything).
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The model, as `train --export` wrote it

@@ -27,7 +27,7 @@ pub fn read_archive(path: &Path, decoder: &mut Decoder) -> Result<Vec<Found>> {
         "{}: no member looks like train/pos/<id>_<rating>.txt: this is no aclImdb archive (unpack one of another kind, and give what is in it)",
         path.display()
     );
-    let found = |(text, (split, label, rating))| Found { text, label, rating, split };
+    let found = |(text, (split, label))| Found { text, label, split };
     Ok(members.into_iter().map(found).collect())
 }
 
@@ -86,16 +86,15 @@ fn members<T>(
     Ok(found.into_iter().map(|(_, text, chosen)| (text, chosen)).collect())
 }
 
-/// Split, label and rating of a member.
-pub fn classify(member: &str) -> Option<(Split, String, Option<u8>)> {
+/// Split and label of a member.
+pub fn classify(member: &str) -> Option<(Split, String)> {
     let mut parts = member.rsplit('/');
-    let file = parts.next()?.strip_suffix(".txt")?;
+    parts.next()?.strip_suffix(".txt")?;
     let label = parts.next().filter(|label| matches!(*label, "neg" | "pos"))?.to_owned();
     let split = match parts.next()? {
         "train" => Split::Train,
         "test" => Split::Test,
         _ => return None,
     };
-    let rating = file.rsplit_once('_').and_then(|(_, rating)| rating.parse().ok());
-    Some((split, label, rating))
+    Some((split, label))
 }

@@ -41,7 +41,7 @@ impl Dialect {
 /// A row of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The line it starts on, from 1.
+    /// The line it starts on, from 1; its number where rows are no lines.
     pub line: usize,
     /// Its fields, without their quotes.
     pub fields: Vec<String>,

@@ -2,7 +2,7 @@
 
 use super::input::numbered;
 use super::notes::{Notes, count};
-use super::table::{Row, Table};
+use super::table::{LINE, Row, Table};
 
 const PREFIX: &str = "__label__";
 
@@ -32,5 +32,5 @@ pub fn read(text: &str, name: &str, notes: &mut Notes) -> Table {
             count(several.len(), "line")
         ));
     }
-    Table { rows, text: "text".to_owned(), label: Some(PREFIX.to_owned()) }
+    Table { rows, text: "text".to_owned(), label: Some(PREFIX.to_owned()), unit: LINE }
 }

@@ -117,14 +117,12 @@ fn read_classes(
                 skipped.binary += 1;
                 continue;
             }
-            let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let rating = stem.rsplit_once('_').and_then(|(_, rating)| rating.parse().ok());
             match decoder.decode(bytes, &name) {
                 Ok(text) => {
                     if is_table(&name) {
                         skipped.tables.push(last(&file));
                     }
-                    found.push(Found { text, label: label.clone(), rating, split });
+                    found.push(Found { text, label: label.clone(), split });
                 }
                 Err(_) => skipped.binary += 1,
             }

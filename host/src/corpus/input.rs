@@ -43,6 +43,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
         if let Some(kind) = foreign(&bytes[..bytes.len().min(MAGIC_BYTES as usize)]) {
             bail!("{name}: it holds {kind}");
         }
+        ensure!(!bytes.starts_with(&GZIP), "{name}: packed with gzip twice: unpack it once (`gunzip`)");
         bytes
     } else {
         guarded(whole, &name).with_context(cannot)?

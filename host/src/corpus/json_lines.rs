@@ -1,25 +1,31 @@
 //! JSON Lines, and arrays of JSON objects.
 
-use anyhow::{Context, Result, bail, ensure};
+use std::borrow::Cow;
+
+use anyhow::{Result, bail, ensure};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::delimited::Record;
 use super::input::numbered;
+use super::notes::{Notes, count, few};
+use super::table::{LINE, Records, is_text_name};
+use crate::console::one_line;
 
 /// The names of all members, and the objects as records with these columns; what an object lacks is empty.
 ///
 /// # Errors
-/// Names the line that is no object.
-pub fn read(text: &str, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
-    let objects = objects(text, name)?;
-    ensure!(!objects.is_empty(), "{name}: the corpus is empty");
-    if let [(_, whole)] = &objects[..] {
-        ensure!(
-            !whole.values().all(|value| value.as_array().map_or(value.is_object(), |list| list.len() > 1)),
-            "{name}: one object with all columns in it; an object a row is expected (pandas: \
-             to_json(\"train.jsonl\", orient=\"records\", lines=True))"
-        );
+/// Names the line that is no object, or says what the file holds in place of objects.
+pub fn read(text: &str, name: &str, notes: &mut Notes) -> Result<Records> {
+    let (text, halves) = whole_characters(text);
+    if halves > 0 {
+        notes.warn(format!(
+            "{name}: read as U+FFFD: {}, as of emoji that were cut in two",
+            count(halves, "unpaired surrogate")
+        ));
     }
+    let (objects, unit) = objects(&text, name, notes)?;
+    ensure!(!objects.is_empty(), "{name}: the corpus is empty");
     let mut header: Vec<String> = Vec::new();
     for (_, object) in &objects {
         for key in object.keys() {
@@ -33,14 +39,17 @@ pub fn read(text: &str, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
         line,
         fields: header.iter().map(|key| object.remove(key).map_or_else(String::new, plain)).collect(),
     };
-    let records = objects.into_iter().map(record).collect();
-    Ok((header, records))
+    let rows = objects.into_iter().map(record).collect();
+    Ok(Records { header, rows, unit })
 }
 
-/// Whether a text starts with a JSON object, or an array of them.
+/// Whether a text starts with a JSON object, or is an array of objects or of arrays.
 pub fn is_one(text: &str) -> bool {
     let start = text.trim_start();
     match start.strip_prefix('[') {
+        Some(list) if list.trim_start().starts_with('[') => {
+            serde_json::from_str::<Vec<Vec<IgnoredAny>>>(start).is_ok()
+        }
         Some(list) => list.trim_start().starts_with('{'),
         None => {
             let mut objects = serde_json::Deserializer::from_str(start).into_iter::<Map<String, Value>>();
@@ -49,27 +58,105 @@ pub fn is_one(text: &str) -> bool {
     }
 }
 
-/// The objects, each with its line.
-fn objects(text: &str, name: &str) -> Result<Vec<(usize, Map<String, Value>)>> {
-    if text.trim_start().starts_with('[') {
-        let list: Vec<Map<String, Value>> =
-            serde_json::from_str(text).with_context(|| format!("{name}: no array of JSON objects"))?;
-        return Ok((1..).zip(list).collect());
+/// What is expected of a file, at the end of an error.
+const EXPECTED: &str = "an object a row is expected, such as {\"text\": \"…\", \"label\": \"…\"}, one a line or in one \
+                        array";
+
+/// Objects, each with its line, or its place in an array; and which of them it is.
+type Objects = (Vec<(usize, Map<String, Value>)>, &'static str);
+
+/// The objects of a file.
+fn objects(text: &str, name: &str, notes: &mut Notes) -> Result<Objects> {
+    match serde_json::from_str(text) {
+        Ok(Value::Array(list)) => return elements(list, name),
+        Ok(Value::Object(whole)) => return members(whole, name, notes),
+        Err(error) if text.trim_start().starts_with('[') => {
+            let line = numbered(text).nth(error.line().saturating_sub(1)).map_or("", |(_, line)| line);
+            bail!("{name}: line {}: not JSON ({}); {EXPECTED}", error.line(), reason(&error, line))
+        }
+        Ok(_) | Err(_) => {}
     }
     let mut all = Vec::new();
     for (line, text) in numbered(text).filter(|(_, text)| !text.trim().is_empty()) {
         match serde_json::from_str(text) {
             Ok(Value::Object(object)) => all.push((line, object)),
-            Ok(_) => bail!("{name}: line {line}: no JSON object (one a line is expected)"),
-            Err(error) => {
-                bail!(
-                    "{name}: line {line}: not JSON ({}); one object a line is expected",
-                    reason(&error, text)
-                );
-            }
+            Ok(other) => bail!("{name}: line {line}: {} in place of an object; {EXPECTED}", kind(&other)),
+            Err(error) => bail!("{name}: line {line}: not JSON ({}); {EXPECTED}", reason(&error, text)),
         }
     }
-    Ok(all)
+    Ok((all, LINE))
+}
+
+/// The objects of an object that is the whole file: those of its only list of objects, otherwise itself.
+fn members(mut whole: Map<String, Value>, name: &str, notes: &mut Notes) -> Result<Objects> {
+    let is_row = whole.iter().any(|(key, value)| value.is_string() && is_text_name(key));
+    let is_list = |value: &Value| {
+        value.as_array().is_some_and(|list| !list.is_empty() && list.iter().all(Value::is_object))
+    };
+    let lists: Vec<String> =
+        whole.iter().filter(|(_, value)| is_list(value)).map(|(key, _)| key.clone()).collect();
+    if let ([only], false) = (&lists[..], is_row)
+        && let Some(Value::Array(list)) = whole.remove(only)
+    {
+        notes.say(format!("{name}: the rows are those of the member `{}`", one_line(only)));
+        return elements(list, name);
+    }
+    let is_whole = |value: &Value| value.as_array().map_or(value.is_object(), |list| list.len() > 1);
+    ensure!(
+        !whole.values().all(is_whole),
+        "{name}: one object, whose members {} hold everything; {EXPECTED} (of columns, pandas makes it: \
+         read_json(FILE).to_json(\"train.jsonl\", orient=\"records\", lines=True))",
+        few(&whole.keys().map(|key| format!("`{}`", one_line(key))).collect::<Vec<_>>())
+    );
+    Ok((vec![(1, whole)], LINE))
+}
+
+/// The objects of an array, each with its place.
+fn elements(list: Vec<Value>, name: &str) -> Result<Objects> {
+    let object = |(place, value)| match value {
+        Value::Object(object) => Ok((place, object)),
+        other => bail!("{name}: row {place} of the array is {}; {EXPECTED}", kind(&other)),
+    };
+    let objects = (1..).zip(list).map(object).collect::<Result<_>>()?;
+    Ok((objects, "row"))
+}
+
+/// What a value is called.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A text with U+FFFD in place of escaped halves of surrogate pairs, and how many there were.
+fn whole_characters(text: &str) -> (Cow<'_, str>, usize) {
+    let unit = |at: usize| {
+        let digits = text.get(at..).and_then(|own| own.strip_prefix("\\u")).and_then(|own| own.get(..4));
+        digits.and_then(|digits| u16::from_str_radix(digits, 16).ok())
+    };
+    let (mut whole, mut done, mut at, mut halves) = (String::new(), 0, 0, 0);
+    while let Some(escape) = text.get(at..).and_then(|rest| rest.find('\\')).map(|found| at + found) {
+        at = match (unit(escape), unit(escape + 6)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => escape + 12,
+            (Some(0xD800..=0xDFFF), _) => {
+                whole += &text[done..escape];
+                whole += "\\ufffd";
+                halves += 1;
+                done = escape + 6;
+                done
+            }
+            _ => escape + 2,
+        };
+    }
+    if halves == 0 {
+        return (Cow::Borrowed(text), 0);
+    }
+    (Cow::Owned(whole + &text[done..]), halves)
 }
 
 /// What is wrong with a line.
@@ -81,9 +168,6 @@ fn reason(error: &serde_json::Error, line: &str) -> String {
     let number = ["NaN", "Infinity", "-Infinity"].into_iter().find(|own| rest.starts_with(own));
     match number {
         Some(number) => format!("column {column}: JSON has no {number}: write null"),
-        None if told.contains("hex escape") => {
-            format!("column {column}: half of a surrogate pair, as of an emoji that was cut in two")
-        }
         None => format!("column {column}: {told}"),
     }
 }

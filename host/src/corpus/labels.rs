@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use telltale::engine::head::MAX_CLASSES;
 use telltale::engine::text::Options;
 
 use super::delimited;
@@ -13,9 +14,6 @@ use crate::vocabulary::spelled_words_of;
 
 /// The longest label, in bytes of UTF-8.
 pub const LONGEST_LABEL: usize = 255;
-
-/// The most classes.
-const MOST_CLASSES: usize = 1024;
 
 /// New names of labels, by the old ones.
 #[derive(Debug, Default)]
@@ -43,6 +41,7 @@ impl Names {
             let before = names.insert(old.to_owned(), new.to_owned());
             ensure!(before.is_none(), "{name}: line {line}: `{old}` is renamed twice");
         }
+        ensure!(!names.is_empty(), "{name}: it is empty; an old and a new label a line are expected");
         Ok(Self(names))
     }
 
@@ -162,7 +161,7 @@ pub fn list<'l>(
             anyhow::anyhow!("{data}: {error}; is that the label column? (--label-column, --rename-labels)")
         })?;
     }
-    ensure!(!labels.is_empty(), "{data}: no text has a label (`host label` answers texts without labels)");
+    ensure!(!labels.is_empty(), "{data}: {NONE}");
     ensure!(
         labels.len() > 1,
         "{data}: only one class (`{}`{}): at least two are needed to tell apart{}",
@@ -171,8 +170,8 @@ pub fn list<'l>(
         notes.left_out().map_or_else(String::new, |rows| format!("; rows left out: {rows}"))
     );
     ensure!(
-        labels.len() <= MOST_CLASSES,
-        "{data}: {} classes, {MOST_CLASSES} is the most (is that the label column?)",
+        labels.len() <= MAX_CLASSES,
+        "{data}: {} classes, {MAX_CLASSES} is the most (is that the label column?)",
         labels.len()
     );
     let several: Vec<&&String> = labels.iter().filter(|label| is_several(label, &labels)).collect();
@@ -197,11 +196,14 @@ pub fn list<'l>(
     for own in alike.values().filter(|own| own.len() > 1) {
         notes.warn(format!(
             "the labels {} differ by case, space or spelling alone and are different classes (--rename-labels FILE makes them one)",
-            own.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(" and ")
+            own.iter().map(|label| format!("`{}`", visible(label))).collect::<Vec<_>>().join(" and ")
         ));
     }
     Ok(labels.into_iter().cloned().collect())
 }
+
+/// What is wrong with a corpus without labels.
+pub const NONE: &str = "no text has a label (`host label` answers texts without labels)";
 
 /// Whether a label is a list or an object, or others with a delimiter between them.
 fn is_several(label: &str, all: &[&String]) -> bool {
@@ -231,8 +233,14 @@ fn as_read(label: &str) -> String {
     spelled_words_of(label.as_bytes(), Options { punctuation: true, tags: false }, |_, spelling| {
         read += spelling
     });
-    let visible = |c: &char| !c.is_whitespace() && !is_invisible(*c);
-    if read.is_empty() { label.chars().filter(visible).flat_map(char::to_lowercase).collect() } else { read }
+    let is_seen = |c: &char| !c.is_whitespace() && !is_invisible(*c);
+    if read.is_empty() { label.chars().filter(is_seen).flat_map(char::to_lowercase).collect() } else { read }
+}
+
+/// A label for people, with what takes no room as `\u{…}`.
+fn visible(label: &str) -> String {
+    let shown = |c: char| if is_invisible(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    label.chars().map(shown).collect()
 }
 
 /// Characters that take no room: zero-width spaces and joiners, marks of direction, byte order marks.

@@ -158,8 +158,6 @@ pub struct Example {
     pub text: String,
     /// Index of the label.
     pub label: u32,
-    /// The rating, where the corpus has one (aclImdb: 1 to 10).
-    pub rating: Option<u8>,
 }
 
 /// A corpus in three parts.
@@ -196,12 +194,39 @@ pub struct Labelled {
     pub notes: Notes,
 }
 
-/// A part of a corpus by its own files.
+/// A part of a corpus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Split {
+pub enum Split {
+    /// Texts that are learnt from.
     Train,
+    /// Texts that are chosen by.
     Valid,
+    /// Texts that are measured on.
     Test,
+}
+
+impl Split {
+    /// What its texts are called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "training",
+            Self::Valid => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl Corpus {
+    /// The texts of a split.
+    #[must_use]
+    pub fn texts(&self, split: Split) -> &[Example] {
+        match split {
+            Split::Train => &self.train,
+            Split::Valid => &self.valid,
+            Split::Test => &self.test,
+        }
+    }
 }
 
 /// A text as a reader found it.
@@ -209,13 +234,12 @@ enum Split {
 struct Found {
     text: String,
     label: String,
-    rating: Option<u8>,
     split: Split,
 }
 
 impl Found {
     fn new(row: Row, split: Split) -> Self {
-        Self { text: row.text, label: row.label, rating: None, split }
+        Self { text: row.text, label: row.label, split }
     }
 }
 
@@ -236,7 +260,10 @@ pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
             config.data != input::STDIN || test != input::STDIN,
             "--data - --test-data -: standard input is one corpus, not two"
         );
+        let all = found.len();
         found.retain(|example| example.split != Split::Test);
+        let why = "of its own test split, since --test-data brings another";
+        notes.leave_out(all - found.len(), why, &format!(" ({})", name_of(&config.data)));
         let own = CorpusConfig { data: test.clone(), ..config.clone() };
         found.extend(
             read(&own, &mut notes)?.into_iter().map(|example| Found { split: Split::Test, ..example }),
@@ -289,11 +316,7 @@ pub fn load_all(config: &CorpusConfig) -> Result<Labelled> {
     let mut notes = Notes::default();
     let mut found = read(config, &mut notes)?;
     prepare_labels(config, &mut found, &mut notes)?;
-    ensure!(
-        !found.is_empty(),
-        "{}: no text has a label (`host label` answers texts without labels)",
-        config.data
-    );
+    ensure!(!found.is_empty(), "{}: {}", config.data, labels::NONE);
     let digest = digest_of(&found);
     let examples = found.into_iter().map(|example| (example.text, example.label)).collect();
     Ok(Labelled { examples, digest, notes })
@@ -347,12 +370,9 @@ fn read(config: &CorpusConfig, notes: &mut Notes) -> Result<Vec<Found>> {
         acl_imdb::read_archive(path, &mut decoder)?
     } else {
         let table = source::read(path, &config.columns(), &mut decoder, notes)?;
-        ensure!(
-            table.rows.iter().any(|row| !row.label.is_empty()),
-            "{data}: no text has a label (`host label` answers texts without labels)"
-        );
+        ensure!(table.rows.iter().any(|row| !row.label.is_empty()), "{data}: {}", labels::NONE);
         if let Some(row) = table.rows.iter().find(|row| row.label.is_empty()) {
-            without_label = format!(" ({data}: line {} is the first)", row.line);
+            without_label = format!(" ({data}: {} {} is the first)", table.unit, row.line);
         }
         table.rows.into_iter().map(|row| Found::new(row, Split::Train)).collect()
     };
@@ -372,19 +392,19 @@ fn prepare_labels(config: &CorpusConfig, found: &mut [Found], notes: &mut Notes)
 }
 
 /// Texts by the files that they come from.
-struct Parts {
+struct Splits {
     train: Vec<Example>,
     valid: Vec<Example>,
     test: Vec<Example>,
 }
 
 /// Leaves out what cannot be learnt from or measured on, and counts it.
-fn sift(found: Vec<Found>, labels: &[String], config: &CorpusConfig, notes: &mut Notes) -> Result<Parts> {
+fn sift(found: Vec<Found>, labels: &[String], config: &CorpusConfig, notes: &mut Notes) -> Result<Splits> {
     tell_of_splits(&found, labels, config, notes);
     let index: HashMap<&str, u32> = labels.iter().map(String::as_str).zip(0..).collect();
-    let mut parts = Parts { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
+    let mut parts = Splits { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
     let (mut empty, mut strange) = (0, 0);
-    for Found { text, label, rating, split } in found {
+    for Found { text, label, split } in found {
         let Some(&label) = index.get(&label[..]) else {
             strange += 1;
             continue;
@@ -398,7 +418,7 @@ fn sift(found: Vec<Found>, labels: &[String], config: &CorpusConfig, notes: &mut
             Split::Valid => &mut parts.valid,
             Split::Test => &mut parts.test,
         };
-        part.push(Example { text, label, rating });
+        part.push(Example { text, label });
     }
     notes.leave_out(strange, "with labels that the training texts never have", "");
     notes.leave_out(empty, "without a text", "");

@@ -12,6 +12,7 @@ use parquet::record::Field;
 use serde_json::Value;
 
 use super::delimited::Record;
+use super::table::Records;
 
 /// How a file starts.
 pub const MAGIC: &[u8] = b"PAR1";
@@ -26,7 +27,7 @@ thread_local! {
 ///
 /// # Errors
 /// Names the file and the row that cannot be read.
-pub fn read(bytes: Vec<u8>, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
+pub fn read(bytes: Vec<u8>, name: &str) -> Result<Records> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();
@@ -43,7 +44,7 @@ pub fn read(bytes: Vec<u8>, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
     read.unwrap_or_else(|_| bail!("{name}: a Parquet file that cannot be read: it is damaged"))
 }
 
-fn records(bytes: Vec<u8>, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
+fn records(bytes: Vec<u8>, name: &str) -> Result<Records> {
     let cannot = || format!("{name}: a Parquet file that cannot be read");
     let most = (bytes.len() as i64).saturating_mul(VALUES_A_BYTE);
     let reader =
@@ -62,15 +63,15 @@ fn records(bytes: Vec<u8>, name: &str) -> Result<(Vec<String>, Vec<Record>)> {
         .unwrap_or(Value::Null);
     let classes: Vec<&Value> =
         header.iter().map(|column| &described["info"]["features"][column]["names"]).collect();
-    let mut records = Vec::new();
+    let mut rows = Vec::new();
     for (row, line) in reader.get_row_iter(None).map_err(one_line).with_context(cannot)?.zip(1..) {
         let row = row.map_err(one_line).with_context(|| format!("{name}: row {line} cannot be read"))?;
         let fields = row.into_columns().into_iter().zip(&classes);
         let fields = fields.map(|((_, field), classes)| named(plain(&field), classes)).collect();
-        records.push(Record { line, fields });
+        rows.push(Record { line, fields });
     }
-    ensure!(!records.is_empty(), "{name}: the corpus is empty");
-    Ok((header, records))
+    ensure!(!rows.is_empty(), "{name}: the corpus is empty");
+    Ok(Records { header, rows, unit: "row" })
 }
 
 /// Values that a byte of a file stands for at most: those of a corpus differ.

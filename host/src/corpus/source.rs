@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 use super::delimited::{DELIMITERS, lower_ending};
 use super::input::{self, Decoder, numbered};
 use super::notes::Notes;
-use super::table::{self, Columns, Label, Row, Table};
+use super::table::{self, Columns, LINE, Label, Row, Table};
 use super::{fasttext, json_lines, parquet};
 
 /// Reads a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.json`, Parquet, a file of fastText's lines, or, where no labels are wanted,
@@ -29,11 +29,11 @@ pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &m
         return Ok(fasttext::read(&text, &name, notes));
     }
     match &ending[..] {
-        _ if is_json => table::from_records(json_lines::read(&text, &name)?, &name, columns, notes),
+        _ if is_json => table::from_records(json_lines::read(&text, &name, notes)?, &name, columns, notes),
         "txt" if columns.label == Label::None => {
             let rows =
                 numbered(&text).map(|(line, text)| Row { line, text: text.to_owned(), ..Row::default() });
-            Ok(Table { rows: rows.collect(), text: "a text a line".to_owned(), label: None })
+            Ok(Table { rows: rows.collect(), text: "a text a line".to_owned(), label: None, unit: LINE })
         }
         "txt" if !text.contains(DELIMITERS.map(char::from)) => {
             bail!(

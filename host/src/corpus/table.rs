@@ -60,7 +60,20 @@ pub struct Table {
     pub text: String,
     /// The column of the labels, unless the file has none.
     pub label: Option<String>,
+    /// What a row's `line` counts.
+    pub unit: &'static str,
 }
+
+/// The rows of a file that has names for columns, but no header.
+pub struct Records {
+    pub header: Vec<String>,
+    pub rows: Vec<Record>,
+    /// What a record's `line` counts: lines, or rows where those are no lines.
+    pub unit: &'static str,
+}
+
+/// What the rows of a file with a header are counted in.
+pub const LINE: &str = "line";
 
 const TEXT_NAMES: [&str; 17] = [
     "text",
@@ -97,6 +110,9 @@ const LABEL_NAMES: [&str; 13] = [
     "rating",
 ];
 
+/// The way out where what was taken for a header may be a row.
+const NO_HEADER: &str = " (if that is a row and no header: --no-header)";
+
 /// Rows from which a column is told by its content, spread over the file.
 const SAMPLE: usize = 2000;
 
@@ -111,10 +127,7 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
             || columns.label == Label::Perhaps(own)
     };
     let known = |header: &[String]| {
-        header
-            .iter()
-            .filter(|own| asked(own) || is_one_of(own, &TEXT_NAMES) || is_one_of(own, &LABEL_NAMES))
-            .count()
+        header.iter().filter(|own| asked(own) || is_text_name(own) || is_one_of(own, &LABEL_NAMES)).count()
     };
     let mut records = delimited::read(text, name, &known, notes)?;
     ensure!(
@@ -129,7 +142,7 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
     let choice = if columns.no_header {
         Choice::by_number(&records, columns, name)?
     } else if known(&first) > 0 {
-        Choice::by_name(&first, &records[1..], columns, name, notes)?
+        Choice::by_name(&first, &records[1..], columns, name, NO_HEADER, notes)?
     } else {
         Choice::of_unknown(&first, &records, columns, name, notes)?
     };
@@ -146,7 +159,7 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
         notes.leave_out(all - records.len(), "like the header", &format!(" ({name})"));
         ensure!(!records.is_empty(), "{name}: the corpus is empty: there is no line after the header");
     }
-    choice.rows(records, name, notes)
+    choice.rows(records, LINE, name, notes)
 }
 
 /// Gives the header an empty name for the rows' names where it is one field short of all rows: `write.table` of R
@@ -174,15 +187,14 @@ fn name_rows(records: &mut [Record]) -> bool {
 /// # Errors
 /// As [`from_delimited`].
 pub fn from_records(
-    (header, records): (Vec<String>, Vec<Record>),
+    Records { header, rows, unit }: Records,
     name: &str,
     columns: &Columns<'_>,
     notes: &mut Notes,
 ) -> Result<Table> {
-    let choice = Choice::by_name(&header, &records, columns, name, notes)?;
+    let choice = Choice::by_name(&header, &rows, columns, name, "", notes)?;
     let is_nested = |text: &String| text.starts_with("{\"") || text.starts_with("[{\"");
-    let nested =
-        records.iter().filter(|record| record.fields.get(choice.text).is_some_and(is_nested)).count();
+    let nested = rows.iter().filter(|row| row.fields.get(choice.text).is_some_and(is_nested)).count();
     if nested > 0 {
         notes.warn(format!(
             "{name}: column `{}` holds JSON objects in {}, whose keys are read as words",
@@ -190,7 +202,12 @@ pub fn from_records(
             count(nested, "row")
         ));
     }
-    choice.rows(records, name, notes)
+    choice.rows(rows, unit, name, notes)
+}
+
+/// Whether that is a usual name for a column of texts.
+pub fn is_text_name(name: &str) -> bool {
+    is_one_of(name, &TEXT_NAMES)
 }
 
 fn is_one_of(name: &str, names: &[&str]) -> bool {
@@ -209,12 +226,13 @@ struct Choice {
 }
 
 impl Choice {
-    /// By the names in a header; what has no usual name, by its content.
+    /// By the names in a header; what has no usual name, by its content. `way_out` ends the error where that fails.
     fn by_name(
         header: &[String],
         rows: &[Record],
         columns: &Columns<'_>,
         name: &str,
+        way_out: &str,
         notes: &mut Notes,
     ) -> Result<Self> {
         let at = |wanted: &str| -> Result<Option<usize>> {
@@ -222,7 +240,7 @@ impl Choice {
             let (first, second) = (all.next(), all.next());
             if let (Some(first), Some(second)) = (first, second) {
                 bail!(
-                    "{name}: line 1: columns {} and {} are both called `{wanted}`{}: rename one, or choose by number \
+                    "{name}: columns {} and {} are both called `{wanted}`{}: rename one, or choose by number \
                      (--text-column {}, --label-column {})",
                     first + 1,
                     second + 1,
@@ -235,7 +253,7 @@ impl Choice {
         };
         let wanted = |own: &str| -> Result<usize> {
             let Some(at) = at(own)? else {
-                bail!("{name}: line 1: the columns are {}; there is no `{own}`", preview(header));
+                bail!("{name}: the columns are {}; there is no `{own}`", preview(header));
             };
             Ok(at)
         };
@@ -260,12 +278,12 @@ impl Choice {
         let content = Content::of(rows, header.len());
         let text = match text.or_else(|| if header.len() == 1 { Some(0) } else { content.text(label) }) {
             Some(text) => text,
-            None => bail!("{}", unknown(header, "text", name)),
+            None => bail!("{}{way_out}", unknown(header, "text", name)),
         };
         let label = match (columns.label, label) {
             (Label::Guessed, None) => match content.label(text) {
                 Some(label) => Some(label),
-                None => bail!("{}", unknown(header, "label", name)),
+                None => bail!("{}{way_out}", unknown(header, "label", name)),
             },
             (_, label) => label,
         };
@@ -274,7 +292,7 @@ impl Choice {
             "{name}: the text and the label cannot be the same column `{}`",
             one_line(&header[text])
         );
-        if columns.text.is_none() && !is_one_of(&header[text], &TEXT_NAMES) && header.len() > 1 {
+        if columns.text.is_none() && !is_text_name(&header[text]) && header.len() > 1 {
             notes.say(format!(
                 "{name}: the texts are in column `{}` by its content (--text-column)",
                 one_line(&header[text])
@@ -372,7 +390,7 @@ impl Choice {
             _ => content.text(None).and_then(|text| content.label(text)).is_some_and(is_label),
         };
         if !headless {
-            return Self::by_name(first, &records[1..], columns, name, notes);
+            return Self::by_name(first, &records[1..], columns, name, NO_HEADER, notes);
         }
         let choice = Self::by_number(records, &numbered, name)?;
         let label =
@@ -387,7 +405,7 @@ impl Choice {
     }
 
     /// The rows, less those of another width and those without a label.
-    fn rows(self, records: Vec<Record>, name: &str, notes: &mut Notes) -> Result<Table> {
+    fn rows(self, records: Vec<Record>, unit: &'static str, name: &str, notes: &mut Notes) -> Result<Table> {
         let all = records.len();
         let (mut rows, mut other_width) = (Vec::with_capacity(all), Vec::new());
         for mut record in records {
@@ -405,7 +423,7 @@ impl Choice {
             let text = if self.other == Some(self.text) { other.clone() } else { take(self.text) };
             ensure!(
                 text.len() <= LONGEST_TEXT,
-                "{name}: line {}: longer than {LONGEST_TEXT} bytes",
+                "{name}: {unit} {}: longer than {LONGEST_TEXT} bytes",
                 record.line
             );
             rows.push(Row { line: record.line, text, label: label.trim().to_owned(), other });
@@ -424,7 +442,7 @@ impl Choice {
         }
         let column =
             |at: usize| self.header.as_ref().map_or_else(|| (at + 1).to_string(), |names| names[at].clone());
-        Ok(Table { rows, text: column(self.text), label: self.label.map(column) })
+        Ok(Table { rows, text: column(self.text), label: self.label.map(column), unit })
     }
 }
 
@@ -435,8 +453,7 @@ fn number(name: &str, width: usize) -> Option<usize> {
 
 fn unknown(header: &[String], what: &str, name: &str) -> String {
     format!(
-        "{name}: line 1: the columns are {}; none of them looks like the {what}: name one with --{what}-column (if that \
-         is a row and no header: --no-header)",
+        "{name}: the columns are {}; none of them looks like the {what}: name one with --{what}-column",
         preview(header)
     )
 }

@@ -157,7 +157,6 @@ fn archive_and_folder_read_the_same() {
     let from_archive = load(&args(&path), 1).expect("is sound");
     let from_folder = load(&args(&folder.path().join("aclImdb")), 1).expect("is sound");
     assert_eq!(texts(&from_archive.test), ["a test"]);
-    assert_eq!(from_archive.test[0].rating, Some(9));
     assert_eq!(from_archive.train.len() + from_archive.valid.len(), 40);
     let sorted = |corpus: &Corpus| {
         let mut all = corpus.train.clone();
@@ -181,7 +180,9 @@ fn a_folder_with_both_files_and_a_second_corpus() {
     let other = file(&folder, "other.tsv", "label\tsentence\nclass 1\t\"raw\" text\n");
     let with =
         CorpusConfig { test_data: Some(other.display().to_string()), ..args(&folder.path().join("pair")) };
-    assert_eq!(texts(&load(&with, 1).expect("is sound").test), ["\"raw\" text"]);
+    let with = load(&with, 1).expect("is sound");
+    assert_eq!(texts(&with.test), ["\"raw\" text"]);
+    assert!(with.notes.mention("2 rows of its own test split, since --test-data brings another"));
 }
 
 #[test]

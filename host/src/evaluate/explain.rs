@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter};
 
 use anyhow::Result;
-use telltale::Model;
 use telltale::engine::decide;
 use telltale::engine::fixed::Score;
 use telltale::engine::model::State;
 use telltale::engine::text::{Token, Tokeniser};
+use telltale::{Model, Probability};
 
 use crate::engine::{memory_for, state_in};
 use crate::logits::log_sum_exp;
@@ -18,8 +18,6 @@ use crate::logits::log_sum_exp;
 pub struct Spoken {
     /// The word, as the engine reads it.
     pub word: String,
-    /// Whether the vocabulary has it.
-    pub is_known: bool,
     /// By how much the logarithm of the answer's odds rose when it was read; below zero it speaks against the answer.
     pub speaks: f64,
 }
@@ -27,8 +25,8 @@ pub struct Spoken {
 /// A text's answer, and what its words say for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// The answered class.
-    pub answer: usize,
+    /// The answer's probability, as a chip gives it.
+    pub probability: Probability,
     /// The words in their order; symbols that the engine skips are none.
     pub words: Vec<Spoken>,
 }
@@ -47,9 +45,8 @@ impl Explanation {
         let mut each = |token: Token<'_>| match token {
             Token::Character(code) => model.read_character(code, &mut state),
             Token::Word(word) => {
-                if let Some(id) = model.read(word, &mut state) {
-                    let is_known = id < model.vocabulary().len();
-                    read.push((word.as_str().to_owned(), is_known, scores(&mut state)));
+                if model.read(word, &mut state).is_some() {
+                    read.push((word.as_str().to_owned(), scores(&mut state)));
                 }
             }
         };
@@ -58,21 +55,22 @@ impl Explanation {
         tokeniser.finish(&mut each);
         model.read_end(&mut state);
         let last = scores(&mut state);
-        let answer = decide(&last).0.index();
+        let (answer, probability) = decide(&last);
+        let answer = answer.index();
         // What characters at the text's end say belongs to the last word.
-        if let Some((.., own)) = read.last_mut() {
+        if let Some((_, own)) = read.last_mut() {
             *own = last;
         }
         let mut odds = log_odds(&before, answer);
         let words = read
             .into_iter()
-            .map(|(word, is_known, scores)| {
+            .map(|(word, scores)| {
                 let now = log_odds(&scores, answer);
                 let speaks = now - std::mem::replace(&mut odds, now);
-                Spoken { word, is_known, speaks }
+                Spoken { word, speaks }
             })
             .collect();
-        Ok(Self { answer, words })
+        Ok(Self { probability, words })
     }
 
     /// The words that speak most for the answer, and those that speak most against it, the loudest first; a word that
@@ -123,10 +121,10 @@ mod tests {
 
     #[test]
     fn the_loudest_words_come_first_and_once() {
-        let spoken = |word: &str, speaks| Spoken { word: word.to_owned(), is_known: true, speaks };
+        let spoken = |word: &str, speaks| Spoken { word: word.to_owned(), speaks };
         let words =
             vec![spoken("a", 0.2), spoken("b", 1.0), spoken("c", -0.5), spoken("a", 0.9), spoken("d", 0.0)];
-        let explanation = Explanation { answer: 0, words };
+        let explanation = Explanation { probability: Probability::from_ten_thousandths(9000), words };
         let (pro, contra) = explanation.loudest(2);
         assert_eq!(pro.to_string(), "a +1.10, b +1.00");
         assert_eq!(contra.to_string(), "c -0.50");

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::engine::{Answered, Verdict};
+
 /// Bins of probabilities.
 const BINS: usize = 10;
 
@@ -14,6 +16,30 @@ pub struct Judged {
     pub answer: usize,
     /// The probability of the answer, 0 to 1.
     pub probability: f64,
+}
+
+impl Judged {
+    /// The engine's verdict on a text of class `truth`.
+    #[must_use]
+    pub const fn of(verdict: &Verdict, truth: u32) -> Self {
+        Self { truth: truth as usize, answer: verdict.class, probability: verdict.probability }
+    }
+
+    /// The engine's answer to a text of class `truth`.
+    #[must_use]
+    pub fn of_answer(answered: &Answered, truth: usize) -> Self {
+        let probability = f64::from(answered.probability.ten_thousandths()) / 10_000.0;
+        Self { truth, answer: answered.class, probability }
+    }
+}
+
+/// The places of the texts whose answer is wrong, the surest first.
+#[must_use]
+pub fn misread(judged: &[Judged]) -> Vec<usize> {
+    let mut wrong: Vec<usize> =
+        (0..judged.len()).filter(|&at| judged[at].truth != judged[at].answer).collect();
+    wrong.sort_by(|&a, &b| judged[b].probability.total_cmp(&judged[a].probability));
+    wrong
 }
 
 /// The share of those that are true, not a number of none.

@@ -47,8 +47,8 @@ impl Alone {
     /// # Errors
     /// As [`classify_all`].
     pub fn read(model: &Model<'_>, texts: &[Reading<'_>]) -> Result<Self> {
-        let network = classify_all(&model.without_ngrams(), texts, engine::Parts::Whole)?;
-        let ngrams = || classify_all(model, texts, engine::Parts::Ngrams);
+        let network = classify_all(&model.without_ngrams(), texts, engine::ReadWith::Whole)?;
+        let ngrams = || classify_all(model, texts, engine::ReadWith::Ngrams);
         Ok(Self { network, ngrams: model.ngrams().map(|_| ngrams()).transpose()? })
     }
 

@@ -47,7 +47,7 @@ impl Folder {
                 to.display()
             );
         }
-        let parent = parent(to);
+        let parent = files::folder_of(to);
         ensure!(
             parent.is_dir(),
             "--out {}: the folder {} does not exist: make it",
@@ -65,7 +65,7 @@ impl Folder {
         Self::check(to, replace)?;
         let context = || format!("cannot write {}", to.display());
         let temporary = || {
-            let made = tempfile::Builder::new().prefix(".telltale-").tempdir_in(parent(to));
+            let made = tempfile::Builder::new().prefix(".telltale-").tempdir_in(files::folder_of(to));
             made.map_err(files::unnamed).with_context(context)
         };
         let (made, old) = (temporary()?, temporary()?);
@@ -89,15 +89,8 @@ impl Folder {
             }
             return Err(error).with_context(context);
         }
-        files::sync_folder(parent(to));
+        files::sync_folder(files::folder_of(to));
         Ok(())
-    }
-}
-
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
     }
 }
 

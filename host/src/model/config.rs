@@ -3,6 +3,9 @@
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
+use telltale::engine::head::MAX_CLASSES;
+use telltale::engine::kernel::MAX_WIDTH;
+use telltale::engine::model::MAX_LAYERS;
 
 /// Recurrent cells; equations and gate order are PyTorch's, which has no FastGRNN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -112,15 +115,15 @@ impl Config {
     /// # Errors
     /// Names what is out of its range, and the range.
     pub fn check(&self) -> Result<()> {
-        ensure!((1..=4).contains(&self.layers), "{} recurrent layers: 1 to 4 are possible", self.layers);
-        ensure!((1..=1024).contains(&self.embed), "embeddings of {}: 1 to 1024 are possible", self.embed);
-        ensure!((1..=1024).contains(&self.hidden), "{} hidden units: 1 to 1024 are possible", self.hidden);
-        ensure!(
-            self.head_hidden <= 1024,
-            "{} hidden units in the head: 0 to 1024 are possible",
-            self.head_hidden
-        );
-        ensure!((2..=1024).contains(&self.classes), "{} classes: 2 to 1024 are possible", self.classes);
+        for (number, least, most, what) in [
+            (self.layers, 1, MAX_LAYERS, "recurrent layers"),
+            (self.embed, 1, MAX_WIDTH, "numbers in an embedding"),
+            (self.hidden, 1, MAX_WIDTH, "hidden units"),
+            (self.head_hidden, 0, MAX_WIDTH, "hidden units in the head"),
+            (self.classes, 2, MAX_CLASSES, "classes"),
+        ] {
+            ensure!((least..=most).contains(&number), "{number} {what}: {least} to {most} are possible");
+        }
         Ok(())
     }
 

@@ -26,9 +26,10 @@ pub const MOST_SEPARATE: usize = 64;
 /// Widths of such vectors.
 const WIDTHS: [usize; 2] = [24, 32];
 
-/// N-grams of words alone, and of words and characters.
-const OF_WORDS: Orders = Orders { words: 3, characters: 0 };
-const OF_CHARACTERS: Orders = Orders { words: 2, characters: 5 };
+/// Orders that are tried: of n-grams of words alone,
+pub const OF_WORDS: Orders = Orders { words: 3, characters: 0 };
+/// and of those with n-grams of characters beside them.
+pub const OF_CHARACTERS: Orders = Orders { words: 2, characters: 5 };
 
 /// Those that have a vector each: for many classes, short ones are worth more of the dear bytes.
 const OF_FEW_CHARACTERS: Orders = Orders { words: 2, characters: 3 };
@@ -127,7 +128,7 @@ impl Space<'_> {
     /// Tries a recipe.
     fn measure(&self, recipe: Recipe, all: &[Bag]) -> Result<Choice> {
         let count = self.texts.len();
-        let few = count + self.valid.0.len() < FEW_TEXTS;
+        let few = self.valid.0.is_empty() || count + self.valid.0.len() < FEW_TEXTS;
         let targets: Vec<&[f32]> = self.targets.iter().chain(self.valid.1).copied().collect();
         let weight = |at: usize| self.weights.get(at).copied().unwrap_or(1.0);
         let folds = if few { FOLDS } else { 1 };

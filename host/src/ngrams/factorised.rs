@@ -7,6 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::matrix::Matrix;
+use crate::logits::probabilities;
 
 /// Share of a text's n-grams that a step does not see.
 const DROPOUT: f32 = 0.5;
@@ -108,7 +109,7 @@ impl Factors {
                     }
                 }
                 let mut errors = self.classify(&hidden);
-                super::linear::probabilities(&mut errors);
+                probabilities(&mut errors);
                 back.fill(0.0);
                 for (class, error) in errors.iter_mut().enumerate() {
                     *error = (*error - targets[row][class]) * weights[row];

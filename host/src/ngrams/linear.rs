@@ -5,6 +5,8 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 
+use crate::logits::probabilities;
+
 /// Errors below this teach nothing worth a pass over the features.
 const NEGLIGIBLE: f32 = 1e-4;
 
@@ -78,16 +80,4 @@ impl Fit<'_> {
         weights.iter_mut().enumerate().for_each(|(at, weight)| *weight *= self.worth[at]);
         weights
     }
-}
-
-/// Sums become probabilities: softmax, or the logistic function of a single one.
-pub fn probabilities(sums: &mut [f32]) {
-    if let [sum] = sums {
-        *sum = 1.0 / (1.0 + (-*sum).exp());
-        return;
-    }
-    let largest = sums.iter().fold(f32::MIN, |largest, &sum| largest.max(sum));
-    sums.iter_mut().for_each(|sum| *sum = (*sum - largest).exp());
-    let total: f32 = sums.iter().sum();
-    sums.iter_mut().for_each(|sum| *sum /= total);
 }

@@ -13,13 +13,12 @@ mod svc;
 mod teacher;
 
 pub use bayes::Lesson;
-pub use choose::{Choice, MOST_SEPARATE, Space, choose};
+pub use choose::{Choice, MOST_SEPARATE, OF_CHARACTERS, OF_WORDS, Space, choose};
 pub use factorised::Factors;
 pub use fit::{Examples, Method, Ngrams, Recipe, Rows, Separation, Weighting, eligible};
-pub use linear::probabilities;
 pub use matrix::{Bag, bags};
 pub use mix::Mix;
-pub use teacher::Teacher;
+pub use teacher::NgramTeacher;
 
 use anyhow::{Result, ensure};
 use telltale::engine::ngrams::{MAX_CHARACTER_ORDER, MAX_WORD_ORDER, Orders};

@@ -9,7 +9,8 @@ use telltale::engine::ngrams::{Orders, RollingKeys};
 
 use super::bayes::{Lesson, ratios};
 use super::columns;
-use super::linear::{Fit, Sample, probabilities};
+use super::linear::{Fit, Sample};
+use crate::logits::probabilities;
 
 /// The longest n-gram, in words.
 const ORDER: u8 = 3;
@@ -31,7 +32,7 @@ const SHARPNESS: f32 = 1.3;
 
 /// A classifier of many megabytes.
 #[derive(Clone, Debug)]
-pub struct Teacher {
+pub struct NgramTeacher {
     /// Known n-grams, ascending.
     known: Vec<u32>,
     classes: usize,
@@ -39,12 +40,12 @@ pub struct Teacher {
     weights: Vec<f32>,
 }
 
-impl Teacher {
+impl NgramTeacher {
     /// Learns from labelled texts of `classes` classes.
     #[must_use]
     pub fn fit(lessons: &[Lesson<'_>], classes: usize, seed: u64) -> Self {
         let texts: Vec<Vec<u32>> = lessons.par_iter().map(|lesson| present(lesson.words)).collect();
-        let known: Vec<u32> = counted(&texts, LEAST_TEXTS).into_iter().map(|(key, _)| key).collect();
+        let known = frequent(&texts, LEAST_TEXTS);
         let features = features(&texts, &known);
         drop(texts);
         let worth = ratios(&features, lessons, known.len(), classes);
@@ -116,19 +117,11 @@ fn keys_of(words: &[u32], order: u8) -> Vec<u32> {
     keys
 }
 
-/// Keys with the texts that have them, ascending; those in fewer than `least` texts are left out.
-fn counted(texts: &[Vec<u32>], least: usize) -> Vec<(u32, usize)> {
-    let mut all: Vec<u32> = texts
-        .par_iter()
-        .flat_map_iter(|keys| {
-            let mut own = keys.clone();
-            own.sort_unstable();
-            own.dedup();
-            own
-        })
-        .collect();
+/// Keys that at least `least` texts have, ascending; a text has each of its keys once.
+fn frequent(texts: &[Vec<u32>], least: usize) -> Vec<u32> {
+    let mut all: Vec<u32> = texts.par_iter().flat_map_iter(|keys| keys.iter().copied()).collect();
     all.par_sort_unstable();
-    all.chunk_by(|a, b| a == b).filter(|same| same.len() >= least).map(|same| (same[0], same.len())).collect()
+    all.chunk_by(|a, b| a == b).filter(|same| same.len() >= least).map(|same| same[0]).collect()
 }
 
 /// What of each text is known: indices into `known`, which ascends.
@@ -154,7 +147,7 @@ mod tests {
         };
         let own: Vec<(Vec<u32>, [f32; 2])> = (0..400).map(text).collect();
         let lessons: Vec<Lesson<'_>> = own.iter().map(|(words, target)| Lesson { words, target }).collect();
-        let teacher = Teacher::fit(&lessons, 2, 1);
+        let teacher = NgramTeacher::fit(&lessons, 2, 1);
         for (words, target) in &own {
             assert!(teacher.opinion(words)[usize::from(target[1] > 0.5)] > 0.8);
         }
@@ -170,7 +163,7 @@ mod tests {
             })
             .collect();
         let lessons: Vec<Lesson<'_>> = own.iter().map(|(words, target)| Lesson { words, target }).collect();
-        let teacher = Teacher::fit(&lessons, 3, 1);
+        let teacher = NgramTeacher::fit(&lessons, 3, 1);
         for (words, target) in &own {
             assert!(teacher.opinion(words)[target.iter().position(|&share| share > 0.5).expect("one")] > 0.5);
         }

@@ -13,13 +13,12 @@ use super::config::RunConfig;
 use super::tags::Tags;
 use super::teach;
 use super::texts::{Texts, targets, tokenise, tokenised};
-use crate::console::{self, say, warn};
+use crate::console::{self, human, say, warn};
 use crate::corpus::{self, Corpus, CorpusConfig, Example};
 use crate::model::weights::Ranges;
 use crate::model::{Config, Network};
 use crate::ngrams::{Bag, Examples, Ngrams, Recipe, Space, bags, choose};
 use crate::quantise;
-use crate::train::log::human;
 use crate::train::{TrainingExample, balance};
 use crate::vocabulary::{Built, Counts};
 
@@ -192,9 +191,7 @@ impl Data {
         let weights = Network::new(&self.network_config(), &Device::Cpu, seed)?.weights()?;
         let sections = quantise::quantise(&weights, &Ranges::default(), self.config.bits)?;
         let labels: usize = self.corpus.labels.iter().map(String::len).sum();
-        let layers: usize = sections.layers.iter().map(Vec::len).sum();
-        let network = sections.embedding.len() + layers + sections.head.len();
-        Ok(self.vocabulary.section().len() + network + labels + MANIFEST_BYTES)
+        Ok(self.vocabulary.section().len() + sections.bytes() + labels + MANIFEST_BYTES)
     }
 
     /// N-grams fitted to the training texts, and to the validation texts as well if `all`.
@@ -290,7 +287,7 @@ impl<'t> NgramTexts<'t> {
             .collect();
         let total: usize = all.iter().map(|text| text.len()).sum();
         let step = total.div_ceil(bytes).max(1);
-        let wanted = targets(texts, data.corpus.labels.len(), 0.0);
+        let wanted = targets(texts, data.corpus.labels.len());
         let wanted: Vec<Vec<f32>> = wanted.into_iter().step_by(step).collect();
         let weights = texts.iter().step_by(step).map(|text| text.weight).collect();
         let texts: Vec<&str> = all.iter().step_by(step).copied().collect();

@@ -8,25 +8,22 @@ use telltale::Model;
 use telltale::engine::format::{Kind, Metrics};
 
 use super::data::Data;
-use super::report::{Alone, BlobReport, ModelReport, QuantisedReport, Report, metrics};
+use super::report::{BlobReport, ModelReport, PartAccuracy, QuantisedReport, Report, metrics};
 use crate::aligned::AlignedBytes;
 use crate::bytes::hex;
 use crate::console::{say, warn};
 use crate::corpus::Example;
-use crate::engine::{Item, Parts, Reading, Verdict, classify_all, items};
+use crate::engine::{Item, ReadWith, Reading, Verdict, classify_all, items};
 use crate::evaluate::measures::{Judged, Measures, share};
 use crate::evaluate::rejection;
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Config, Network, Weights};
 use crate::ngrams::{Bag, Mix, Ngrams, bags};
 use crate::pytorch::{self, config::Activation};
-use crate::quantise::{self, Description, EmbeddingBits};
+use crate::quantise::{self, CALIBRATION_TEXTS, Description, EmbeddingBits};
 use crate::train::batches::cut;
 use crate::train::{self, Epoch, Evaluation, TrainingExample, TrainingOptions};
 use crate::vocabulary::sample;
-
-/// Training texts that calibrate the ranges of activations.
-const CALIBRATION_TEXTS: usize = 500;
 
 /// The most words of each.
 const CALIBRATION_WORDS: usize = 20_000;
@@ -102,7 +99,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         self_test: sample(&data.frequent),
         metrics: Metrics::default(),
     };
-    let split = |texts, examples| Split { texts, examples };
+    let split = |texts, examples| SplitTexts { texts, examples };
     let (valid, test) = (split(&texts.valid, &corpus.valid), split(&texts.test, &corpus.test));
     let (valid_logits, test_logits) = (
         train::final_logits(network, valid.texts, &whole)?,
@@ -166,7 +163,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
     let sections = sections(side.as_ref())?;
     let (mut blob, quantised) =
         quantise::export(&mut description, vocabulary.section(), &sections, |model| {
-            let measures = |split: &Split<'_>, own: &[Verdict]| {
+            let measures = |split: &SplitTexts<'_>, own: &[Verdict]| {
                 (!own.is_empty()).then(|| Measures::of(&split.judged(own), &corpus.labels))
             };
             let (of_valid, of_test) =
@@ -198,10 +195,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
     let sizes = BlobReport {
         bytes: blob.len(),
         vocab_bytes: vocabulary.section().len(),
-        weight_bytes: sections.embedding.len()
-            + sections.layers.iter().map(Vec::len).sum::<usize>()
-            + sections.head.len()
-            + sections.ngrams.as_ref().map_or(0, Vec::len),
+        weight_bytes: sections.bytes(),
     };
     let (vocabulary, parameters) = (vocabulary.words.len(), weights.count());
     let description = for_pytorch(&description, &weights, ranges, config.bits, &whole);
@@ -229,12 +223,12 @@ struct Side {
 
 /// Some of the corpus' texts.
 #[derive(Clone, Copy)]
-struct Split<'t> {
+struct SplitTexts<'t> {
     texts: &'t [TrainingExample],
     examples: &'t [Example],
 }
 
-impl Split<'_> {
+impl SplitTexts<'_> {
     fn bags(&self, ngrams: &Ngrams, data: &Data) -> Vec<Bag> {
         bags(&self.strings(), data.text, ngrams.orders)
     }
@@ -249,9 +243,9 @@ impl Split<'_> {
     }
 
     /// Network and n-grams by themselves, each with a bias of its own: shares of right labels.
-    fn alone(&self, network: &[Vec<f32>], ngrams: Option<&[Vec<f32>]>) -> Alone {
+    fn alone(&self, network: &[Vec<f32>], ngrams: Option<&[Vec<f32>]>) -> PartAccuracy {
         let accuracy = |logits| train::evaluation(logits, self.texts).accuracy;
-        Alone { network: accuracy(network), ngrams: ngrams.map(accuracy) }
+        PartAccuracy { network: accuracy(network), ngrams: ngrams.map(accuracy) }
     }
 
     /// The float model, from the logits of its parts.
@@ -276,11 +270,11 @@ impl Split<'_> {
                 truth: text.label,
             })
             .collect();
-        classify_all(model, &read, Parts::Whole)
+        classify_all(model, &read, ReadWith::Whole)
     }
 
     fn judged(&self, verdicts: &[Verdict]) -> Vec<Judged> {
-        verdicts.iter().zip(self.texts).map(|(verdict, text)| verdict.judged(text.label)).collect()
+        verdicts.iter().zip(self.texts).map(|(verdict, text)| Judged::of(verdict, text.label)).collect()
     }
 }
 

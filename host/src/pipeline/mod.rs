@@ -26,7 +26,7 @@ pub use config::{NgramConfig, RunConfig, Teacher};
 pub use data::{Data, Source};
 pub use draft::Drafts;
 pub use finish::Finished;
-pub use report::{Alone, BlobReport, ModelReport, QuantisedReport, Report};
+pub use report::{BlobReport, ModelReport, PartAccuracy, QuantisedReport, Report};
 pub use texts::Texts;
 
 use crate::exit_reason::ExitReason;

@@ -55,7 +55,7 @@ pub struct QuantisedReport {
     /// Share of texts to which the float model gives the same label.
     pub agreement: f64,
     /// What the float model's parts achieve on the test texts without each other.
-    pub alone: Option<Alone>,
+    pub alone: Option<PartAccuracy>,
     /// The integer engine on the validation texts, by class.
     pub valid: Option<Measures>,
     /// The same on the test texts.
@@ -64,7 +64,7 @@ pub struct QuantisedReport {
 
 /// Shares of right labels of a model's parts.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Alone {
+pub struct PartAccuracy {
     /// The recurrent network.
     pub network: f64,
     /// The n-grams; `None` where there are none.

@@ -11,11 +11,12 @@ use sha2::{Digest, Sha256};
 use super::config::Teacher;
 use super::texts::{Texts, lessons, targets};
 use crate::bytes::hex;
-use crate::console::say;
+use crate::console::{human, say};
+use crate::logits::probabilities;
 use crate::logits::top;
 use crate::model::{Cell, Config, Network, Pooling};
-use crate::ngrams::{Teacher as Ngrams, probabilities};
-use crate::train::log::{Log, human};
+use crate::ngrams::NgramTeacher;
+use crate::train::log::Log;
 use crate::train::{self, Trainer, TrainingExample, TrainingOptions};
 
 /// The recurrent teacher: GRU over the most frequent words.
@@ -67,8 +68,8 @@ fn ask(
     seed: u64,
 ) -> Result<()> {
     let started = Instant::now();
-    let labels = targets(&texts.train, classes, 0.0);
-    let ngrams = Ngrams::fit(&lessons(&texts.train, &labels), classes, seed);
+    let labels = targets(&texts.train, classes);
+    let ngrams = NgramTeacher::fit(&lessons(&texts.train, &labels), classes, seed);
     let opinion = |text: &TrainingExample| ngrams.opinion(&text.hashes);
     let opinions: Opinions = others.par_iter().map(opinion).collect();
     settle(others, opinions);

@@ -32,14 +32,14 @@ pub fn tokenised(text: &str, label: u32, options: Options, vocabulary: &Vocabula
     TrainingExample { hashes, label, ..TrainingExample::default() }
 }
 
-/// What each text should say: the teacher's opinion, or its label with `smoothing`.
-pub fn targets(texts: &[TrainingExample], classes: usize, smoothing: f32) -> Vec<Vec<f32>> {
+/// What each text should say: the teacher's opinion, or its label.
+pub fn targets(texts: &[TrainingExample], classes: usize) -> Vec<Vec<f32>> {
     let target = |text: &TrainingExample| {
         if !text.target.is_empty() {
             return text.target.clone();
         }
-        let mut target = vec![smoothing / classes as f32; classes];
-        target[text.label as usize] += 1.0 - smoothing;
+        let mut target = vec![0.0; classes];
+        target[text.label as usize] = 1.0;
         target
     };
     texts.iter().map(target).collect()

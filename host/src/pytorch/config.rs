@@ -232,8 +232,9 @@ impl Description {
     }
 
     fn parse(text: &str) -> Result<Self> {
+        let keys: BTreeMap<String, serde_json::Value> =
+            serde_json::from_str(text).context("a JSON object is expected")?;
         let mut own: Self = serde_json::from_str(text)?;
-        let keys: BTreeMap<String, serde_json::Value> = serde_json::from_str(text)?;
         own.given = keys.into_keys().collect();
         own.check()?;
         Ok(own)

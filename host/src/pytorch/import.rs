@@ -13,18 +13,15 @@ use super::config::{Description, Origin, Side};
 use super::map::{Assumption, Row};
 use super::source::{Source, Unseen};
 use crate::aligned::AlignedBytes;
-use crate::engine::{Item, Parts, Reading, classify_all};
+use crate::engine::{Item, ReadWith, Reading, classify_all};
 use crate::evaluate::measures::share;
 use crate::logits::{negative_log_likelihood, top};
 use crate::model::weights::Ranges;
 use crate::model::{Cell, Config, Network, Weights};
-use crate::quantise::{self, EmbeddingBits};
+use crate::quantise::{self, CALIBRATION_TEXTS, EmbeddingBits};
 use crate::train::batches::{Keep, cut};
 use crate::train::{self, Evaluation, TrainingExample, TrainingOptions};
 use crate::vocabulary::sample;
-
-/// Texts that calibrate the ranges of activations.
-const CALIBRATION_TEXTS: usize = 500;
 
 /// Texts to calibrate and measure on.
 pub struct Labelled {
@@ -277,7 +274,7 @@ fn compare(source: &Source, model: &Model<'_>, answers: &[Answer]) -> Result<Che
     let items: Vec<Vec<Item>> = ids.iter().map(|ids| known(ids)).collect();
     let read: Vec<Reading<'_>> =
         answers.iter().zip(&items).map(|(answer, items)| Reading { items, truth: answer.label }).collect();
-    let engine = classify_all(model, &read, Parts::Whole)?;
+    let engine = classify_all(model, &read, ReadWith::Whole)?;
     let float: Vec<(usize, f64)> = answers
         .par_iter()
         .zip(&ids)
@@ -330,7 +327,7 @@ fn measure(source: &Source, model: &Model<'_>, texts: &[TrainingExample]) -> Res
     let read: Vec<Reading<'_>> =
         items.iter().zip(texts).map(|(items, text)| Reading { items, truth: text.label }).collect();
     let own: Vec<u32> =
-        classify_all(model, &read, Parts::Whole)?.iter().map(|verdict| verdict.class as u32).collect();
+        classify_all(model, &read, ReadWith::Whole)?.iter().map(|verdict| verdict.class as u32).collect();
     let same = |evaluation: &Evaluation| share(own.iter().zip(&evaluation.predictions).map(|(a, b)| a == b));
     let padded = match description.padded {
         Some(side) => {

@@ -2,14 +2,12 @@
 
 use anyhow::{Result, ensure};
 use telltale::engine::cell::SUM_FRACTION;
+use telltale::engine::fixed::MAX_SHIFT;
 
 use super::embedding::{self, Format};
 use super::layer::enlarged;
 use crate::model::config::Cell;
 use crate::model::weights::Weights;
-
-/// The largest shift that a blob can name.
-const SHIFT_MAX: u32 = 14;
 
 /// The section, and the most that a row adds to a sum.
 ///
@@ -19,7 +17,7 @@ pub fn quantise(weights: &Weights) -> Result<(Vec<u8>, u32)> {
     let sums = sums(weights);
     let (format, shift) = Format::folded(&sums);
     ensure!(
-        shift <= SHIFT_MAX,
+        shift <= MAX_SHIFT,
         "layer 0: its weights are too large for the fixed-point formats to be folded"
     );
     let width = weights.config.cell.gates() * weights.config.hidden;

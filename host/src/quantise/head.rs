@@ -1,8 +1,8 @@
 //! The head's section.
 
 use anyhow::{Context, Result};
-use telltale::engine::fixed::{UNIT_MAX, half_step};
-use telltale::engine::head::SUM_DOWN;
+use telltale::engine::fixed::UNIT_MAX;
+use telltale::engine::head::{SUM_BOUND, SUM_DOWN};
 
 use super::scale::{Columns, Inputs, Map, Noise, SHIFTS};
 use crate::bytes::Bytes;
@@ -34,8 +34,7 @@ impl<'w> Affine<'w> {
     fn quantise(&self, inputs: Inputs, exponent: i32) -> Option<Map> {
         let columns = Columns { weights: self.weights, width: self.width, inputs };
         let unit = f64::from(exponent - SUM_DOWN as i32).exp2();
-        let most = (1 << 31) - half_step(SUM_DOWN).unsigned_abs();
-        Map::new(&[columns], &self.bias, |_| unit, most)
+        Map::new(&[columns], &self.bias, |_| unit, SUM_BOUND)
     }
 
     /// The shifts of the pooled state, the best first.

@@ -28,6 +28,9 @@ pub use float_reference::float_reference;
 pub use ngrams::quantise as ngrams;
 pub use writer::{Description, export, install, with_section, write_blob};
 
+/// Texts that calibrate the ranges of activations.
+pub const CALIBRATION_TEXTS: usize = 500;
+
 /// What a word's row holds: bits of an embedding weight, or what the first layer makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EmbeddingBits {
@@ -69,6 +72,15 @@ pub struct Sections {
     pub ngrams: Option<Vec<u8>>,
     /// What readers may skip: kinds and contents.
     pub optional: Vec<(u8, Vec<u8>)>,
+}
+
+impl Sections {
+    /// Bytes of all of them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let parts = self.layers.iter().chain([&self.embedding, &self.head]).chain(&self.ngrams);
+        parts.map(Vec::len).sum()
+    }
 }
 
 /// What the network does on some texts, as far as quantisation must know.

@@ -1,8 +1,8 @@
 //! The section of n-grams.
 
 use anyhow::{Context, Result, ensure};
-use telltale::engine::fixed::{Score, half_step};
-use telltale::engine::head::SUM_DOWN;
+use telltale::engine::fixed::Score;
+use telltale::engine::head::{SUM_BOUND, SUM_DOWN};
 use telltale::engine::ngrams::{MAX_ROW_SHIFT, projected_limit};
 
 use super::scale::{Columns, Inputs, Map};
@@ -49,8 +49,7 @@ pub fn quantise(ngrams: &Ngrams, gain: f32) -> Result<Vec<u8>> {
             let square = f64::from(ngrams.hidden.1);
             let inputs = Inputs { limit: limit.unsigned_abs(), unit, square };
             let columns = Columns { weights: &weights, width: factors.width, inputs };
-            let most = (1 << 31) - half_step(SUM_DOWN).unsigned_abs();
-            let map = Map::new(&[columns], &bias, |_| result, most).context(too_large)?;
+            let map = Map::new(&[columns], &bias, |_| result, SUM_BOUND).context(too_large)?;
             (4, rows, step, unit, Some((map, factors.bias.len())))
         }
     };

@@ -1,6 +1,6 @@
 //! Numbers to integers: affine maps of i8 weights, activations with shifts.
 
-use telltale::engine::fixed::{Unit, unit_limit};
+use telltale::engine::fixed::{MAX_SHIFT, Unit, unit_limit};
 use telltale::engine::kernel::{
     COLUMN_UNIT, ROW_UNIT, SCALE_MAX, SUM_LIMIT, SUM_SHIFT, half, padded, result_limit,
 };
@@ -220,4 +220,4 @@ impl Statistics {
 }
 
 /// The shifts that a blob can name.
-pub const SHIFTS: std::ops::RangeInclusive<u32> = 0..=14;
+pub const SHIFTS: std::ops::RangeInclusive<u32> = 0..=MAX_SHIFT;

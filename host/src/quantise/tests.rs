@@ -406,7 +406,7 @@ fn states_of_a_fastgrnn_are_brought_into_range() {
 /// The chip's scores are the float network's and the float n-grams' logits, for rows of logits and for factors.
 #[test]
 fn ngrams_and_network_add_up() {
-    use crate::engine::{Parts, Reading, classify, items};
+    use crate::engine::{ReadWith, Reading, classify, items};
     use crate::ngrams::{Examples, Method, Ngrams, Recipe, Separation, Weighting, bags};
 
     let text = |n: usize| format!("w{} w{} {} w{}", n % 7, n % 5, ["ax", "bx", "cx"][n % 3], n % 11);
@@ -470,8 +470,8 @@ fn ngrams_and_network_add_up() {
         for (text, logits) in texts.iter().zip(&logits) {
             let items = items(&with, text);
             let read = Reading { items: &items, truth: 0 };
-            let _ = classify(&with, &mut state, &read, Parts::Whole);
-            let _ = classify(&without, &mut lone, &read, Parts::Whole);
+            let _ = classify(&with, &mut state, &read, ReadWith::Whole);
+            let _ = classify(&without, &mut lone, &read, ReadWith::Whole);
             let (own, network) = (with.scores(&mut state).to_vec(), without.scores(&mut lone));
             let bias = ngrams.head_bias(0.5);
             for (class, logit) in logits.iter().enumerate() {

@@ -1,7 +1,6 @@
 //! What training tells: a progress bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
-use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -72,16 +71,5 @@ impl Log {
 impl Default for Log {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-/// A duration as people say it.
-#[must_use]
-pub fn human(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 60.0 {
-        format!("{seconds:.1} s")
-    } else {
-        format!("{:.0} min {:02.0} s", (seconds / 60.0).floor(), seconds % 60.0)
     }
 }

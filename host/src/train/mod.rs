@@ -10,7 +10,6 @@ pub mod log;
 pub(crate) mod loss;
 pub mod optimiser;
 pub mod schedule;
-pub mod stop;
 pub mod trainer;
 
 use anyhow::Result;

@@ -43,9 +43,9 @@ pub mod gru;
 pub mod lstm;
 pub mod rnn;
 
-use crate::fixed::unit_limit;
+use crate::fixed::{MAX_SHIFT, unit_limit};
 use crate::format::{OpenError, SectionReader, Subject};
-use crate::kernel::{Affine, COLUMN_UNIT, ROW_UNIT, padded};
+use crate::kernel::{Affine, COLUMN_UNIT, MAX_WIDTH, ROW_UNIT, padded};
 use crate::vector::fill_units;
 #[cfg(feature = "fastgrnn")]
 use fastgrnn::Mix;
@@ -192,9 +192,9 @@ impl<'a> Layer<'a> {
         let mixes = cell.is(Cell::Fastgrnn);
         reader.expect(zero == 0 && zeros == [0; 3] && (mixes || zeta + nu == 0), zeta + nu, 0);
         let folded = cfg!(feature = "fold") && inputs == 0 && limit.is_some();
-        let inputs = reader.within(inputs, u32::from(!folded), 1024) as usize;
-        let hidden = reader.within(hidden, 1, 1024) as usize;
-        reader.within(input_shift.max(state_shift).into(), 0, 14);
+        let inputs = reader.within(inputs, u32::from(!folded), MAX_WIDTH as u32) as usize;
+        let hidden = reader.within(hidden, 1, MAX_WIDTH as u32) as usize;
+        reader.within(input_shift.max(state_shift).into(), 0, MAX_SHIFT);
         let (input_shift, state_shift) = (input_shift & 15, state_shift & 15);
         let cell_format = reader.within(cell_format.into(), 0, 4) as u8;
         let limits =

@@ -47,8 +47,9 @@
 //! Kinds of sections: 1 [vocabulary](crate::vocab), 2 [embedding](crate::embedding),
 //! 3 [layer](crate::cell), one for each layer in order, 4 [head](crate::head),
 //! 5 [n-grams](crate::ngrams) and 6 [early exit](crate::early_exit), which a blob may lack,
-//! 7 [folded embedding](crate::embedding#folded), in place of 2, 8 [rejection](crate::rejection), which a blob may lack. What each contains is specified on those pages. A reader skips an unknown section that is not required and
-//! refuses one that is; new parts of a network come as new kinds, under the same version.
+//! 7 [folded embedding](crate::embedding#folded), in place of 2, 8 [rejection](crate::rejection), which a blob may lack.
+//! What each contains is specified on those pages. A reader skips an unknown section that is not required and refuses
+//! one that is; new parts of a network come as new kinds, under the same version.
 //!
 //! # Promises
 //!

@@ -122,6 +122,9 @@ pub const ROW_UNIT: usize = 4;
 /// Columns come in eights: their activations are a vector register of Helium, four words of the others.
 pub const COLUMN_UNIT: usize = 8;
 
+/// The most numbers that a word's embedding, a layer or a hidden layer of the head has.
+pub const MAX_WIDTH: usize = 1024;
+
 /// Σ |w|·|x| of a row stays below this.
 pub const SUM_LIMIT: u32 = 1 << 23;
 

@@ -18,8 +18,8 @@ use crate::console::{put, say};
 ///
 /// A network of random weights is run in the board's emulator. Figures are instructions in QEMU, where one takes a nanosecond,
 /// and the core's cycles on the Pico, as the column `unit` says; each is exact to 0.1 %. The network has mean pooling and a linear head of two
-/// classes; the words looked up are in its vocabulary, and every second one ends n-grams that its wide part
-/// knows, if it has one and that is large enough. What a folded row takes is the cell's.
+/// classes; the words looked up are in its vocabulary, and every second one ends n-grams that it
+/// knows, if there are enough (`--ngrams`). What a folded row takes is the cell's.
 ///
 /// start-up: milliseconds before a session says hello (checksum and checks of the model, self-test), at one instruction a
 /// clock, so that a real core takes longer.
@@ -43,14 +43,14 @@ pub struct Args {
     #[command(flatten)]
     extras: Extras,
     /// Also measures the same network in f32 (micromath), on the core's floating-point unit if it has one
-    #[arg(long, conflicts_with_all = ["embed_bits", "fold", "wide"])]
+    #[arg(long, conflicts_with_all = ["embed_bits", "fold", "ngrams"])]
     float: bool,
     /// Measures programs with all parts of the engine, which read any model, as `emulate` without `--embed` does
     #[arg(long)]
     all_parts: bool,
     /// Instead measures networks of several shapes and writes the coefficients by which `inspect` estimates
     /// instructions per word to each board's `board.toml`, for the next build of this program
-    #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "embed_bits", "fold", "wide", "wide_order", "wide_characters", "float"])]
+    #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "embed_bits", "fold", "ngrams", "ngram_words", "ngram_characters", "float"])]
     fit: bool,
     /// Seconds that an emulated board may take before it is given up
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
@@ -163,7 +163,7 @@ fn print_row(row: &Row) {
         cost.instructions_per_word,
         cost.instructions_per_mac,
         phases.look_up,
-        phases.wide.unwrap_or(0.0),
+        phases.ngrams.unwrap_or(0.0),
         phases.embedding,
         phases.cell,
         phases.pooling,
@@ -182,7 +182,7 @@ fn print_row(row: &Row) {
             float.instructions_per_word,
             float.instructions_per_mac,
             float.ratio,
-            if float.unit { "by FPU" } else { "in software" }
+            if float.has_fpu { "by FPU" } else { "in software" }
         ),
     }
 }
@@ -196,9 +196,10 @@ mod tests {
     /// What machines read: these keys and no others.
     #[test]
     fn keys_are_as_documented() {
-        let phases = Phases { look_up: 1.0, wide: None, embedding: 1.0, cell: 1.0, pooling: 1.0, head: 1.0 };
+        let phases =
+            Phases { look_up: 1.0, ngrams: None, embedding: 1.0, cell: 1.0, pooling: 1.0, head: 1.0 };
         let float =
-            FloatCost { instructions_per_word: 1.0, instructions_per_mac: 1.0, ratio: 1.0, unit: true };
+            FloatCost { instructions_per_word: 1.0, instructions_per_mac: 1.0, ratio: 1.0, has_fpu: true };
         let cost = Cost {
             macs: 1,
             unit: Unit::Instructions,

@@ -11,7 +11,7 @@ use telltale::Model;
 use super::synthetic::{Extras, Shape, blob};
 use crate::command::write_json;
 use crate::console::say;
-use crate::engine::{Item, Parts, Reading, classify_all};
+use crate::engine::{Item, ReadWith, Reading, classify_all};
 use crate::model::Pooling;
 
 const TEXTS: usize = 2000;
@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Result<()> {
         let pool =
             rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
         let started = Instant::now();
-        pool.install(|| classify_all(&model, &texts, Parts::Whole))?;
+        pool.install(|| classify_all(&model, &texts, ReadWith::Whole))?;
         Ok((TEXTS * WORDS) as f64 / started.elapsed().as_secs_f64())
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);

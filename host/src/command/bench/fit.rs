@@ -18,10 +18,10 @@ use crate::toolchain::{build, workspace};
 type Kind = (Cell, usize, usize, usize, Pooling, usize, Extras);
 
 /// N-grams of up to so many words and characters, and rows of so many bits.
-const fn with(wide_order: u8, wide_characters: u8, embed_bits: u32) -> Extras {
-    let wide = if wide_order > 0 { 500 } else { 0 };
-    let wide_order = if wide_order > 0 { wide_order } else { 1 };
-    Extras { embed_bits, fold: false, wide, wide_order, wide_characters }
+const fn with(ngram_words: u8, ngram_characters: u8, embed_bits: u32) -> Extras {
+    let ngrams = if ngram_words > 0 { 500 } else { 0 };
+    let ngram_words = if ngram_words > 0 { ngram_words } else { 1 };
+    Extras { embed_bits, fold: false, ngrams, ngram_words, ngram_characters }
 }
 
 /// The networks to measure. They vary each term by itself.

@@ -18,13 +18,17 @@ use crate::files;
 use crate::model::Pooling;
 use crate::toolchain::{Emulator, build, build_float_bench, build_for};
 
+/// The widest embedding that the program on the board has room for (`WIDEST` there).
+const WIDEST: usize = 512;
+
 /// Instructions of a word's parts.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Phases {
     pub look_up: f64,
-    /// Looking up n-grams, of a network with a wide part.
+    /// Looking up n-grams, of a network that has some.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub wide: Option<f64>,
+    #[serde(rename = "wide")]
+    pub ngrams: Option<f64>,
     pub embedding: f64,
     pub cell: f64,
     pub pooling: f64,
@@ -63,7 +67,8 @@ pub struct FloatCost {
     /// Float instructions for each integer one.
     pub ratio: f64,
     /// Whether the core's floating-point unit did it.
-    pub unit: bool,
+    #[serde(rename = "unit")]
+    pub has_fpu: bool,
 }
 
 /// A measurement or why there is none.
@@ -103,6 +108,7 @@ impl Bench {
         all_parts: bool,
         patience: Duration,
     ) -> Result<Self> {
+        ensure!(shape.embed <= WIDEST, "--embed {}: 1 to {WIDEST} can be measured", shape.embed);
         let float = float.then(|| blob_with_floats(shape, Pooling::Mean)).transpose()?;
         Ok(Self {
             folder: tempfile::tempdir().context("no folder for temporary files")?,
@@ -140,7 +146,7 @@ impl Bench {
         let macs = layers + head;
         let phases = Phases {
             look_up: mean.part("look_up")?,
-            wide: model
+            ngrams: model
                 .ngrams()
                 .map(|_| Ok::<_, anyhow::Error>(mean.part("read")? - mean.part("step")?))
                 .transpose()?,
@@ -157,7 +163,7 @@ impl Bench {
                 instructions_per_word: instructions,
                 instructions_per_mac: instructions / macs as f64,
                 ratio: instructions / instructions_per_word,
-                unit: board.float_target.is_some(),
+                has_fpu: board.float_target.is_some(),
             }))
         });
         Ok(Cost {

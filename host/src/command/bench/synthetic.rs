@@ -24,8 +24,8 @@ const WORDS: usize = 1000;
 /// Words where each takes much of a small flash: its f32 numbers are in the blob, too, or its row is folded.
 const LARGE_WORDS: usize = 250;
 
-/// N-grams of a wide part.
-const MOST_WIDE: usize = 100_000;
+/// The most n-grams.
+const MOST_NGRAMS: usize = 100_000;
 
 /// The shape of the network.
 #[derive(ClapArgs, Clone, Debug, PartialEq, Eq, Serialize)]
@@ -53,15 +53,18 @@ pub struct Extras {
     /// Folds the first layer's input weights into the words' rows (see `train --fold`)
     #[arg(long, conflicts_with = "embed_bits")]
     pub fold: bool,
-    /// N-grams of a wide part, 0 for none; of w0 w1 w2 …, those that end with every second word, the first ones
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub wide: usize,
+    /// N-grams, 0 for none; of w0 w1 w2 …, those that end with every second word, the first ones
+    #[arg(long, alias = "wide", value_name = "N", default_value_t = 0)]
+    #[serde(rename = "wide")]
+    pub ngrams: usize,
     /// The most words of such an n-gram, 1 to 3
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub wide_order: u8,
+    #[arg(long, alias = "wide-order", value_name = "N", default_value_t = 2)]
+    #[serde(rename = "wide_order")]
+    pub ngram_words: u8,
     /// The most characters of such an n-gram, 0 to 6; 0 means none
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub wide_characters: u8,
+    #[arg(long, alias = "wide-characters", value_name = "N", default_value_t = 0)]
+    #[serde(rename = "wide_characters")]
+    pub ngram_characters: u8,
 }
 
 /// Characters of w0 to w63 in the mean, the gap behind each included.
@@ -69,21 +72,22 @@ pub const WORD_CHARACTERS: f64 = (10.0 * 3.0 + 54.0 * 4.0) / 64.0;
 
 impl Extras {
     /// None of them.
-    pub const NONE: Self = Self { embed_bits: 8, fold: false, wide: 0, wide_order: 2, wide_characters: 0 };
+    pub const NONE: Self =
+        Self { embed_bits: 8, fold: false, ngrams: 0, ngram_words: 2, ngram_characters: 0 };
 
-    /// The wide part's section, if there is to be one.
+    /// The n-grams' section, if there are to be some.
     fn section(self, classes: usize) -> Result<Option<Vec<u8>>> {
-        let most = self.wide;
-        let orders = Orders { words: self.wide_order, characters: self.wide_characters };
-        ensure!(most <= MOST_WIDE, "--wide {most}: 0 to {MOST_WIDE} is possible");
+        let most = self.ngrams;
+        let orders = Orders { words: self.ngram_words, characters: self.ngram_characters };
+        ensure!(most <= MOST_NGRAMS, "--ngrams {most}: 0 to {MOST_NGRAMS} is possible");
         ensure!(
             (1..=MAX_WORD_ORDER).contains(&usize::from(orders.words)),
-            "--wide-order {}: 1 to {MAX_WORD_ORDER} is possible",
+            "--ngram-words {}: 1 to {MAX_WORD_ORDER} is possible",
             orders.words
         );
         ensure!(
             usize::from(orders.characters) <= MAX_CHARACTER_ORDER,
-            "--wide-characters {}: 0 to {MAX_CHARACTER_ORDER} is possible",
+            "--ngram-characters {}: 0 to {MAX_CHARACTER_ORDER} is possible",
             orders.characters
         );
         let mut known = BTreeSet::new();

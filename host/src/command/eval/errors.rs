@@ -10,7 +10,7 @@ use telltale::Model;
 use crate::command::rows::Form;
 use crate::console::say;
 use crate::evaluate::explain::Explanation;
-use crate::evaluate::measures::Judged;
+use crate::evaluate::measures::{Judged, misread};
 
 /// Words that are named for an answer, and against it.
 const WORDS: usize = 5;
@@ -29,39 +29,28 @@ struct Row<'t> {
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn write(
+pub fn write<'t>(
     path: &Path,
     model: &Model<'_>,
-    labels: &[String],
-    examples: &[(String, String)],
+    labels: &'t [String],
+    examples: &'t [(String, String)],
     judged: &[Judged],
 ) -> Result<()> {
     let form = Form::of("--errors", path)?;
-    let mut wrong: Vec<(&Judged, &str)> = judged
-        .iter()
-        .zip(examples)
-        .filter(|(own, _)| own.truth != own.answer)
-        .map(|(own, (text, _))| (own, &text[..]))
-        .collect();
-    wrong.sort_by(|(a, _), (b, _)| b.probability.total_cmp(&a.probability));
-    let explain = |(_, text): &(&Judged, &str)| -> Result<(String, String)> {
+    let row = |&at: &usize| -> Result<Row<'t>> {
+        let (own, text) = (&judged[at], &examples[at].0[..]);
         let explanation = Explanation::of(model, text)?;
-        let (pro, contra) = explanation.loudest(WORDS);
-        Ok((pro.to_string(), contra.to_string()))
-    };
-    let words: Vec<(String, String)> = wrong.par_iter().map(explain).collect::<Result<_>>()?;
-    let rows: Vec<Row<'_>> = wrong
-        .iter()
-        .zip(words)
-        .map(|((own, text), (words_for, words_against))| Row {
+        let (words_for, words_against) = explanation.loudest(WORDS);
+        Ok(Row {
             label: &labels[own.truth],
             answer: &labels[own.answer],
-            probability: (own.probability * 10_000.0).round() / 10_000.0,
-            words_for,
-            words_against,
+            probability: f64::from(explanation.probability.ten_thousandths()) / 10_000.0,
+            words_for: words_for.to_string(),
+            words_against: words_against.to_string(),
             text,
         })
-        .collect();
+    };
+    let rows: Vec<Row<'_>> = misread(judged).par_iter().map(row).collect::<Result<_>>()?;
     crate::files::write(path, &form.write(&rows)?)?;
     say!("wrote {} misread texts to {}", rows.len(), path.display());
     Ok(())

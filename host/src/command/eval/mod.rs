@@ -15,9 +15,9 @@ use serde::Serialize;
 use telltale::Model;
 use telltale::engine::early_exit::Rule;
 
-use crate::command::corpus::CorpusArgs;
+use crate::command::corpus::{CorpusArgs, Which};
 use crate::console::{say, warn};
-use crate::corpus;
+use crate::corpus::{self, Example};
 use crate::engine::{self, Item, Reading, classify_all, items, with_model};
 use crate::evaluate::early_exit::{Effect, answers, effect};
 use crate::evaluate::measures::{Judged, Measures};
@@ -38,8 +38,8 @@ pub struct Args {
     #[command(flatten)]
     corpus: CorpusArgs,
     /// Which examples: all, or one of the splits that `train` makes with the same --seed
-    #[arg(long, value_enum, default_value_t = Split::All)]
-    split: Split,
+    #[arg(long, value_enum, default_value_t = Which::All)]
+    split: Which,
     /// Also tells what early exit would do: texts count as decided once a class has had this probability, 0.5 to
     /// 1, for --patience words in a row. Without it, a model that has a rule of its own is read by that
     #[arg(long, value_name = "PROBABILITY")]
@@ -72,32 +72,6 @@ pub struct Args {
     /// Results for machines; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-}
-
-/// Some of a corpus' texts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Split {
-    /// Every text
-    All,
-    /// Those that are learnt from
-    Train,
-    /// Those that are chosen by
-    Valid,
-    /// Those that are measured on
-    Test,
-}
-
-impl Split {
-    /// What its texts are called.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Train => "training",
-            Self::Valid => "validation",
-            Self::Test => "test",
-        }
-    }
 }
 
 #[derive(Serialize)]
@@ -166,7 +140,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn examples(args: &Args) -> Result<Vec<(String, String)>> {
-    if args.split == Split::All {
+    let Some(split) = args.split.split() else {
         let CorpusArgs { test_data, valid, test, .. } = &args.corpus;
         ensure!(
             test_data.is_none() && valid.is_none() && test.is_none(),
@@ -175,19 +149,13 @@ fn examples(args: &Args) -> Result<Vec<(String, String)>> {
         let all = corpus::load_all(&args.corpus.config())?;
         all.notes.print();
         return Ok(all.examples);
-    }
+    };
     let corpus = corpus::load(&args.corpus.config(), args.seed)?;
     corpus.notes.print();
-    let part = match args.split {
-        Split::Train | Split::All => corpus.train,
-        Split::Valid => corpus.valid,
-        Split::Test => corpus.test,
-    };
-    ensure!(!part.is_empty(), "{}: that split is empty", corpus.name);
-    Ok(part
-        .into_iter()
-        .map(|example| (example.text, corpus.labels[example.label as usize].clone()))
-        .collect())
+    let texts = corpus.texts(split);
+    ensure!(!texts.is_empty(), "{}: that split is empty", corpus.name);
+    let named = |example: &Example| (example.text.clone(), corpus.labels[example.label as usize].clone());
+    Ok(texts.iter().map(named).collect())
 }
 
 fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
@@ -215,7 +183,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     }
     let readings: Vec<Reading<'_>> =
         texts.iter().map(|(items, truth)| Reading { items, truth: *truth }).collect();
-    let verdicts = classify_all(model, &readings, engine::Parts::Whole)?;
+    let verdicts = classify_all(model, &readings, engine::ReadWith::Whole)?;
     let seconds = started.elapsed().as_secs_f64();
     let early_exit = match rule(args)?.or(model.early_exit()).filter(|_| args.shuffle.is_none()) {
         None => None,
@@ -249,7 +217,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let all: Vec<usize> = (0..verdicts.len()).collect();
     let pairs = pairs.map(|pairs| Pairs { all: solved(&pairs, &all), column: pairs.0 });
     let judged: Vec<Judged> =
-        verdicts.iter().zip(&texts).map(|(verdict, (.., label))| verdict.judged(*label)).collect();
+        verdicts.iter().zip(&texts).map(|(verdict, (.., label))| Judged::of(verdict, *label)).collect();
     if let Some(path) = &args.errors {
         errors::write(path, model, &labels, &examples, &judged)?;
     }
@@ -311,7 +279,7 @@ type Groups = (String, BTreeMap<String, Vec<usize>>);
 /// The texts by a column that `flag` names.
 fn groups(args: &Args, flag: &str, column: Option<&str>) -> Result<Option<Groups>> {
     let Some(column) = column else { return Ok(None) };
-    ensure!(args.split == Split::All, "{flag} {column}: leave --split out: the whole file is read");
+    ensure!(args.split == Which::All, "{flag} {column}: leave --split out: the whole file is read");
     let mut groups = BTreeMap::<_, Vec<_>>::new();
     for (at, value) in corpus::load_column(&args.corpus.config(), column)?.into_iter().enumerate() {
         groups.entry(value).or_default().push(at);

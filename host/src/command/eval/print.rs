@@ -2,7 +2,7 @@
 
 use super::{By, Parts, Report, Solved};
 use crate::command::measures::{FEW_CLASSES, print_measures};
-use crate::console::{columns, put, right, say};
+use crate::console::{columns, left, put, right, say};
 
 /// Writes the report to standard output.
 pub fn print(report: &Report) {
@@ -84,12 +84,12 @@ fn print_parts(parts: &Parts) {
 }
 
 fn print_groups(by: &By, parts: bool) {
-    let width = by.groups.iter().map(|group| group.value.chars().count()).max().unwrap_or(0);
-    let width = width.max(by.column.chars().count());
-    put!("\n{:<width$} {:>8} {:>9}", by.column, "texts", "accuracy");
+    let width = by.groups.iter().map(|group| columns(&group.value)).max().unwrap_or(0);
+    let width = width.max(columns(&by.column));
+    put!("\n{} {:>8} {:>9}", left(&by.column, width), "texts", "accuracy");
     say!("{}", if parts { format!(" {:>9} {:>9}", "network", "n-grams") } else { String::new() });
     for group in &by.groups {
-        put!("{:<width$} {:>8} {:>7.2} %", group.value, group.examples, group.accuracy * 100.0);
+        put!("{} {:>8} {:>7.2} %", left(&group.value, width), group.examples, group.accuracy * 100.0);
         if let Some(parts) = &group.parts {
             let ngrams = parts.ngrams.map(|ngrams| format!("{:.2} %", ngrams.accuracy * 100.0));
             put!(" {:>7.2} % {:>9}", parts.network.accuracy * 100.0, ngrams.as_deref().unwrap_or("none"));
@@ -104,7 +104,7 @@ fn print_pairs(column: &str, all: &Solved, by: Option<&By>) {
     if let Some(by) = by {
         rows.extend(by.groups.iter().filter_map(|group| Some((&group.value[..], group.pairs.as_ref()?))));
     }
-    let width = rows.iter().map(|row| row.0.chars().count()).max().unwrap_or(0);
+    let width = rows.iter().map(|row| columns(row.0)).max().unwrap_or(0);
     let percent = |share: f64| format!("{:.2} %", share * 100.0);
     let part = |share: Option<f64>| share.map_or_else(|| "none".to_owned(), percent);
     put!("\nall texts of a `{column}` right:\n{:<width$} {:>8} {:>9}", "", "groups", "model");
@@ -113,7 +113,7 @@ fn print_pairs(column: &str, all: &Solved, by: Option<&By>) {
     }
     say!(" {:>9}", "chance");
     for (name, solved) in rows {
-        put!("{name:<width$} {:>8} {:>9}", solved.groups, percent(solved.model));
+        put!("{} {:>8} {:>9}", left(name, width), solved.groups, percent(solved.model));
         if all.network.is_some() {
             put!(" {:>9} {:>9}", part(solved.network), part(solved.ngrams));
         }

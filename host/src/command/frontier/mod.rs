@@ -79,6 +79,7 @@ impl Args {
 pub fn run(args: &Args) -> Result<()> {
     ensure!(!args.presets.is_empty() && !args.seeds.is_empty(), "--presets and --seeds: at least one each");
     ensure!(args.corpus.data != "-", "--data -: each run reads the corpus anew: write it to a file first");
+    ensure!(args.corpus.valid != Some(0.0), "--valid 0: the frontier is one of validation accuracies");
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("--out: cannot make the folder {}", args.out.display()))?;
     let own = ["frontier.md", "frontier.svg", "frontier.png"].map(|name| args.out.join(name));

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::runs::{BOARDS, Trained};
 use crate::command::train::Preset;
+use crate::console::for_shells;
 
 /// The runs, preset by preset.
 pub struct Frontier {
@@ -105,15 +106,10 @@ impl<'r> Point<'r> {
 
 /// The words of a command as a shell would take them.
 fn command(words: impl Iterator<Item = String>) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,=:+@".contains(c);
-    let quoted = words.map(|word| {
-        if !word.is_empty() && word.chars().all(plain) {
-            word
-        } else {
-            format!("'{}'", word.replace('\'', r"'\''"))
-        }
-    });
-    std::iter::once("host".to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
+    std::iter::once("host".to_owned())
+        .chain(words.map(|word| for_shells(&word)))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The table for people.

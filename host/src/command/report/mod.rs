@@ -11,7 +11,7 @@ use serde_json::Value;
 use telltale::Model;
 use telltale::engine::kernel::Layout;
 
-use super::eval::Split;
+use super::corpus::Which;
 use super::inspect;
 use crate::console::say;
 use crate::corpus::CorpusConfig;
@@ -49,8 +49,8 @@ pub struct Args {
     #[arg(long, value_name = "NAME", requires = "data")]
     label_column: Option<String>,
     /// Which of the texts: the splits are those that `train` makes with the model's seed
-    #[arg(long, value_enum, default_value_t = Split::Test, requires = "data")]
-    split: Split,
+    #[arg(long, value_enum, default_value_t = Which::Test, requires = "data")]
+    split: Which,
     /// What `train --json` wrote, for the curves
     #[arg(long, value_name = "FILE")]
     train_json: Option<PathBuf>,
@@ -89,7 +89,8 @@ pub fn run(args: &Args) -> Result<()> {
             ));
         }
         let epochs = run.map(|run| run.epochs);
-        let results = corpus.map(|corpus| Results::of_corpus(model, &corpus, args.split)).transpose()?;
+        let results =
+            corpus.map(|corpus| Results::of_corpus(model, &corpus, args.split.split())).transpose()?;
         write(model, results, epochs, &args.out)
     })
 }

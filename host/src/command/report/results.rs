@@ -1,16 +1,13 @@
 //! What a model makes of labelled texts.
 
 use anyhow::{Result, ensure};
-use rayon::prelude::*;
 use serde::Serialize;
-use telltale::{Classifier, Model};
+use telltale::Model;
 
-use crate::aligned::AlignedBytes;
-use crate::command::eval::Split;
 use crate::console::say;
-use crate::corpus::{self, CorpusConfig, Example};
-use crate::engine::memory_for;
-use crate::evaluate::measures::{Bin, Judged, Measures, calibration};
+use crate::corpus::{self, Corpus, CorpusConfig, Split};
+use crate::engine::answer_all;
+use crate::evaluate::measures::{Bin, Judged, Measures, calibration, misread};
 
 /// Mistakes that a page shows.
 const MISTAKES: usize = 20;
@@ -55,8 +52,8 @@ impl Results {
     ///
     /// # Errors
     /// If the corpus cannot be read, the split is empty, or a label is unknown to the model.
-    pub fn of_corpus(model: &Model<'_>, config: &CorpusConfig, split: Split) -> Result<Self> {
-        if split == Split::All {
+    pub fn of_corpus(model: &Model<'_>, config: &CorpusConfig, split: Option<Split>) -> Result<Self> {
+        let Some(split) = split else {
             let all = corpus::load_all(config)?;
             all.notes.print();
             let labels: Vec<&str> = model.labels().collect();
@@ -64,55 +61,39 @@ impl Results {
                 .examples
                 .iter()
                 .map(|(text, label)| Ok((&text[..], corpus::class_of(&config.data, &labels, label)?)));
-            return Self::read(model, &config.data, split.name(), &texts.collect::<Result<Vec<_>>>()?);
-        }
+            return Self::read(model, &config.data, "all", &texts.collect::<Result<Vec<_>>>()?);
+        };
         let corpus = corpus::load(config, model.manifest()?.provenance.seed)?;
         corpus.notes.print();
-        let texts = match split {
-            Split::Train | Split::All => &corpus.train,
-            Split::Valid => &corpus.valid,
-            Split::Test => &corpus.test,
-        };
-        Self::of_examples(model, &corpus.name, split, texts, &corpus.labels)
+        Self::of_split(model, &corpus, split)
     }
 
-    /// Reads texts whose labels are numbers among `labels`.
+    /// Reads the texts of a split.
     ///
     /// # Errors
     /// If there are none, or a label is unknown to the model.
-    pub fn of_examples(
-        model: &Model<'_>,
-        name: &str,
-        split: Split,
-        examples: &[Example],
-        labels: &[String],
-    ) -> Result<Self> {
+    pub fn of_split(model: &Model<'_>, corpus: &Corpus, split: Split) -> Result<Self> {
         let own: Vec<&str> = model.labels().collect();
-        let class = |label: &String| corpus::class_of(name, &own, label);
-        let classes = labels.iter().map(class).collect::<Result<Vec<_>>>()?;
-        let texts: Vec<(&str, usize)> =
-            examples.iter().map(|example| (&example.text[..], classes[example.label as usize])).collect();
-        Self::read(model, name, split.name(), &texts)
+        let class = |label: &String| corpus::class_of(&corpus.name, &own, label);
+        let classes = corpus.labels.iter().map(class).collect::<Result<Vec<_>>>()?;
+        let texts: Vec<(&str, usize)> = corpus
+            .texts(split)
+            .iter()
+            .map(|example| (&example.text[..], classes[example.label as usize]))
+            .collect();
+        Self::read(model, &corpus.name, split.name(), &texts)
     }
 
     fn read(model: &Model<'_>, name: &str, split: &'static str, texts: &[(&str, usize)]) -> Result<Self> {
         ensure!(!texts.is_empty(), "{name}: no {split} texts: choose others with --split");
-        let read = |memory: &mut AlignedBytes, &(text, truth): &(&str, usize)| -> Result<Judged> {
-            let answer = Classifier::within(model, memory)?.classify(text);
-            let probability = f64::from(answer.probability.ten_thousandths()) / 10_000.0;
-            Ok(Judged { truth, answer: answer.class.index(), probability })
-        };
+        let read: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
+        let answers = answer_all(model, &read)?;
         let judged: Vec<Judged> =
-            texts.par_iter().with_min_len(16).map_init(|| memory_for(model), read).collect::<Result<_>>()?;
+            answers.iter().zip(texts).map(|(own, &(_, truth))| Judged::of_answer(own, truth)).collect();
         let labels: Vec<String> = model.labels().map(str::to_owned).collect();
         let measures = Measures::of(&judged, &labels);
-        let mut wrong: Vec<(&str, &Judged)> = texts
-            .iter()
-            .zip(&judged)
-            .filter(|(_, own)| own.truth != own.answer)
-            .map(|((text, _), own)| (*text, own))
-            .collect();
-        wrong.sort_by(|(_, a), (_, b)| b.probability.total_cmp(&a.probability));
+        let wrong: Vec<(&str, &Judged)> =
+            misread(&judged).into_iter().map(|at| (texts[at].0, &judged[at])).collect();
         let mut room = MISTAKES_BYTES;
         let fits = |(text, _): &&(&str, &Judged)| {
             let fits = text.len() <= room;

@@ -17,8 +17,8 @@ use crate::console::say;
 use crate::exit_reason::ExitReason;
 use crate::model::Network;
 use crate::pipeline::{Data, Observer, RunConfig};
+use crate::stop::Stop;
 use crate::train::checkpoint::{Contents, Run, Store, differences};
-use crate::train::stop::Stop;
 use crate::train::{Event, Trainer, TrainingExample};
 
 /// Flags that say where things go, and in what form, and not what is trained: they may differ when a run goes on.
@@ -38,7 +38,8 @@ pub struct CheckpointArgs {
     #[arg(long, value_name = "MINUTES", default_value_t = MINUTES)]
     pub checkpoint_minutes: f64,
     /// Goes on from the checkpoint in this folder, with the flags of its run; flags that are given
-    /// again must be the same, but for --export, --json, --report, --save and those of this section
+    /// again must be the same, but for --export, --fold, --json, --report, --save and those of this section; --data,
+    /// --test-data, --unlabelled, --rename-labels and --teacher-cache may name another place of the same texts
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
 }

@@ -81,8 +81,8 @@ pub struct ShapeArgs {
     /// Width of a word's embedding [default: 32; 16 for long texts of two classes]
     #[arg(long, value_name = "N")]
     pub embed: Option<usize>,
-    /// Units of a recurrent layer [default: 64; for two classes 32, 48 if their texts
-    /// are long; for more than 64 96, or 32 where 3000 words are few of their words]
+    /// Units of a recurrent layer [default: 64; for two classes 32, or 48 if their texts are long; for more than 64
+    /// classes 96, or 32 where 3000 words are few of their words]
     #[arg(long, value_name = "N")]
     pub hidden: Option<usize>,
     /// Pooling over time [default: mean; for short texts last, or max for more than two classes]
@@ -98,16 +98,17 @@ pub struct ShapeArgs {
     /// How often a word must occur to be in the vocabulary [default: 2]
     #[arg(long, value_name = "N")]
     pub min_freq: Option<u64>,
-    /// Bytes that the model may take; n-grams fill what the network leaves [default: 180000]
+    /// Bytes that the model may take: n-grams fill what the network leaves, unless --ngrams or a preset says how many
+    /// there are [default: 180000]
     #[arg(long, value_name = "N")]
     pub bytes: Option<usize>,
     /// The most n-grams beside the network, 0 for none [default: what --bytes has room for; 0 with --save]
     #[arg(long, value_name = "N", alias = "wide")]
     pub ngrams: Option<usize>,
-    /// The most words of an n-gram, 0 to 3 [default: tried on validation texts]
+    /// The most words of an n-gram, 0 to 3 [default: tried on validation texts; 0 with --ngram-characters N]
     #[arg(long, value_name = "N", alias = "wide-order")]
     pub ngram_words: Option<u8>,
-    /// The most characters of an n-gram of characters, 0 to 6 [default: tried on validation texts; 0 with --ngram-words]
+    /// The most characters of an n-gram of characters, 0 to 6 [default: tried on validation texts; 0 with --ngram-words N]
     #[arg(long, value_name = "N")]
     pub ngram_characters: Option<u8>,
     /// Whether punctuation, other symbols and emoji are words where they tell something about the class
@@ -328,6 +329,7 @@ impl Args {
         if let Some(share) = training.reject {
             ensure!((0.0..=0.5).contains(&share), "--reject {share}: 0 to 0.5 is possible");
         }
+        ensure!(options.rate > 0.0, "--lr 0: nothing would be learnt; a rate above 0 is expected");
         ensure!(options.clip > 0.0, "--clip {}: a positive norm is expected", options.clip);
         ensure!(options.epochs > 0, "--epochs 0: at least one is needed");
         ensure!(options.batch > 0, "--batch 0: at least one text is needed");
@@ -339,10 +341,7 @@ impl Args {
         );
         let ngrams = NgramConfig {
             most: shape.ngrams.or(if args.save.is_some() { Some(0) } else { base.ngrams.most }),
-            orders: match (shape.ngram_words, shape.ngram_characters) {
-                (None, None) => base.ngrams.orders,
-                (words, characters) => Some((words.unwrap_or(0), characters.unwrap_or(0))),
-            },
+            orders: orders(shape.ngram_words, shape.ngram_characters, base.ngrams.orders),
         };
         if ngrams.most == Some(0) && shape.ngram_words.max(shape.ngram_characters) > Some(0) {
             console::warn(
@@ -508,6 +507,17 @@ fn defaults(
     }
 }
 
+/// The most words and characters of an n-gram, by the flags for both. One alone means n-grams of its kind; 0, those of
+/// the other kind.
+fn orders(words: Option<u8>, characters: Option<u8>, usual: Option<(u8, u8)>) -> Option<(u8, u8)> {
+    match (words, characters) {
+        (None, None) => usual,
+        (None, Some(0)) => Some((usual.map_or(ngrams::OF_WORDS.words, |(words, _)| words), 0)),
+        (Some(0), None) => Some((0, ngrams::OF_CHARACTERS.characters)),
+        (words, characters) => Some((words.unwrap_or(0), characters.unwrap_or(0))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -521,5 +531,20 @@ mod tests {
             let kept = serde_json::to_string(&config).expect("encodes");
             assert_eq!(serde_json::from_str::<RunConfig>(&kept).expect("decodes"), config);
         }
+    }
+
+    #[test]
+    fn orders_of_ngrams_are_those_of_the_flags() {
+        for (words, characters, expected) in [
+            (None, None, None),
+            (Some(2), None, Some((2, 0))),
+            (None, Some(4), Some((0, 4))),
+            (None, Some(0), Some((3, 0))),
+            (Some(0), None, Some((0, 5))),
+            (Some(0), Some(0), Some((0, 0))),
+        ] {
+            assert_eq!(orders(words, characters, None), expected);
+        }
+        assert_eq!(orders(None, Some(0), Some((2, 0))), Some((2, 0)), "a preset's");
     }
 }

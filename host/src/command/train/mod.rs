@@ -15,11 +15,10 @@ use clap::{ArgMatches, Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
 use telltale::Model;
 
-use super::eval::Split;
 use super::report::{self as page, Results};
 use crate::command::corpus::CorpusArgs;
 use crate::console;
-use crate::corpus::unlabelled;
+use crate::corpus::{Split, unlabelled};
 use crate::exit_reason::ExitReason;
 use crate::files::Paths;
 use crate::pipeline::{self, Data, Finished, Outcome};
@@ -37,8 +36,8 @@ pub struct Args {
     #[serde(flatten)]
     pub(super) corpus: CorpusArgs,
     /// Texts without labels: a teacher that has learnt the labelled ones tells what it thinks of them, and the
-    /// model learns from that, too. An aclImdb .tar.gz (its `unsup`), a .txt with a text a line, a .csv, .tsv or
-    /// .jsonl, or a folder of .txt files
+    /// model learns from that, too. An aclImdb .tar.gz (its `unsup`), a .txt with a text a line, a .csv, .tsv,
+    /// .jsonl or .parquet, packed with gzip or not, or a folder of .txt files
     #[arg(long, value_name = "TEXTS")]
     pub(super) unlabelled: Option<PathBuf>,
     /// Where a teacher's opinions are kept for other runs on the same texts
@@ -239,12 +238,13 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let finished = &trained.finished;
     if args.given.contains("bytes") && finished.blob.len() > data.config.bytes {
-        console::warn(&format!(
-            "--bytes {}: the model takes {} bytes, since the network alone is larger (--hidden, --embed and --vocab make it \
-             smaller)",
-            data.config.bytes,
-            finished.blob.len()
-        ));
+        let why = if data.config.ngrams.most.is_some() {
+            "--ngrams or the preset says how many n-grams there are"
+        } else {
+            "the network alone is larger (--hidden, --embed and --vocab make it smaller)"
+        };
+        let (asked, taken) = (data.config.bytes, finished.blob.len());
+        console::warn(&format!("--bytes {asked}: the model takes {taken} bytes, since {why}"));
     }
     if let Some(path) = &args.export {
         quantise::install(&finished.blob, path)
@@ -274,13 +274,11 @@ fn write_page(path: &Path, finished: &Finished, data: &Data, epochs: &[Epoch]) -
     let (model, corpus) = (Model::open(&finished.blob)?, &data.corpus);
     let measured = match (&corpus.test[..], &corpus.valid[..]) {
         ([], []) => None,
-        ([], _) if corpus.validates_on_train => Some((Split::Train, &corpus.valid)),
-        ([], _) => Some((Split::Valid, &corpus.valid)),
-        _ => Some((Split::Test, &corpus.test)),
+        ([], _) if corpus.validates_on_train => Some(Split::Train),
+        ([], _) => Some(Split::Valid),
+        _ => Some(Split::Test),
     };
-    let results = measured
-        .map(|(split, texts)| Results::of_examples(&model, &corpus.name, split, texts, &corpus.labels))
-        .transpose()?;
+    let results = measured.map(|split| Results::of_split(&model, corpus, split)).transpose()?;
     let epochs = serde_json::to_value(epochs).context("cannot encode the epochs")?;
     page::write(&model, results, Some(epochs), path)
 }

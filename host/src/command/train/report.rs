@@ -6,13 +6,12 @@ use std::time::Duration;
 use candle_core::Device;
 
 use crate::command::measures::print_measures;
-use crate::console::{say, warn};
+use crate::console::{human, say, warn};
 use crate::corpus::{Corpus, count};
 use crate::evaluate::measures::Measures;
 use crate::model::Config;
 use crate::pipeline::{Data, Report};
 use crate::train::TrainingExample;
-use crate::train::log::human;
 
 /// What is about to be trained: rows, classes, words, model.
 pub fn describe(data: &Data, config: &Config, device: &Device) {

@@ -346,7 +346,7 @@ const MOCK_PRAISE: [&str; 16] = [
 /// If `data/frames.txt` is malformed.
 pub fn reviews(seed: u64) -> Result<Vec<Example>> {
     let mut random = Pcg64::seed_from_u64(seed ^ 0x00C0_9705);
-    let example = |text, good| Example { text, label: u32::from(good), rating: None };
+    let example = |text, good| Example { text, label: u32::from(good) };
     let mut reviews: Vec<Example> = (0..PLAIN)
         .map(|index| index % 2 == 1)
         .map(|good| example(compose(good, &mut random), good))

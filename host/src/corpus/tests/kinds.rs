@@ -49,9 +49,9 @@ fn refused(name: &str, content: impl AsRef<[u8]>) -> String {
     format!("{:#}", read_file(name, content).expect_err("is refused"))
 }
 
-fn packed(content: &str) -> Vec<u8> {
+fn packed(content: impl AsRef<[u8]>) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(content.as_bytes()).expect("in memory");
+    gzip.write_all(content.as_ref()).expect("in memory");
     gzip.finish().expect("in memory")
 }
 
@@ -78,8 +78,9 @@ fn delimiters_line_ends_and_marks() {
         &["separated by semicolon"],
     );
     reads("SMSCollection", lines("text\tlabel", "\t", "\n", &rows), &["separated by tab"]);
-    reads("packed.csv.gz", packed(&csv(&rows)), &[]);
-    reads("packed.csv", packed(&csv(&rows)), &[]);
+    reads("packed.csv.gz", packed(csv(&rows)), &[]);
+    reads("packed.csv", packed(csv(&rows)), &[]);
+    assert!(refused("twice.csv.gz", packed(packed(csv(&rows)))).contains("packed with gzip twice"));
 }
 
 #[test]
@@ -294,11 +295,11 @@ fn json_lines_and_fasttext() {
     let unread = "the text is column `text`; not read: `id`";
     reads("a.jsonl", objects.join("\n"), &[unread]);
     reads("a.csv", objects.join("\n"), &[unread]);
-    reads("b.ndjson.gz", packed(&objects.join("\r\n")), &[unread]);
+    reads("b.ndjson.gz", packed(objects.join("\r\n")), &[unread]);
     reads("c.json", format!("[{}]", objects.join(",\n")), &[unread]);
     reads("c.txt", format!(" [ {}]", objects.join(",\n")), &[unread]);
     let columnar = refused("columns.json", "{\"text\":[\"a\",\"b\"],\"label\":{\"0\":\"x\",\"1\":\"y\"}}");
-    assert!(columnar.contains("one object with all columns in it"), "{columnar}");
+    assert!(columnar.contains("one object, whose members `label`, `text` hold everything"), "{columnar}");
     let fast: String = rows.iter().map(|(text, label)| format!("__label__{label} {text}\n")).collect();
     reads("d.txt", &fast, &[]);
     reads("cooking.train", &fast, &[]);
@@ -314,12 +315,37 @@ fn json_lines_and_fasttext() {
     for (line, told) in [
         ("{\"text\":", "column 8: EOF while parsing a value"),
         ("{\"text\":\"a\",\"label\":NaN}", "column 21: JSON has no NaN: write null"),
-        ("{\"text\":\"a\\ud83d\",\"label\":1}", "half of a surrogate pair"),
+        ("[\"a\", 1]", "an array in place of an object"),
     ] {
         let broken = refused("f.jsonl", format!("{{\"text\":\"a\",\"label\":1}}\r\r\n{line}\r\n"));
-        assert!(broken.contains("f.jsonl: line 3: not JSON ("), "{broken}");
+        assert!(broken.contains("f.jsonl: line 3: "), "{broken}");
         assert!(broken.contains(told), "{broken}");
     }
+    let data = format!("{{\n \"name\": \"x\",\n \"data\": [{}]\n}}", objects.join(",\n"));
+    reads("wrapped.json", data, &[unread, "the rows are those of the member `data`"]);
+    for (content, told) in [
+        ("[[\"a\", \"x\"],\n [\"b\", \"y\"]]", "row 1 of the array is an array; an object a row is expected"),
+        (
+            "[{\"text\":\"a\",\"label\":1},\n {\"text\":\"b\",\"label\":NaN}]",
+            "line 2: not JSON (column 22: JSON has no NaN",
+        ),
+        (
+            "{\"train\": [[\"a\", \"x\"], [\"b\", \"y\"]], \"test\": [[]]}",
+            "one object, whose members `test`, `train`",
+        ),
+        ("\"a\"", "a string in place of an object"),
+        ("[{\"a\":\"b\",\"c\":1}]", "--text-column"),
+    ] {
+        let other = refused("p.json", content);
+        assert!(other.contains(told) && !other.contains("--no-header"), "{other}");
+    }
+    let cut = "{\"text\":\"\\\\u \\ud83d\\ude00 \\uD83D\",\"label\":1}\n{\"text\":\"\\ude00\\ud83d.\",\"label\":2}\n";
+    let cut = read_file("o.jsonl", cut).expect("is read");
+    assert_eq!(
+        cut.examples,
+        [("\\u \u{1F600} \u{FFFD}".into(), "1".into()), ("\u{FFFD}\u{FFFD}.".into(), "2".into())]
+    );
+    assert!(cut.notes.mention("read as U+FFFD: 3 unpaired surrogates"), "{}", said(&cut.notes));
     let nested = "{\"text\":{\"a\":1},\"label\":1}\n{\"text\":{\"a\":2},\"label\":2}\n";
     let nested = read_file("n.jsonl", nested).expect("is read");
     assert!(nested.notes.mention("column `text` holds JSON objects in 2 rows"), "{}", said(&nested.notes));
@@ -450,7 +476,7 @@ fn folders_with_a_file_for_each_split() {
     {
         file(&folder, &format!("{name}/train.csv"), csv(&all[..60]));
         let content = csv(&all[60..80]);
-        let content = if valid.ends_with("gz") { packed(&content) } else { content.into_bytes() };
+        let content = if valid.ends_with("gz") { packed(content) } else { content.into_bytes() };
         file(&folder, &format!("{name}/{valid}"), content);
         file(&folder, &format!("{name}/test.csv"), csv(&all[80..]));
         file(&folder, &format!("{name}/._train.csv"), b"\0\x05\x16\x07");
@@ -585,9 +611,15 @@ fn labels_that_are_one_or_look_like_one() {
     let renamed = load(&renamed, 1).expect("is read");
     assert_eq!(renamed.labels, ["neg", "positive"]);
     assert!(renamed.notes.mention("--rename-labels: no text has the label old"), "{}", said(&renamed.notes));
-    let bad = file(&folder, "bad.csv", "a,b\na,b,c\n");
-    let error = load(&CorpusConfig { rename_labels: Some(bad), ..args(&folder.path().join("c.csv")) }, 1);
-    assert!(error.expect_err("is refused").to_string().contains("bad.csv: line 2"));
+    for (content, told) in [("a,b\na,b,c\n", "bad.csv: line 2"), ("\n", "bad.csv: it is empty")] {
+        let bad = file(&folder, "bad.csv", content);
+        let error = load(&CorpusConfig { rename_labels: Some(bad), ..args(&folder.path().join("c.csv")) }, 1);
+        let error = error.expect_err("is refused").to_string();
+        assert!(error.contains(told), "{error}");
+    }
+    let hidden = load(&args(&file(&folder, "d.csv", with(["pos", "neg", "p\u{200b}os", "neg"]))), 1);
+    let notes = hidden.expect("is read").notes;
+    assert!(notes.mention("the labels `pos` and `p\\u{200b}os` differ"), "{}", said(&notes));
 
     let long = "x".repeat(255);
     let rows: Vec<_> =

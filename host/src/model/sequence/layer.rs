@@ -45,7 +45,7 @@ pub struct Parameters<'a> {
     pub mix: [f32; 2],
 }
 
-/// LayerGradients in the shapes of [`Parameters`].
+/// Gradients in the shapes of [`Parameters`].
 #[derive(Clone, Debug)]
 pub struct LayerGradients {
     /// \[GH×I\]

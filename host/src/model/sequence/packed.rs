@@ -12,7 +12,7 @@ pub struct PackedSequence {
 }
 
 impl PackedSequence {
-    /// A packed for texts of these lengths, which must fall.
+    /// The layout of texts of these lengths, which must fall.
     #[must_use]
     pub fn new(lengths: Vec<usize>) -> Self {
         debug_assert!(lengths.is_sorted_by(|a, b| a >= b));
@@ -71,14 +71,6 @@ impl PackedSequence {
     pub fn texts_of_rows(&self) -> Vec<u32> {
         (0..self.steps()).flat_map(|step| 0..self.step(step).len() as u32).collect()
     }
-
-    /// For each row, how many words of its text there are up to it, itself included.
-    #[must_use]
-    pub fn positions(&self) -> Vec<u32> {
-        (0..self.steps())
-            .flat_map(|step| std::iter::repeat_n(step as u32 + 1, self.step(step).len()))
-            .collect()
-    }
 }
 
 #[cfg(test)]
@@ -91,7 +83,6 @@ mod tests {
         assert_eq!((packed.texts(), packed.steps(), packed.rows()), (4, 3, 5));
         assert_eq!((packed.step(0), packed.step(1), packed.step(2)), (0..3, 3..4, 4..5));
         assert_eq!(packed.texts_of_rows(), [0, 1, 2, 0, 0]);
-        assert_eq!(packed.positions(), [1, 1, 1, 2, 3]);
         assert_eq!(packed.row(0, 2), 4);
         let empty = PackedSequence::new(vec![0, 0]);
         assert_eq!((empty.steps(), empty.rows()), (0, 0));

@@ -50,7 +50,7 @@ struct FastgrnnFactors {
     factors: Tensor,
 }
 
-/// LayerGradients of gi \[N×GH\], U \[GH×H\] and the bias \[GH\].
+/// Gradients of gi \[N×GH\], U \[GH×H\] and the bias \[GH\].
 #[derive(Debug)]
 struct LayerGradients {
     /// Of the input's products.
