@@ -82,6 +82,15 @@ fn answers_are_measured_by_class_and_explained_by_words() {
         .collect();
     assert_eq!(rows.len() as f64, confusion(0, 1) + confusion(1, 0));
     assert!(rows.iter().all(|row| row["label"] != row["answer"] && row["text"].is_string()));
+    let text_of = |row: &Value| row["text"].as_str().expect("a text").to_owned();
+    let answers = succeed(&["run", "--model", text(&model), "--answers"], text_of(&rows[0]).as_bytes());
+    let answers = String::from_utf8(answers).expect("UTF-8");
+    let answer = format!(
+        "=\t{}\t{:.4}\t",
+        rows[0]["answer"].as_str().expect("a label"),
+        number(&rows[0]["probability"])
+    );
+    assert!(answers.starts_with(&answer), "{answers} is not {answer}");
 
     let input = b"The acting is superb, the plot terrible.\rdull\n\nA delight";
     let explained = succeed(&["run", "--model", text(&model), "--answers", "--explain"], input);
@@ -187,6 +196,12 @@ fn every_text_is_answered_once() {
         let refused = host(&["run", "--model", text(&model)], &[&mark[..], b"g\0o\0o\0d\0"].concat());
         assert!(!refused.status.success() && refused.stdout.is_empty());
         assert!(String::from_utf8_lossy(&refused.stderr).contains("it is UTF-16"));
+    }
+    for (input, told) in
+        [(&b"good \xE9\n"[..], Some("1 place in the input that is no UTF-8")), (b"good \xC3\xA9\n", None)]
+    {
+        let read = String::from_utf8(host(&["run", "--model", text(&model)], input).stderr).expect("UTF-8");
+        assert_eq!(told.is_some_and(|told| read.contains(told)), !read.is_empty(), "{read}");
     }
 }
 

@@ -11,7 +11,7 @@ use telltale::session::{ANSWERS, LINES, Line, PARAGRAPHS, PLAIN, Session, TRACED
 use telltale::{Classifier, Model};
 
 use crate::console::warn;
-use crate::corpus::GZIP;
+use crate::corpus::{GZIP, count};
 use crate::engine::{memory_for, with_model};
 use crate::evaluate::explain::Explanation;
 
@@ -67,11 +67,14 @@ pub fn run(args: &Args) -> Result<()> {
                 false => session.converse(&mut streams),
             })
             .and_then(|()| streams.output.flush());
-        let broken = streams.broken();
+        // Where nobody reads the output, the input ends anywhere.
+        let broken = if result.is_ok() { streams.broken() } else { 0 };
         if broken > 0 {
             warn(&format!(
-                "{broken} places of the input are no UTF-8, and were read as gaps between words (`iconv -f LATIN1 -t UTF-8` \
-                 makes Latin-1 that)"
+                "read as gaps between words: {} in the input that {} no UTF-8 (`iconv -f LATIN1 -t UTF-8` makes Latin-1 \
+                 that)",
+                count(broken, "place"),
+                if broken == 1 { "is" } else { "are" }
             ));
         }
         match result {

@@ -113,7 +113,7 @@ fn separator_line(text: &str) -> (Option<u8>, usize) {
 /// then the usual one.
 fn sniff(text: &str, usual: u8, known: &dyn Fn(&[String]) -> usize) -> u8 {
     let sample = sample(text);
-    let rank = |&delimiter: &u8| {
+    let rank = |delimiter: u8| {
         let dialect = Dialect { delimiter, quotes: true, escapes: false };
         let records = Raw::all(&without_blanks(sample, delimiter), dialect);
         let header = records.first().map_or(&[][..], |record| &record.fields);
@@ -125,8 +125,9 @@ fn sniff(text: &str, usual: u8, known: &dyn Fn(&[String]) -> usize) -> u8 {
         (if wide { known(&named) } else { 0 }, share, delimiter == usual)
     };
     // The first of several that are alike.
-    let best = DELIMITERS.iter().rev().max_by_key(|delimiter| rank(delimiter)).copied();
-    best.filter(|delimiter| rank(delimiter).1 > 0 || rank(delimiter).0 > 0).unwrap_or(usual)
+    let there = DELIMITERS.into_iter().rev().filter(|delimiter| sample.as_bytes().contains(delimiter));
+    let best = there.map(|delimiter| (rank(delimiter), delimiter)).max_by_key(|(rank, _)| *rank);
+    best.filter(|((named, share, _), _)| named + share > 0).map_or(usual, |(_, delimiter)| delimiter)
 }
 
 /// The first whole lines of a text.

@@ -101,6 +101,7 @@ fn members(mut whole: Map<String, Value>, name: &str, notes: &mut Notes) -> Resu
         notes.say(format!("{name}: the rows are those of the member `{}`", one_line(only)));
         return elements(list, name);
     }
+    ensure!(!whole.is_empty(), "{name}: the corpus is empty");
     let is_whole = |value: &Value| value.as_array().map_or(value.is_object(), |list| list.len() > 1);
     ensure!(
         !whole.values().all(is_whole),

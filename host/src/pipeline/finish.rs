@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use rayon::prelude::*;
-use telltale::Model;
 use telltale::engine::format::{Kind, Metrics};
+use telltale::{Model, Rejection};
 
 use super::data::Data;
 use super::report::{BlobReport, ModelReport, PartAccuracy, QuantisedReport, Report, metrics};
@@ -25,7 +25,7 @@ use crate::train::batches::cut;
 use crate::train::{self, Epoch, Evaluation, TrainingExample, TrainingOptions};
 use crate::vocabulary::sample;
 
-/// The most words of each.
+/// The most words of a text that calibrates.
 const CALIBRATION_WORDS: usize = 20_000;
 
 /// A finished model and what it achieves.
@@ -105,14 +105,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         train::final_logits(network, valid.texts, &whole)?,
         train::final_logits(network, test.texts, &whole)?,
     );
-    let sections = |side: Option<&Side>| {
-        let Some(Side { ngrams, mix }) = side else {
-            return quantise::quantise(&weights, &ranges, config.bits);
-        };
-        let weights = weights.with_head(mix.network, &ngrams.head_bias(mix.ngrams));
-        let ngrams = Some(quantise::ngrams(ngrams, mix.ngrams)?);
-        Ok(quantise::Sections { ngrams, ..quantise::quantise(&weights, &ranges, config.bits)? })
-    };
+    let sections = |side: Option<&Side>| sections(&weights, &ranges, config.bits, side);
     // What has not learnt from the validation texts is measured on them.
     let (mut side, valid_ngrams) = match &data.recipe {
         None => (None, None),
@@ -181,16 +174,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         })?;
     if let Some(rule) = rejection {
         blob = quantise::with_section(&blob, Kind::Rejection, &rule.section())?;
-        let [probability, known] = [rule.probability, rule.known].map(|share| f64::from(share) / 100.0);
-        say!(
-            "rejected: answers of less than {probability:.2} %, texts with less than {known:.2} % known words"
-        );
-        if probability.max(known) >= 100.0 {
-            warn(
-                "--reject: the validation texts are all entirely known or sure, so that every other text is rejected: \
-                 they are too few or too much alike to calibrate by",
-            );
-        }
+        tell_rejection(rule);
     }
     let sizes = BlobReport {
         bytes: blob.len(),
@@ -213,6 +197,31 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         parameters,
         sizes,
     })
+}
+
+/// Network and n-grams in integers.
+fn sections(
+    weights: &Weights,
+    ranges: &Ranges,
+    bits: EmbeddingBits,
+    side: Option<&Side>,
+) -> Result<quantise::Sections> {
+    let Some(Side { ngrams, mix }) = side else { return quantise::quantise(weights, ranges, bits) };
+    let weights = weights.with_head(mix.network, &ngrams.head_bias(mix.ngrams));
+    let ngrams = Some(quantise::ngrams(ngrams, mix.ngrams)?);
+    Ok(quantise::Sections { ngrams, ..quantise::quantise(&weights, ranges, bits)? })
+}
+
+/// Which texts the model takes for none of its classes.
+fn tell_rejection(rule: Rejection) {
+    let [probability, known] = [rule.probability, rule.known].map(|share| f64::from(share) / 100.0);
+    say!("rejected: answers of less than {probability:.2} %, texts with less than {known:.2} % known words");
+    if probability.max(known) >= 100.0 {
+        warn(
+            "--reject: the validation texts are all entirely known or sure, so that every other text is rejected: they \
+             are too few or too much alike to calibrate by",
+        );
+    }
 }
 
 /// N-grams beside a network.

@@ -330,10 +330,11 @@ fn json_lines_and_fasttext() {
             "line 2: not JSON (column 22: JSON has no NaN",
         ),
         (
-            "{\"train\": [[\"a\", \"x\"], [\"b\", \"y\"]], \"test\": [[]]}",
+            "{\"train\": [[\"a\", \"x\"], [\"b\", \"y\"]], \"test\": [[\"c\", \"x\"], [\"d\", \"y\"]]}",
             "one object, whose members `test`, `train`",
         ),
         ("\"a\"", "a string in place of an object"),
+        ("{}", "the corpus is empty"),
         ("[{\"a\":\"b\",\"c\":1}]", "--text-column"),
     ] {
         let other = refused("p.json", content);
