@@ -2,16 +2,16 @@
 
 use anyhow::Result;
 use candle_core::Device;
-use telltale::engine::format::Metrics;
 use telltale::engine::ngrams::Orders;
 
 use super::config::RunConfig;
 use super::data::{Source, frequent};
+use super::finish::describe;
 use crate::aligned::AlignedBytes;
 use crate::model::Network;
 use crate::ngrams::{self, Ngrams};
-use crate::quantise::{self, Description};
-use crate::vocabulary::{Built, sample};
+use crate::quantise;
+use crate::vocabulary::Built;
 
 /// What drafts on a corpus are made from.
 pub struct Drafts {
@@ -57,18 +57,7 @@ impl Drafts {
                 sections.ngrams = Some(quantise::ngrams(&ngrams, 1.0)?);
             }
         }
-        let corpus = &self.source.corpus;
-        let description = Description {
-            labels: corpus.labels.clone(),
-            text: self.source.text,
-            pooling: config.pooling,
-            corpus: corpus.name.clone(),
-            digest: corpus.digest,
-            seed,
-            examples: corpus.train.len(),
-            self_test: sample(&frequent),
-            metrics: Metrics::default(),
-        };
+        let description = describe(&self.source.corpus, self.source.text, config, &frequent);
         quantise::write_blob(&description, vocabulary.section(), &sections)
     }
 

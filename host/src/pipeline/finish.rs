@@ -5,14 +5,16 @@ use std::time::Duration;
 use anyhow::Result;
 use rayon::prelude::*;
 use telltale::engine::format::{Kind, Metrics};
+use telltale::engine::text::Options;
 use telltale::{Model, Rejection};
 
+use super::config::RunConfig;
 use super::data::Data;
 use super::report::{BlobReport, ModelReport, PartAccuracy, QuantisedReport, Report, metrics};
 use crate::aligned::AlignedBytes;
 use crate::bytes::hex;
 use crate::console::{say, warn};
-use crate::corpus::Example;
+use crate::corpus::{Corpus, Example};
 use crate::engine::{Item, ReadWith, Reading, Verdict, classify_all, items};
 use crate::evaluate::measures::{Judged, Measures, share};
 use crate::evaluate::rejection;
@@ -88,17 +90,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         cut(read, CALIBRATION_WORDS, whole.keep)
     });
     let ranges = quantise::calibrate(&weights, calibration);
-    let mut description = Description {
-        labels: corpus.labels.clone(),
-        text: data.text,
-        pooling: config.pooling,
-        corpus: corpus.name.clone(),
-        digest: corpus.digest,
-        seed,
-        examples: corpus.train.len(),
-        self_test: sample(&data.frequent),
-        metrics: Metrics::default(),
-    };
+    let mut description = describe(corpus, data.text, config, &data.frequent);
     let split = |texts, examples| SplitTexts { texts, examples };
     let (valid, test) = (split(&texts.valid, &corpus.valid), split(&texts.test, &corpus.test));
     let (valid_logits, test_logits) = (
@@ -197,6 +189,26 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         parameters,
         sizes,
     })
+}
+
+/// What a model says of itself before it is measured; `frequent` are the words of its vocabulary.
+pub(super) fn describe(
+    corpus: &Corpus,
+    text: Options,
+    config: &RunConfig,
+    frequent: &[(u32, String)],
+) -> Description {
+    Description {
+        labels: corpus.labels.clone(),
+        text,
+        pooling: config.pooling,
+        corpus: corpus.name.clone(),
+        digest: corpus.digest,
+        seed: config.options.seed,
+        examples: corpus.train.len(),
+        self_test: sample(frequent),
+        metrics: Metrics::default(),
+    }
 }
 
 /// Network and n-grams in integers.

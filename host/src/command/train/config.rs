@@ -461,15 +461,15 @@ fn defaults(
         ..plain.options.clone()
     };
     // Beside n-grams, a FastGRNN is as accurate as a GRU, for less than half of its instructions.
-    let sized = |wide, vocab, embed, hidden, bits| RunConfig {
+    let sized = |ngrams, vocab, embed, hidden, bits| RunConfig {
         cell: if hidden < 96 { Cell::Fastgrnn } else { Cell::Gru },
-        teacher: if wide < 10_000 { Teacher::Ngrams } else { Teacher::Both },
+        teacher: if ngrams < 10_000 { Teacher::Ngrams } else { Teacher::Both },
         embed,
         hidden,
         vocab,
         bits,
         // Among few n-grams there is no room for long ones.
-        ngrams: NgramConfig { most: Some(wide), orders: Some((if wide < 20_000 { 2 } else { 3 }, 0)) },
+        ngrams: NgramConfig { most: Some(ngrams), orders: Some((if ngrams < 20_000 { 2 } else { 3 }, 0)) },
         ..plain.clone()
     };
     match preset {
