@@ -67,17 +67,20 @@ type Objects = (Vec<(usize, Map<String, Value>)>, &'static str);
 
 /// The objects of a file.
 fn objects(text: &str, name: &str, notes: &mut Notes) -> Result<Objects> {
+    let lines = || numbered(text).filter(|(_, line)| !line.trim().is_empty());
+    let is_value = |(_, line): (usize, &str)| serde_json::from_str::<IgnoredAny>(line).is_ok();
+    let is_array = text.trim_start().starts_with('[') && !lines().next().is_some_and(is_value);
     match serde_json::from_str(text) {
         Ok(Value::Array(list)) => return elements(list, name),
         Ok(Value::Object(whole)) => return members(whole, name, notes),
-        Err(error) if text.trim_start().starts_with('[') => {
+        Err(error) if is_array => {
             let line = numbered(text).nth(error.line().saturating_sub(1)).map_or("", |(_, line)| line);
             bail!("{name}: line {}: not JSON ({}); {EXPECTED}", error.line(), reason(&error, line))
         }
         Ok(_) | Err(_) => {}
     }
     let mut all = Vec::new();
-    for (line, text) in numbered(text).filter(|(_, text)| !text.trim().is_empty()) {
+    for (line, text) in lines() {
         match serde_json::from_str(text) {
             Ok(Value::Object(object)) => all.push((line, object)),
             Ok(other) => bail!("{name}: line {line}: {} in place of an object; {EXPECTED}", kind(&other)),

@@ -334,6 +334,7 @@ fn json_lines_and_fasttext() {
             "one object, whose members `test`, `train`",
         ),
         ("\"a\"", "a string in place of an object"),
+        ("[\"a\",1]\n[\"b\",2]", "line 1: an array in place of an object"),
         ("{}", "the corpus is empty"),
         ("[{\"a\":\"b\",\"c\":1}]", "--text-column"),
     ] {
