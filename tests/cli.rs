@@ -1,5 +1,7 @@
 //! The verbs as a user calls them.
 
+use std::path::Path;
+
 use serde_json::Value;
 use tests::{fail, folder, host, nasty_texts, succeed, text, train};
 
@@ -205,6 +207,42 @@ fn every_text_is_answered_once() {
     }
 }
 
+/// Whoever measures a model and whoever uses it read as far as its rule of early exit says.
+#[test]
+fn a_model_with_early_exit_is_measured_as_it_answers() {
+    let folder = folder();
+    let [whole, stops, errors] =
+        ["whole.bin", "stops.bin", "errors.csv"].map(|name| folder.path().join(name));
+    train(&whole, &["--seed", "3", "--ngram-words", "2"]);
+    succeed(&["early-exit", "--model", text(&whole), "--agreement", "0.5", "--export", text(&stops)], b"");
+    let data = host::toolchain::workspace().expect("sources").join("data/test.tsv");
+    let measured = |model: &Path| -> f64 {
+        let flags =
+            ["eval", "--model", text(model), "--data", text(&data), "--errors", text(&errors), "--json", "-"];
+        let report: Value = serde_json::from_slice(&succeed(&flags, b"")).expect("JSON");
+        report["accuracy"].as_f64().expect("a number")
+    };
+    let answered = succeed(&["label", "--model", text(&stops), "--data", text(&data), "--out", "-"], b"");
+    let answered = String::from_utf8(answered).expect("UTF-8");
+    let truth = std::fs::read_to_string(&data).expect("there");
+    let pairs = answered.lines().zip(truth.lines()).skip(1);
+    let right = pairs.clone().filter(|(own, row)| own.split(',').next() == row.split('\t').next()).count();
+    assert!((measured(&stops) - right as f64 / pairs.count() as f64).abs() < 1e-9);
+    assert_eq!(
+        std::fs::read_to_string(&errors).expect("written").lines().count() - 1,
+        truth.lines().count() - 1 - right
+    );
+    assert!((measured(&whole) - measured(&stops)).abs() > 1e-9, "the rule changes some answers");
+    // The splits are those of the model's own seed.
+    let split = |more: &[&str]| {
+        let flags =
+            ["eval", "--model", text(&whole), "--data", text(&data), "--split", "valid", "--json", "-"];
+        let report: Value = serde_json::from_slice(&succeed(&[&flags, more].concat(), b"")).expect("JSON");
+        report["accuracy"].as_f64().expect("a number")
+    };
+    assert!((split(&[]) - split(&["--seed", "3"])).abs() < 1e-9);
+}
+
 #[test]
 fn the_same_seed_gives_the_same_file() {
     let folder = folder();
@@ -283,7 +321,8 @@ fn early_exit_is_calibrated_written_and_obeyed() {
     let (plain, own) = (evaluate(text(&model), &[]), evaluate(text(&hasty), &[]));
     assert!(plain["early_exit"].is_null());
     assert_eq!(own["early_exit"], report["test"]);
-    assert_eq!(own["accuracy"], plain["accuracy"]);
+    assert_eq!(own["accuracy"], report["test"]["accuracy"]);
+    assert_eq!(plain["accuracy"], report["test"]["full_accuracy"]);
     let [probability, words] = ["probability", "words"].map(|key| report["valid"][key].to_string());
     let flags = ["--early-exit", &probability, "--patience", &words];
     assert_eq!(evaluate(text(&model), &flags)["early_exit"], report["test"]);

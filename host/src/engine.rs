@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use rayon::prelude::*;
 use telltale::engine::decide;
+use telltale::engine::early_exit::{ExitTracker, Rule};
 use telltale::engine::fixed::Score;
 use telltale::engine::image::{file_of, image as lay_out};
 use telltale::engine::kernel::Layout;
@@ -198,10 +199,33 @@ pub enum ReadWith {
     Ngrams,
 }
 
-/// The label of a text, and the loss against the truth.
+/// Follows a model's own rule of early exit through a text.
+pub struct Exit {
+    rule: Option<Rule>,
+    tracker: ExitTracker,
+}
+
+impl Exit {
+    /// At the start of a text.
+    #[must_use]
+    pub const fn of(model: &Model<'_>) -> Self {
+        Self { rule: model.early_exit(), tracker: ExitTracker::new() }
+    }
+
+    /// Whether the text is decided by the word that was read, behind which the scores are these.
+    pub fn is_decided<'s>(&mut self, scores: impl FnOnce() -> &'s [i32]) -> bool {
+        self.rule.is_some_and(|rule| {
+            let (class, probability) = decide(scores());
+            self.tracker.observe(rule, class, probability)
+        })
+    }
+}
+
+/// The label of a text, and the loss against the truth. The whole of a model follows its own rule of early exit.
 #[must_use]
 pub fn classify(model: &Model<'_>, state: &mut State<'_>, text: &Reading<'_>, parts: ReadWith) -> Verdict {
     state.reset();
+    let mut exit = Exit::of(model);
     for item in text.items {
         match (*item, parts) {
             (Item::Character(code), _) => model.read_character(code, state),
@@ -212,6 +236,9 @@ pub fn classify(model: &Model<'_>, state: &mut State<'_>, text: &Reading<'_>, pa
             (Item::Word(hash, _), ReadWith::Ngrams) => model.read_ngrams(hash, state),
             (Item::Known(id), ReadWith::Whole) => model.read_known(id, state),
             (Item::Known(_), ReadWith::Ngrams) => {}
+        }
+        if parts == ReadWith::Whole && item.is_word() && exit.is_decided(|| model.scores(state)) {
+            return Verdict::new(model.scores(state), text.truth);
         }
     }
     model.read_end(state);

@@ -29,9 +29,9 @@ pub struct Args {
     model: PathBuf,
     #[command(flatten)]
     corpus: CorpusArgs,
-    /// The seed of the splits: that of `train`
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// The seed of the splits [default: that of the model]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Share of validation texts that must keep the answer of the full reading, 0.5 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.995)]
     agreement: f64,
@@ -71,7 +71,8 @@ pub fn run(args: &Args) -> Result<()> {
         .check()?;
     let bytes = AlignedBytes::read(&args.model)?;
     let model = Model::open(&bytes).with_context(|| unusable(&args.model, &bytes))?;
-    let corpus = corpus::load(&args.corpus.config(), args.seed)?;
+    let seed = args.seed.map_or_else(|| Ok(model.manifest()?.provenance.seed), anyhow::Ok)?;
+    let corpus = corpus::load(&args.corpus.config(), seed)?;
     corpus.notes.print();
     ensure!(!corpus.valid.is_empty(), "{}: the validation split is empty (--valid)", corpus.name);
     let read = |examples: &[Example]| answers(&model, &texts(&model, &corpus, examples)?);
@@ -87,6 +88,9 @@ pub fn run(args: &Args) -> Result<()> {
         test: test.map(|answers| effect(&answers, rule)),
     };
     print(&report);
+    if args.export.is_none() {
+        say!("nothing is written: --export FILE takes the model with this rule");
+    }
     if let Some(path) = &args.export {
         install(&with_section(&bytes, Kind::EarlyExit, &rule.section())?, path)?;
     }

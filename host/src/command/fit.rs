@@ -151,6 +151,9 @@ pub fn run(args: &Args) -> Result<()> {
         "--data -: the corpus is read again to train what fits: write it to a file first"
     );
     let board = board::find(&args.board)?;
+    if !args.dry_run {
+        args.train.check_save()?;
+    }
     let paths = args.train.paths();
     paths.clone().print("--candidates", &args.candidates).check()?;
     if args.dry_run {

@@ -25,7 +25,13 @@ pub struct Args {
     #[arg(long, value_name = "TRIPLE", conflicts_with = "board")]
     target: Option<String>,
     /// With `--target`: the program's RUSTFLAGS, such as `--cfg telltale_dsp` on a Cortex-M33
-    #[arg(long, value_name = "FLAGS", default_value = "", requires = "target", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "FLAGS",
+        default_value = "",
+        conflicts_with = "board",
+        allow_hyphen_values = true
+    )]
     rustflags: String,
     /// The model, as `train --export` wrote it
     #[arg(long, value_name = "FILE")]

@@ -230,7 +230,7 @@ fn print(report: &Report, path: &Path) {
     say!(
         "words: {}{}{}",
         report.words,
-        if report.punctuation { ", symbols that tell something among them" } else { "" },
+        if report.punctuation { ", symbols too where they tell something" } else { "" },
         if report.tags { "; HTML's tags are read as text" } else { "" }
     );
     let folded = if report.folded { "folded to " } else { "" };

@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 use telltale::Model;
 
-use super::rows::Form;
+use super::rows::{Form, REJECTED};
 use crate::console::{self, say};
 use crate::corpus::{CorpusConfig, unlabelled};
 use crate::engine::{Answered, answer_all, with_model};
@@ -40,9 +40,6 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
 }
-
-/// In the place of the label of a text that the model rejects.
-const REJECTED: &str = "?";
 
 /// What the engine says of a text.
 #[derive(Debug, PartialEq, Serialize)]
@@ -80,7 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
             ));
         }
         let answers = answers(model, &texts)?;
-        let bytes = form.write(&answers)?;
+        let bytes = form.write(&["label", "probability", "known"], &answers)?;
         if args.out == Path::new("-") {
             console::raw(&bytes);
         } else {

@@ -14,6 +14,9 @@ pub enum Form {
     JsonLines,
 }
 
+/// The answer to a text that a model of `train --reject` takes for none of its classes.
+pub const REJECTED: &str = "?";
+
 impl Form {
     /// The form that a file's name asks for, CSV for `-`.
     ///
@@ -34,14 +37,16 @@ impl Form {
         }
     }
 
-    /// The rows as bytes.
+    /// The rows, whose members have these names, as bytes; a header is there without a row, too.
     ///
     /// # Errors
     /// If a row is no flat structure.
-    pub fn write<T: Serialize>(self, rows: &[T]) -> Result<Vec<u8>> {
+    pub fn write<T: Serialize>(self, names: &[&str], rows: &[T]) -> Result<Vec<u8>> {
         let encode = || -> Result<Vec<u8>> {
             if let Self::Delimited(delimiter) = self {
-                let mut to = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
+                let mut to =
+                    csv::WriterBuilder::new().delimiter(delimiter).has_headers(false).from_writer(Vec::new());
+                to.write_record(names)?;
                 rows.iter().try_for_each(|row| to.serialize(row))?;
                 return Ok(to.into_inner()?);
             }
@@ -71,11 +76,13 @@ mod tests {
         let rows = [Row { label: "a, \"b\"", known: 0.5 }];
         let written = |name: &str| {
             let form = Form::of("--out", Path::new(name)).expect("is known");
-            String::from_utf8(form.write(&rows).expect("encodes")).expect("UTF-8")
+            String::from_utf8(form.write(&["label", "known"], &rows).expect("encodes")).expect("UTF-8")
         };
         assert_eq!(written("x.csv"), "label,known\n\"a, \"\"b\"\"\",0.5\n");
         assert_eq!(written("x.TSV"), "label\tknown\n\"a, \"\"b\"\"\"\t0.5\n");
         assert_eq!(written("-"), written("x.csv"));
+        let none = Form::Delimited(b',').write::<Row>(&["label", "known"], &[]).expect("encodes");
+        assert_eq!(none, b"label,known\n");
         assert_eq!(written("x.jsonl"), "{\"label\":\"a, \\\"b\\\"\",\"known\":0.5}\n");
         assert!(Form::of("--out", Path::new("answers.bin")).is_err());
     }

@@ -295,8 +295,9 @@ pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
         let different = train.iter().map(|example| &example.text).collect::<HashSet<_>>().len();
         let of_them =
             if different < train.len() { format!(", {different} of them different,") } else { String::new() };
+        let why = if few { "too few" } else { "too few of a class" };
         notes.warn(format!(
-            "{name}: {} to learn from{of_them} are too few to set any aside: the validation is on the training texts, and says \
+            "{name}: {} to learn from{of_them} are {why} to set any aside: the validation is on the training texts, and says \
              nothing about others (--valid and --test set texts aside, --test-data brings others)",
             count(train.len(), "text")
         ));

@@ -131,6 +131,20 @@ fn plain(field: &Field) -> String {
         Field::ListInternal(list) if list.len() < 2 => {
             list.elements().first().map_or_else(String::new, plain)
         }
+        Field::Group(_) | Field::MapInternal(_) | Field::ListInternal(_) => json(field).to_string(),
         other => other.to_string(),
+    }
+}
+
+/// A value within others, as JSON.
+fn json(field: &Field) -> Value {
+    match field {
+        Field::Null => Value::Null,
+        Field::Group(row) => row.get_column_iter().map(|(name, field)| (name.clone(), json(field))).collect(),
+        Field::MapInternal(map) => {
+            map.entries().iter().map(|(key, field)| (plain(key), json(field))).collect()
+        }
+        Field::ListInternal(list) => list.elements().iter().map(json).collect(),
+        other => plain(other).into(),
     }
 }

@@ -241,12 +241,10 @@ impl Choice {
             if let (Some(first), Some(second)) = (first, second) {
                 bail!(
                     "{name}: columns {} and {} are both called `{wanted}`{}: rename one, or choose by number \
-                     (--text-column {}, --label-column {})",
+                     (--text-column and --label-column take numbers)",
                     first + 1,
                     second + 1,
-                    if header[first] == header[second] { "" } else { ", but for the case" },
-                    first + 1,
-                    second + 1
+                    if header[first] == header[second] { "" } else { ", but for the case" }
                 );
             }
             Ok(first.or_else(|| number(wanted, header.len())))
@@ -395,8 +393,12 @@ impl Choice {
         let choice = Self::by_number(records, &numbered, name)?;
         let label =
             choice.label.map_or_else(String::new, |label| format!(", the label in column {}", label + 1));
+        let is_read = |at: &usize| [Some(choice.text), choice.label, choice.other].contains(&Some(*at));
+        let unread: Vec<String> =
+            (0..choice.width).filter(|at| !is_read(at)).map(|at| format!("column {}", at + 1)).collect();
+        let unread = if unread.is_empty() { String::new() } else { format!("; not read: {}", few(&unread)) };
         notes.say(format!(
-            "{name}: no header, the first row is {}; the text is in column {}{label} (--no-header says so, \
+            "{name}: no header, the first row is {}; the text is in column {}{label}{unread} (--no-header says so, \
              --text-column and --label-column take numbers)",
             preview(first),
             choice.text + 1
@@ -407,7 +409,7 @@ impl Choice {
     /// The rows, less those of another width and those without a label.
     fn rows(self, records: Vec<Record>, unit: &'static str, name: &str, notes: &mut Notes) -> Result<Table> {
         let all = records.len();
-        let (mut rows, mut other_width) = (Vec::with_capacity(all), Vec::new());
+        let (mut rows, mut other_width, mut trimmed) = (Vec::with_capacity(all), Vec::new(), 0);
         for mut record in records {
             let extra = record.fields.iter().skip(self.width).all(String::is_empty);
             if record.fields.len() < self.width || !extra {
@@ -426,7 +428,12 @@ impl Choice {
                 "{name}: {unit} {}: longer than {LONGEST_TEXT} bytes",
                 record.line
             );
-            rows.push(Row { line: record.line, text, label: label.trim().to_owned(), other });
+            let named = label.trim();
+            trimmed += usize::from(named.len() < label.len() && !named.is_empty());
+            rows.push(Row { line: record.line, text, label: named.to_owned(), other });
+        }
+        if trimmed > 0 {
+            notes.say(format!("{name}: blanks around the label are left out, in {}", count(trimmed, "row")));
         }
         if let Some((line, fields)) = other_width.first() {
             let what = format!("line {line}: {fields} fields, the header has {}", self.width);

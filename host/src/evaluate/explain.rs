@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter};
 
 use anyhow::Result;
+use telltale::Model;
 use telltale::engine::decide;
 use telltale::engine::fixed::Score;
 use telltale::engine::model::State;
 use telltale::engine::text::{Token, Tokeniser};
-use telltale::{Model, Probability};
 
-use crate::engine::{memory_for, state_in};
+use crate::engine::{Exit, memory_for, state_in};
 use crate::logits::log_sum_exp;
 
 /// A word and what it says.
@@ -25,14 +25,12 @@ pub struct Spoken {
 /// A text's answer, and what its words say for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// The answer's probability, as a chip gives it.
-    pub probability: Probability,
     /// The words in their order; symbols that the engine skips are none.
     pub words: Vec<Spoken>,
 }
 
 impl Explanation {
-    /// Reads a text and explains the answer.
+    /// Reads a text, as far as the model's own rule of early exit lets it, and explains the answer.
     ///
     /// # Errors
     /// None of a model that has been opened.
@@ -42,10 +40,13 @@ impl Explanation {
         let scores = |state: &mut State<'_>| model.scores(state).to_vec();
         let mut read = Vec::new();
         let before = scores(&mut state);
+        let (mut exit, mut decided) = (Exit::of(model), false);
         let mut each = |token: Token<'_>| match token {
+            _ if decided => {}
             Token::Character(code) => model.read_character(code, &mut state),
             Token::Word(word) => {
                 if model.read(word, &mut state).is_some() {
+                    decided = exit.is_decided(|| model.scores(&mut state));
                     read.push((word.as_str().to_owned(), scores(&mut state)));
                 }
             }
@@ -53,10 +54,11 @@ impl Explanation {
         let mut tokeniser = Tokeniser::new(model.manifest_view().text);
         tokeniser.feed(text.as_bytes(), &mut each);
         tokeniser.finish(&mut each);
-        model.read_end(&mut state);
+        if !decided {
+            model.read_end(&mut state);
+        }
         let last = scores(&mut state);
-        let (answer, probability) = decide(&last);
-        let answer = answer.index();
+        let answer = decide(&last).0.index();
         // What characters at the text's end say belongs to the last word.
         if let Some((_, own)) = read.last_mut() {
             *own = last;
@@ -70,7 +72,7 @@ impl Explanation {
                 Spoken { word, speaks }
             })
             .collect();
-        Ok(Self { probability, words })
+        Ok(Self { words })
     }
 
     /// The words that speak most for the answer, and those that speak most against it, the loudest first; a word that
@@ -124,7 +126,7 @@ mod tests {
         let spoken = |word: &str, speaks| Spoken { word: word.to_owned(), speaks };
         let words =
             vec![spoken("a", 0.2), spoken("b", 1.0), spoken("c", -0.5), spoken("a", 0.9), spoken("d", 0.0)];
-        let explanation = Explanation { probability: Probability::from_ten_thousandths(9000), words };
+        let explanation = Explanation { words };
         let (pro, contra) = explanation.loudest(2);
         assert_eq!(pro.to_string(), "a +1.10, b +1.00");
         assert_eq!(contra.to_string(), "c -0.50");

@@ -11,7 +11,7 @@ pub(super) fn card(order: &Order<'_>) -> String {
     let (model, requirements) = (order.model, order.model.requirements());
     // A model that has been opened has a sound manifest.
     let Ok(manifest) = model.manifest() else { return String::new() };
-    let labels: Vec<String> = model.labels().map(|label| format!("`{}`", plain(label))).collect();
+    let labels: Vec<String> = model.labels().map(code).collect();
     let Manifest { provenance, .. } = &manifest;
     let share = |units: Option<u16>| {
         units.map_or_else(|| "not measured".to_owned(), |units| format!("{:.2} %", f64::from(units) / 100.0))
@@ -54,6 +54,13 @@ pub(super) fn cores(order: &Order<'_>) -> String {
     format!("| core | object in | gcc |\n|---|---|---|\n{}", rows.collect::<String>())
 }
 
+/// A text from a file as code in a table of Markdown.
+fn code(text: &str) -> String {
+    let shown: String = text.chars().filter(|c| !c.is_control() && !is_obeyed(*c)).collect();
+    let shown = shown.replace('|', "\\|");
+    if shown.contains('`') { format!("`` {shown} ``") } else { format!("`{shown}`") }
+}
+
 /// Of a text from a file, what stands in a table without being taken for Markdown.
 fn plain(text: &str) -> String {
     let is_plain =
@@ -63,10 +70,12 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::plain;
+    use super::{code, plain};
 
     #[test]
     fn labels_turn_nothing_around() {
+        assert_eq!(code("a\u{202E}|<c>\n"), "`a\\|<c>`");
+        assert_eq!(code("`d"), "`` `d ``");
         assert_eq!(plain("a\u{202E}b\u{2066}|<c>\n`d"), "abcd");
     }
 }

@@ -7,8 +7,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 use telltale::Model;
 
-use crate::command::rows::Form;
+use crate::command::rows::{Form, REJECTED};
 use crate::console::say;
+use crate::engine::{Answered, answer_all};
 use crate::evaluate::explain::Explanation;
 use crate::evaluate::measures::{Judged, misread};
 
@@ -25,7 +26,7 @@ struct Row<'t> {
     text: &'t str,
 }
 
-/// Writes a row for each text that is misread, the surest first.
+/// Writes a row for each text that is misread, the surest first; the answer to one that is rejected is [`REJECTED`].
 ///
 /// # Errors
 /// If the file cannot be written.
@@ -37,21 +38,25 @@ pub fn write<'t>(
     judged: &[Judged],
 ) -> Result<()> {
     let form = Form::of("--errors", path)?;
-    let row = |&at: &usize| -> Result<Row<'t>> {
-        let (own, text) = (&judged[at], &examples[at].0[..]);
+    let wrong = misread(judged);
+    let texts: Vec<&str> = wrong.iter().map(|&at| &examples[at].0[..]).collect();
+    let answers = answer_all(model, &texts)?;
+    let row = |(at, (text, answer)): (&usize, (&&'t str, &Answered))| -> Result<Row<'t>> {
         let explanation = Explanation::of(model, text)?;
         let (words_for, words_against) = explanation.loudest(WORDS);
         Ok(Row {
-            label: &labels[own.truth],
-            answer: &labels[own.answer],
-            probability: f64::from(explanation.probability.ten_thousandths()) / 10_000.0,
+            label: &labels[judged[*at].truth],
+            answer: if answer.rejected { REJECTED } else { &labels[judged[*at].answer][..] },
+            probability: f64::from(answer.probability.ten_thousandths()) / 10_000.0,
             words_for: words_for.to_string(),
             words_against: words_against.to_string(),
             text,
         })
     };
-    let rows: Vec<Row<'_>> = misread(judged).par_iter().map(row).collect::<Result<_>>()?;
-    crate::files::write(path, &form.write(&rows)?)?;
+    let read = texts.par_iter().zip(&answers);
+    let rows: Vec<Row<'_>> = wrong.par_iter().zip(read).map(row).collect::<Result<_>>()?;
+    let names = ["label", "answer", "probability", "words_for", "words_against", "text"];
+    crate::files::write(path, &form.write(&names, &rows)?)?;
     say!("wrote {} misread texts to {}", rows.len(), path.display());
     Ok(())
 }

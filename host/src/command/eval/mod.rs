@@ -37,7 +37,7 @@ pub struct Args {
     model: PathBuf,
     #[command(flatten)]
     corpus: CorpusArgs,
-    /// Which examples: all, or one of the splits that `train` makes with the same --seed
+    /// Which examples: all, or one of the splits that `train` makes
     #[arg(long, value_enum, default_value_t = Which::All)]
     split: Which,
     /// Also tells what early exit would do: texts count as decided once a class has had this probability, 0.5 to
@@ -66,9 +66,9 @@ pub struct Args {
     /// the answer (by how much they moved the logarithm of its odds), text; a .csv, .tsv or .jsonl
     #[arg(long, value_name = "FILE")]
     errors: Option<PathBuf>,
-    /// The seed of the splits
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// The seed of the splits [default: that of the model]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Results for machines; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -139,7 +139,7 @@ pub fn run(args: &Args) -> Result<()> {
     })
 }
 
-fn examples(args: &Args) -> Result<Vec<(String, String)>> {
+fn examples(model: &Model<'_>, args: &Args) -> Result<Vec<(String, String)>> {
     let Some(split) = args.split.split() else {
         let CorpusArgs { test_data, valid, test, .. } = &args.corpus;
         ensure!(
@@ -150,7 +150,8 @@ fn examples(args: &Args) -> Result<Vec<(String, String)>> {
         all.notes.print();
         return Ok(all.examples);
     };
-    let corpus = corpus::load(&args.corpus.config(), args.seed)?;
+    let seed = args.seed.map_or_else(|| Ok(model.manifest()?.provenance.seed), anyhow::Ok)?;
+    let corpus = corpus::load(&args.corpus.config(), seed)?;
     corpus.notes.print();
     let texts = corpus.texts(split);
     ensure!(!texts.is_empty(), "{}: that split is empty", corpus.name);
@@ -160,7 +161,7 @@ fn examples(args: &Args) -> Result<Vec<(String, String)>> {
 
 fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let labels: Vec<String> = model.labels().map(str::to_owned).collect();
-    let mut examples = examples(args)?;
+    let mut examples = examples(model, args)?;
     // Who can reject texts is measured by those that are of no class, too.
     let mut strangers = Vec::new();
     if model.rejection().is_some() && args.by.is_none() && args.pairs.is_none() {
@@ -174,7 +175,11 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let mut shuffle = args.shuffle.map(Shuffle::new);
     let mut texts = Vec::new();
     for (text, label) in &examples {
-        let label = corpus::class_of(&args.corpus.data, &labels, label)?;
+        let label =
+            corpus::class_of(&args.corpus.data, &labels, label).map_err(|error| match model.rejection() {
+                Some(_) => error.context("--by and --pairs take texts of the model's classes alone"),
+                None => error,
+            })?;
         let items = match &mut shuffle {
             Some(shuffle) => items(model, &shuffle.text(text)),
             None => items(model, text),

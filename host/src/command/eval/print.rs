@@ -20,12 +20,13 @@ pub fn print(report: &Report) {
     if let Some(exit) = &report.early_exit {
         say!(
             "early exit at {:.4} for {} words: {:.2} % of the words are not read, {:.2} % of the texts keep their \
-             answer, accuracy {:.2} %",
+             answer of the whole, accuracy {:.2} %, of whole texts {:.2} %",
             exit.probability,
             exit.words,
             exit.skipped * 100.0,
             exit.agreement * 100.0,
-            exit.accuracy * 100.0
+            exit.accuracy * 100.0,
+            exit.full_accuracy * 100.0
         );
     }
     if let Some(own) = &report.rejection {
@@ -39,6 +40,7 @@ pub fn print(report: &Report) {
             Some(share) => say!(", {:.2} % of {} texts of no class", share * 100.0, own.strangers),
             None => say!(),
         }
+        say!("(all other figures count rejected texts by the class that they would have)");
     }
     if let Some(parts) = &report.parts {
         print_parts(parts);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use telltale::Model;
 
 use crate::console::say;
-use crate::corpus::{self, Corpus, CorpusConfig, Split};
+use crate::corpus::{self, Corpus, CorpusConfig, Split, count};
 use crate::engine::answer_all;
 use crate::evaluate::measures::{Bin, Judged, Measures, calibration, misread};
 
@@ -57,11 +57,24 @@ impl Results {
             let all = corpus::load_all(config)?;
             all.notes.print();
             let labels: Vec<&str> = model.labels().collect();
-            let texts = all
-                .examples
-                .iter()
-                .map(|(text, label)| Ok((&text[..], corpus::class_of(&config.data, &labels, label)?)));
-            return Self::read(model, &config.data, "all", &texts.collect::<Result<Vec<_>>>()?);
+            let mut texts = Vec::new();
+            for (text, label) in &all.examples {
+                // A model that rejects texts is told of those of no class by `eval`.
+                match corpus::class_of(&config.data, &labels, label) {
+                    Ok(class) => texts.push((&text[..], class)),
+                    Err(_) if model.rejection().is_some() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let strangers = all.examples.len() - texts.len();
+            if strangers > 0 {
+                say!(
+                    "{}: left out, since the model has no such label: {}",
+                    config.data,
+                    count(strangers, "text")
+                );
+            }
+            return Self::read(model, &config.data, "all", &texts);
         };
         let corpus = corpus::load(config, model.manifest()?.provenance.seed)?;
         corpus.notes.print();

@@ -95,6 +95,12 @@ impl Checkpointer {
             args = merge(&contents.flags, &args)?;
             run = contents.run;
             args.find_corpus()?;
+            if run.is_none() && MOVABLE.iter().any(|name| args.given.contains(*name)) {
+                crate::console::warn(
+                    "--resume: the run ended before its first batch, so that nothing tells whether these are its texts: it \
+                     starts anew with them",
+                );
+            }
         }
         if let Some(folder) = &args.keeping.checkpoint {
             let same = store.as_ref().is_some_and(|store: &Store| is_same(store.folder(), folder));

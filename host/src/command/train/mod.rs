@@ -145,15 +145,21 @@ impl Args {
                 "{flag} has no effect without {wanted}"
             );
         }
-        if let Some(folder) = &self.save {
-            pytorch::save::check(folder)?;
-        }
+        self.check_save()?;
         if let Some(folder) = &self.teacher_cache {
             std::fs::create_dir_all(folder)
                 .and_then(|()| crate::files::temporary(&folder.join("opinions")))
                 .with_context(|| format!("--teacher-cache {}: cannot be written", folder.display()))?;
         }
         self.paths().check()
+    }
+
+    /// Makes the folder of --save, if there is to be one, and finds out that it may be written.
+    ///
+    /// # Errors
+    /// If not.
+    pub fn check_save(&self) -> Result<()> {
+        self.save.as_deref().map_or(Ok(()), pytorch::save::check)
     }
 
     /// Says what PyTorch's files have no place for.
@@ -223,7 +229,12 @@ pub fn run(args: &Args) -> Result<()> {
     let device = device(args.device)?;
     ensure!(
         args.save.is_none() || args.shape.ngrams.unwrap_or(0) == 0,
-        "--save: PyTorch has no n-grams: leave --ngrams out"
+        "--save: PyTorch has no n-grams: {}",
+        if args.keeping.resume.is_some() {
+            "the run that this goes on with has some, and cannot be saved"
+        } else {
+            "leave --ngrams out"
+        }
     );
     args.check_paths()?;
     if args.save.is_some() {
