@@ -231,12 +231,8 @@ fn doubts(source: &Source, saturation: Option<Saturation>, pytorch: Option<Check
             share * 100.0
         ));
     }
-    let Description { head, activation, .. } = &source.description;
-    if source.weights.config.head_hidden == 0 && (head.is_some() || activation.is_some()) {
-        doubts.push(
-            "`head` and `activation` of the configuration are of two linear layers, and there is one"
-                .to_owned(),
-        );
+    if source.weights.config.head_hidden == 0 && source.description.activation.is_some() {
+        doubts.push("`activation` of the configuration is of two linear layers, and there is one".to_owned());
     }
     if pytorch.is_some_and(|checked| checked.is_another()) {
         doubts.push(

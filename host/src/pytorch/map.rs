@@ -518,6 +518,13 @@ impl Mapped {
             }
         };
         let Some(first) = first else {
+            if let Some(head) = &description.head {
+                bail!(
+                    "`head` of the configuration names {}, the only linear layer is {}",
+                    quoted(&head.iter().map(String::as_str).collect::<Vec<_>>()),
+                    quoted(&[last.module()])
+                );
+            }
             return self.outputs("fc", last, hidden);
         };
         // With as many units as inputs, it could also stand between embedding and recurrent layer.

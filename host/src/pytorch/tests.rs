@@ -542,6 +542,8 @@ fn linear_layers_are_not_guessed() {
     }
     let told = error(&state, &described(serde_json::json!({ "head": ["fc1", "fc3"] })));
     assert!(told.contains("the linear layers are `fc1`, `fc2`"), "{told}");
+    let told = error(&small(Cell::Gru, 5, 0), &described(serde_json::json!({ "head": ["a", "b"] })));
+    assert!(told.contains("names `a`, `b`, the only linear layer is `fc`"), "{told}");
     // A file with an order tells.
     state.ordered = true;
     assert_eq!(map(&state, 11, &description(2)).expect("in order").config.head_hidden, 6);
