@@ -70,3 +70,14 @@ fn every_limit_rules_out() {
     assert!(fit(&["--preset", "nano"]).contains("--preset"));
     assert!(fail(&["fit", "--board", "pdp-11"]).contains("microbit"));
 }
+
+/// What is picked can be taken to PyTorch, which has no n-grams.
+#[test]
+fn what_is_picked_is_saved_without_ngrams() {
+    let folder = folder();
+    let saved = folder.path().join("saved");
+    succeed(&["fit", "--board", "microbit", "--epochs", "1", "--vocab", "400", "--save", text(&saved)], b"");
+    for name in ["config.json", "model.safetensors", "vocab.txt"] {
+        assert!(saved.join(name).is_file(), "{name}");
+    }
+}
