@@ -254,6 +254,11 @@ fn target(path: &Path) -> PathBuf {
     fs::canonicalize(path).or_else(|_| led()).unwrap_or_else(|_| path.to_owned())
 }
 
+/// Why a path is none of a folder.
+pub fn no_folder(path: &Path) -> &'static str {
+    if path.exists() { "a folder is expected, and that is none" } else { "no such folder" }
+}
+
 /// The folder that a path is in.
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {

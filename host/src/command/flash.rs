@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn way(args: &Args, flashing: &Flashing) -> Result<Way> {
     if let Some(folder) = &args.drive {
         ensure!(!flashing.drives.is_empty(), "--drive: this board does not show up as a drive");
-        ensure!(folder.is_dir(), "--drive {}: no such folder", folder.display());
+        ensure!(folder.is_dir(), "--drive {}: {}", folder.display(), files::no_folder(folder));
         // Boot loaders that take UF2 tell their board's name.
         let told = files::read_text(&folder.join("INFO_UF2.TXT")).unwrap_or_default();
         ensure!(

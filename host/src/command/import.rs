@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<()> {
     let source = Source::read(&args.weights, &args.vocab, &args.config)?;
     let description = &source.description;
     let corpus = args.data.as_ref().map(|data| read_corpus(args, data, description)).transpose()?;
-    let answers = args.check.as_ref().map(|path| check::read(path, description.labels.len())).transpose()?;
+    let answers = args.check.as_ref().map(|path| check::read(path, source.mapped.outputs)).transpose()?;
     let saved = description.telltale.as_ref().map(|origin| origin.embed_bits);
     let bits = EmbeddingBits::asked(args.embed_bits.or(saved).unwrap_or(8), args.fold)?;
     let (blob, report) = import(&source, corpus.as_ref(), answers.as_deref(), bits)?;

@@ -9,7 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::corpus::numbered;
+use crate::corpus::{count, numbered};
 use crate::logits::log_sum_exp;
 
 /// What PyTorch said of a text.
@@ -44,11 +44,11 @@ pub struct Agreement {
     pub line: usize,
 }
 
-/// Reads PyTorch's answers for a network of `classes` labels.
+/// Reads PyTorch's answers, of a network with so many outputs: one, before a sigmoid, is of two labels.
 ///
 /// # Errors
 /// Names the line that is no such object, or has another number of logits.
-pub fn read(path: &Path, classes: usize) -> Result<Vec<Answer>> {
+pub fn read(path: &Path, outputs: usize) -> Result<Vec<Answer>> {
     let named = || path.display().to_string();
     let text = crate::files::read_text(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut answers = Vec::new();
@@ -57,7 +57,7 @@ pub fn read(path: &Path, classes: usize) -> Result<Vec<Answer>> {
         if line.trim().is_empty() {
             continue;
         }
-        let read = answer(line, number, classes);
+        let read = answer(line, number, outputs);
         let (answer, function) = read.with_context(|| format!("line {number}")).with_context(named)?;
         after.extend(function);
         answers.push(answer);
@@ -102,7 +102,7 @@ impl fmt::Display for Function {
 const FEW: usize = 10;
 
 /// An answer, and what its numbers could come out of if they are probabilities.
-fn answer(line: &str, number: usize, classes: usize) -> Result<(Answer, Option<Function>)> {
+fn answer(line: &str, number: usize, outputs: usize) -> Result<(Answer, Option<Function>)> {
     let Line { text, mut logits } =
         serde_json::from_str(line).context("{\"text\": …, \"logits\": […]} is expected")?;
     let is_positive = logits.iter().all(|logit| *logit >= 0.0);
@@ -110,10 +110,15 @@ fn answer(line: &str, number: usize, classes: usize) -> Result<(Answer, Option<F
         [only] => (is_positive && only <= 1.0).then_some(Function::Sigmoid),
         _ => (is_positive && (logits.iter().sum::<f64>() - 1.0).abs() < 1e-3).then_some(Function::Softmax),
     };
-    if logits.len() == 1 && classes == 2 {
+    ensure!(
+        logits.len() == outputs,
+        "{}, the network has {}",
+        count(logits.len(), "logit"),
+        count(outputs, "output")
+    );
+    if outputs == 1 {
         logits.insert(0, 0.0);
     }
-    ensure!(logits.len() == classes, "{} logits, the configuration has {classes} labels", logits.len());
     let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let label = logits.iter().position(|&logit| logit == highest).context("the logits are no numbers")?;
     let probability = (-log_sum_exp(logits.iter().map(|logit| logit - highest))).exp();
@@ -140,10 +145,10 @@ pub fn compare(answers: &[Answer], own: impl Iterator<Item = (usize, f64)>) -> A
 mod tests {
     use super::*;
 
-    fn reading(text: &str, classes: usize) -> Result<Vec<Answer>> {
+    fn reading(text: &str, outputs: usize) -> Result<Vec<Answer>> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), text).expect("writable");
-        read(file.path(), classes)
+        read(file.path(), outputs)
     }
 
     #[test]
@@ -151,9 +156,12 @@ mod tests {
         // σ(ln 3) = 0.75
         let log = 3f64.ln();
         let text = format!(
-            "\u{FEFF}{{\"text\": \"a\", \"logits\": [0, {log}]}}\r\n\r{{\"text\": \"b\", \"logits\": [{log}], \"more\": 1}}\n"
+            "\u{FEFF}{{\"text\": \"a\", \"logits\": [0, {log}]}}\r\n\r{{\"text\": \"b\", \"logits\": [1, {}], \"more\": 1}}\n",
+            log + 1.0
         );
         let answers = reading(&text, 2).expect("reads");
+        let single = reading(&format!("{{\"text\": \"a\", \"logits\": [{log}]}}"), 1).expect("reads");
+        assert!((single[0].probability - answers[0].probability).abs() < 1e-12);
         assert_eq!(
             answers.iter().map(|answer| (answer.label, answer.line)).collect::<Vec<_>>(),
             [(1, 1), (1, 3)]
@@ -172,11 +180,18 @@ mod tests {
             (format!("{good}{good}nonsense\n"), "line 3: {\"text\": …"),
             (format!("{good}{{\"text\": \"b\", \"logits\": [0, NaN]}}\n"), "line 2"),
             ("{\"text\": \"b\", \"logits\": [0.25, 0.75]}\n".to_owned(), "they are probabilities"),
-            ("{\"text\": \"b\", \"logits\": [0.7]}\n".repeat(FEW), "outputs before the sigmoid"),
+            (
+                "{\"text\": \"b\", \"logits\": [0.7]}\n".repeat(FEW),
+                "line 1: 1 logit, the network has 2 outputs",
+            ),
             (String::new(), "no line in it"),
         ] {
             let error = format!("{:#}", reading(&text, 2).expect_err("must not be read"));
             assert!(error.contains(reason), "{error}");
         }
+        let single = reading(&"{\"text\": \"b\", \"logits\": [0.7]}\n".repeat(FEW), 1);
+        assert!(single.expect_err("must not be read").to_string().contains("outputs before the sigmoid"));
+        let error = format!("{:#}", reading(good, 1).expect_err("must not be read"));
+        assert!(error.contains("2 logits, the network has 1 output"), "{error}");
     }
 }

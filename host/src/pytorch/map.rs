@@ -32,6 +32,8 @@ use crate::model::{Cell, Config, Pooling};
 pub struct Mapped {
     /// The network's shape; `vocab` is the number of the embedding's rows.
     pub config: Config,
+    /// Scores that PyTorch's network gives: one a label, or one of the second label alone.
+    pub outputs: usize,
     /// The parameters by name.
     pub tensors: BTreeMap<String, Vec<f32>>,
     /// What became of which tensor: (PyTorch's name, the name here).
@@ -128,6 +130,7 @@ pub fn map(state: &State, words: usize, description: &Description) -> Result<Map
             head_hidden: 0,
             classes: description.labels.len(),
         },
+        outputs: description.labels.len(),
         tensors: BTreeMap::new(),
         names: Vec::new(),
         taken: Vec::new(),
@@ -554,6 +557,7 @@ impl Mapped {
         if last.shape() == [1, inputs] && classes == 2 {
             let meaning = "head: the second label's score against the first's (a sigmoid's)";
             self.linear(name, last, [1, inputs], meaning)?;
+            self.outputs = 1;
             // σ(s) is the softmax of (0, s).
             for (part, zeros) in [("weight", inputs), ("bias", 1)] {
                 if let Some(values) = self.tensors.get_mut(&format!("{name}.{part}")) {

@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::trainer::Snapshot;
+use crate::files;
 
 const MAGIC: [u8; 8] = *b"TTCKPT\r\n";
 /// The version of the format.
@@ -106,9 +107,9 @@ impl Store {
     pub fn open(folder: &Path, warn: &mut dyn FnMut(String)) -> Result<(Self, Contents)> {
         ensure!(
             folder.is_dir(),
-            "--resume {}: there is no such folder (start a run with --checkpoint {})",
+            "--resume {}: {} (start a run with --checkpoint DIR)",
             folder.display(),
-            folder.display()
+            files::no_folder(folder)
         );
         let store = Self::lock(folder)?;
         let mut reasons = Vec::new();
@@ -175,7 +176,7 @@ impl Store {
             fs::rename(latest, self.path(PREVIOUS))?;
         }
         fs::rename(writing, latest)?;
-        crate::files::sync_folder(&self.folder);
+        files::sync_folder(&self.folder);
         Ok(())
     }
 
