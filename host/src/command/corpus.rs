@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf, absolute};
 
+use anyhow::Result;
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
+use telltale::Model;
 
-use crate::corpus::{self, CorpusConfig, Split};
+use crate::corpus::{self, Corpus, CorpusConfig, Split};
 
 /// Which corpus, and how it is split.
 #[derive(ClapArgs, Clone, Debug, Default, Serialize, Deserialize)]
@@ -47,6 +49,20 @@ pub struct CorpusArgs {
 }
 
 impl CorpusArgs {
+    /// Reads the corpus, says what was noticed, and splits it by `seed`, otherwise as the training of `model` did.
+    ///
+    /// # Errors
+    /// If the corpus cannot be read.
+    pub fn load_for(&self, model: &Model<'_>, seed: Option<u64>) -> Result<Corpus> {
+        let seed = match seed {
+            Some(seed) => seed,
+            None => model.manifest()?.provenance.seed,
+        };
+        let corpus = corpus::load(&self.config(), seed)?;
+        corpus.notes.print();
+        Ok(corpus)
+    }
+
     /// What the library takes.
     #[must_use]
     pub fn config(&self) -> CorpusConfig {

@@ -71,9 +71,7 @@ pub fn run(args: &Args) -> Result<()> {
         .check()?;
     let bytes = AlignedBytes::read(&args.model)?;
     let model = Model::open(&bytes).with_context(|| unusable(&args.model, &bytes))?;
-    let seed = args.seed.map_or_else(|| Ok(model.manifest()?.provenance.seed), anyhow::Ok)?;
-    let corpus = corpus::load(&args.corpus.config(), seed)?;
-    corpus.notes.print();
+    let corpus = args.corpus.load_for(&model, args.seed)?;
     ensure!(!corpus.valid.is_empty(), "{}: the validation split is empty (--valid)", corpus.name);
     let read = |examples: &[Example]| answers(&model, &texts(&model, &corpus, examples)?);
     let valid = read(&corpus.valid)?;

@@ -150,9 +150,7 @@ fn examples(model: &Model<'_>, args: &Args) -> Result<Vec<(String, String)>> {
         all.notes.print();
         return Ok(all.examples);
     };
-    let seed = args.seed.map_or_else(|| Ok(model.manifest()?.provenance.seed), anyhow::Ok)?;
-    let corpus = corpus::load(&args.corpus.config(), seed)?;
-    corpus.notes.print();
+    let corpus = args.corpus.load_for(model, args.seed)?;
     let texts = corpus.texts(split);
     ensure!(!texts.is_empty(), "{}: that split is empty", corpus.name);
     let named = |example: &Example| (example.text.clone(), corpus.labels[example.label as usize].clone());
