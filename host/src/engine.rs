@@ -104,6 +104,14 @@ pub struct Answered {
     pub rejected: bool,
 }
 
+impl Answered {
+    /// The label's probability as a number, 0 to 1.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        f64::from(self.probability.ten_thousandths()) / 10_000.0
+    }
+}
+
 /// Answers to texts, in order, on all cores.
 ///
 /// # Errors

@@ -49,20 +49,6 @@ pub struct CorpusArgs {
 }
 
 impl CorpusArgs {
-    /// Reads the corpus, says what was noticed, and splits it by `seed`, otherwise as the training of `model` did.
-    ///
-    /// # Errors
-    /// If the corpus cannot be read.
-    pub fn load_for(&self, model: &Model<'_>, seed: Option<u64>) -> Result<Corpus> {
-        let seed = match seed {
-            Some(seed) => seed,
-            None => model.manifest()?.provenance.seed,
-        };
-        let corpus = corpus::load(&self.config(), seed)?;
-        corpus.notes.print();
-        Ok(corpus)
-    }
-
     /// What the library takes.
     #[must_use]
     pub fn config(&self) -> CorpusConfig {
@@ -100,6 +86,20 @@ impl CorpusArgs {
             ..self.clone()
         }
     }
+}
+
+/// Reads a corpus, says what was noticed, and splits it by `seed`, otherwise as the training of `model` did.
+///
+/// # Errors
+/// If the corpus cannot be read.
+pub fn load_for(model: &Model<'_>, config: &CorpusConfig, seed: Option<u64>) -> Result<Corpus> {
+    let seed = match seed {
+        Some(seed) => seed,
+        None => model.manifest()?.provenance.seed,
+    };
+    let corpus = corpus::load(config, seed)?;
+    corpus.notes.print();
+    Ok(corpus)
 }
 
 /// Which texts of a corpus are read.

@@ -9,7 +9,7 @@ use telltale::Model;
 use telltale::engine::format::Kind;
 
 use crate::aligned::AlignedBytes;
-use crate::command::corpus::CorpusArgs;
+use crate::command::corpus::{CorpusArgs, load_for};
 use crate::console::say;
 use crate::corpus::{self, Corpus, Example};
 use crate::engine::unusable;
@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<()> {
         .check()?;
     let bytes = AlignedBytes::read(&args.model)?;
     let model = Model::open(&bytes).with_context(|| unusable(&args.model, &bytes))?;
-    let corpus = args.corpus.load_for(&model, args.seed)?;
+    let corpus = load_for(&model, &args.corpus.config(), args.seed)?;
     ensure!(!corpus.valid.is_empty(), "{}: the validation split is empty (--valid)", corpus.name);
     let read = |examples: &[Example]| answers(&model, &texts(&model, &corpus, examples)?);
     let valid = read(&corpus.valid)?;

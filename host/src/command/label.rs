@@ -96,7 +96,7 @@ fn answers<'m>(model: &Model<'m>, texts: &[String]) -> Result<Vec<Answer<'m>>> {
             true => REJECTED,
             false => labels.get(own.class).copied().unwrap_or_default(),
         },
-        probability: f64::from(own.probability.ten_thousandths()) / 10_000.0,
+        probability: own.share(),
         known: (f64::from(own.known) / f64::from(own.words.max(1)) * 10_000.0).round() / 10_000.0,
     };
     Ok(answer_all(model, texts)?.into_iter().map(shown).collect())

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::delimited::Record;
 use super::input::numbered;
 use super::notes::{Notes, count, few};
-use super::table::{LINE, Records, is_text_name};
+use super::table::{LINE, ROW, Records, is_text_name};
 use crate::console::one_line;
 
 /// The names of all members, and the objects as records with these columns; what an object lacks is empty.
@@ -122,7 +122,7 @@ fn elements(list: Vec<Value>, name: &str) -> Result<Objects> {
         other => bail!("{name}: row {place} of the array is {}; {EXPECTED}", kind(&other)),
     };
     let objects = (1..).zip(list).map(object).collect::<Result<_>>()?;
-    Ok((objects, "row"))
+    Ok((objects, ROW))
 }
 
 /// What a value is called.

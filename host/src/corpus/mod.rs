@@ -275,9 +275,9 @@ pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
     let labels = labels::list(&config.data, learnt, united, &mut notes)?;
     let digest = digest_of(&found);
     let name = name_of(&config.data);
-    let parts = sift(found, &labels, config, &mut notes)?;
-    let (own_valid, own_test) = (!parts.valid.is_empty(), !parts.test.is_empty());
-    let few = parts.train.len() < FEW;
+    let sifted = sift(found, &labels, config, &mut notes)?;
+    let (own_valid, own_test) = (!sifted.valid.is_empty(), !sifted.test.is_empty());
+    let few = sifted.train.len() < FEW;
     let share = |own: bool, asked: Option<f64>| match asked {
         _ if own => 0.0,
         None if few => 0.0,
@@ -285,8 +285,8 @@ pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
     };
     let shares = (share(own_valid, config.valid), share(own_test, config.test));
     let [mut train, split_valid, split_test] =
-        split::split(parts.train, labels.len(), shares.0, shares.1, seed);
-    let (mut valid, mut test) = (parts.valid, parts.test);
+        split::split(sifted.train, labels.len(), shares.0, shares.1, seed);
+    let (mut valid, mut test) = (sifted.valid, sifted.test);
     valid.extend(split_valid);
     test.extend(split_test);
     let validates_on_train = valid.is_empty() && config.valid != Some(0.0);
@@ -403,7 +403,7 @@ struct Splits {
 fn sift(found: Vec<Found>, labels: &[String], config: &CorpusConfig, notes: &mut Notes) -> Result<Splits> {
     tell_of_splits(&found, labels, config, notes);
     let index: HashMap<&str, u32> = labels.iter().map(String::as_str).zip(0..).collect();
-    let mut parts = Splits { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
+    let mut sifted = Splits { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
     let (mut empty, mut strange) = (0, 0);
     for Found { text, label, split } in found {
         let Some(&label) = index.get(&label[..]) else {
@@ -415,26 +415,26 @@ fn sift(found: Vec<Found>, labels: &[String], config: &CorpusConfig, notes: &mut
             continue;
         }
         let part = match split {
-            Split::Train => &mut parts.train,
-            Split::Valid => &mut parts.valid,
-            Split::Test => &mut parts.test,
+            Split::Train => &mut sifted.train,
+            Split::Valid => &mut sifted.valid,
+            Split::Test => &mut sifted.test,
         };
         part.push(Example { text, label });
     }
     notes.leave_out(strange, "with labels that the training texts never have", "");
     notes.leave_out(empty, "without a text", "");
     // A text that the judge knows must not be learnt.
-    let before = parts.train.len();
+    let before = sifted.train.len();
     for (split, learnt) in
-        [(&parts.test, "that also stand in the test"), (&parts.valid, "that also stand in the validation")]
+        [(&sifted.test, "that also stand in the test"), (&sifted.valid, "that also stand in the validation")]
     {
         let known: HashSet<&str> = split.iter().map(|example| &example.text[..]).collect();
-        let rows = parts.train.len();
-        parts.train.retain(|example| !known.contains(&example.text[..]));
-        notes.leave_out(rows - parts.train.len(), learnt, "");
+        let rows = sifted.train.len();
+        sifted.train.retain(|example| !known.contains(&example.text[..]));
+        notes.leave_out(rows - sifted.train.len(), learnt, "");
     }
     ensure!(
-        !parts.train.is_empty(),
+        !sifted.train.is_empty(),
         "{}: nothing is left to train on: {}",
         config.data,
         if before > 0 {
@@ -446,8 +446,8 @@ fn sift(found: Vec<Found>, labels: &[String], config: &CorpusConfig, notes: &mut
             "no training row has a text (are the columns swapped?)".to_owned()
         }
     );
-    tell_of_repetitions(&parts.train, notes);
-    Ok(parts)
+    tell_of_repetitions(&sifted.train, notes);
+    Ok(sifted)
 }
 
 /// Labels that only some of the splits have.

@@ -12,7 +12,7 @@ use parquet::record::Field;
 use serde_json::Value;
 
 use super::delimited::Record;
-use super::table::Records;
+use super::table::{ROW, Records};
 
 /// How a file starts.
 pub const MAGIC: &[u8] = b"PAR1";
@@ -71,7 +71,7 @@ fn records(bytes: Vec<u8>, name: &str) -> Result<Records> {
         rows.push(Record { line, fields });
     }
     ensure!(!rows.is_empty(), "{name}: the corpus is empty");
-    Ok(Records { header, rows, unit: "row" })
+    Ok(Records { header, rows, unit: ROW })
 }
 
 /// Values that a byte of a file stands for at most: those of a corpus differ.

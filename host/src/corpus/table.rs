@@ -72,8 +72,9 @@ pub struct Records {
     pub unit: &'static str,
 }
 
-/// What the rows of a file with a header are counted in.
+/// What rows are counted in that are lines, and in that are none.
 pub const LINE: &str = "line";
+pub const ROW: &str = "row";
 
 const TEXT_NAMES: [&str; 17] = [
     "text",

@@ -28,8 +28,7 @@ impl Judged {
     /// The engine's answer to a text of class `truth`.
     #[must_use]
     pub fn of_answer(answered: &Answered, truth: usize) -> Self {
-        let probability = f64::from(answered.probability.ten_thousandths()) / 10_000.0;
-        Self { truth, answer: answered.class, probability }
+        Self { truth, answer: answered.class, probability: answered.share() }
     }
 }
 

@@ -47,7 +47,7 @@ pub fn write<'t>(
         Ok(Row {
             label: &labels[judged[*at].truth],
             answer: if answer.rejected { REJECTED } else { &labels[judged[*at].answer][..] },
-            probability: f64::from(answer.probability.ten_thousandths()) / 10_000.0,
+            probability: answer.share(),
             words_for: words_for.to_string(),
             words_against: words_against.to_string(),
             text,

@@ -15,7 +15,7 @@ use serde::Serialize;
 use telltale::Model;
 use telltale::engine::early_exit::Rule;
 
-use crate::command::corpus::{CorpusArgs, Which};
+use crate::command::corpus::{CorpusArgs, Which, load_for};
 use crate::console::{say, warn};
 use crate::corpus::{self, Example};
 use crate::engine::{self, Item, Reading, classify_all, items, with_model};
@@ -150,7 +150,7 @@ fn examples(model: &Model<'_>, args: &Args) -> Result<Vec<(String, String)>> {
         all.notes.print();
         return Ok(all.examples);
     };
-    let corpus = args.corpus.load_for(model, args.seed)?;
+    let corpus = load_for(model, &args.corpus.config(), args.seed)?;
     let texts = corpus.texts(split);
     ensure!(!texts.is_empty(), "{}: that split is empty", corpus.name);
     let named = |example: &Example| (example.text.clone(), corpus.labels[example.label as usize].clone());

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 use telltale::Model;
 
+use crate::command::corpus::load_for;
 use crate::console::say;
 use crate::corpus::{self, Corpus, CorpusConfig, Split, count};
 use crate::engine::answer_all;
@@ -60,10 +61,8 @@ impl Results {
             let mut texts = Vec::new();
             for (text, label) in &all.examples {
                 // A model that rejects texts is told of those of no class by `eval`.
-                match corpus::class_of(&config.data, &labels, label) {
-                    Ok(class) => texts.push((&text[..], class)),
-                    Err(_) if model.rejection().is_some() => {}
-                    Err(error) => return Err(error),
+                if model.rejection().is_none() || corpus::label_position(&labels, label).is_some() {
+                    texts.push((&text[..], corpus::class_of(&config.data, &labels, label)?));
                 }
             }
             let strangers = all.examples.len() - texts.len();
@@ -76,9 +75,7 @@ impl Results {
             }
             return Self::read(model, &config.data, "all", &texts);
         };
-        let corpus = corpus::load(config, model.manifest()?.provenance.seed)?;
-        corpus.notes.print();
-        Self::of_split(model, &corpus, split)
+        Self::of_split(model, &load_for(model, config, None)?, split)
     }
 
     /// Reads the texts of a split.

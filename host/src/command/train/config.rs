@@ -243,14 +243,13 @@ impl Args {
     #[must_use]
     pub fn sized(&self, size: Size) -> Self {
         let mut args = Self { preset: Some(size.preset), ..self.clone() };
-        if args.save.is_some() {
-            args.shape.ngrams = args.shape.ngrams.or(Some(0));
-        }
         if size.share < 1.0 {
             let (vocab, ngrams) = entries(size.preset);
             let part = |count: usize| Some((count as f64 * size.share).round() as usize);
             args.shape.vocab = args.shape.vocab.or_else(|| part(vocab));
-            args.shape.ngrams = args.shape.ngrams.or_else(|| part(ngrams));
+            if args.save.is_none() {
+                args.shape.ngrams = args.shape.ngrams.or_else(|| part(ngrams));
+            }
         }
         args
     }
