@@ -503,9 +503,11 @@ impl Drop for Emulator {
     }
 }
 
-/// Ends an emulation whose process two threads know.
+/// Ends an emulation whose process two threads know: whoever comes second waits until it has ended.
 fn end(process: &Mutex<Option<Process>>) {
-    drop(process.lock().map(|mut process| process.take()));
+    if let Ok(mut process) = process.lock() {
+        *process = None;
+    }
 }
 
 /// A running emulation whose serial port is a pseudo-terminal.
