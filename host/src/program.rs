@@ -25,9 +25,9 @@ pub struct Program {
     ram: u64,
 }
 
-/// A form to write a program in.
+/// A format to write a program in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum ImageFormat {
     /// What the linker wrote, for debuggers.
     Elf,
     /// Intel HEX.
@@ -38,8 +38,8 @@ pub enum Form {
     Bin,
 }
 
-impl Form {
-    /// The form that an ending names.
+impl ImageFormat {
+    /// The format that an ending names.
     ///
     /// # Errors
     /// If it names none; the error lists them.
@@ -50,13 +50,13 @@ impl Form {
             Some("uf2") => Ok(Self::Uf2),
             Some("bin") => Ok(Self::Bin),
             _ => bail!(
-                "{}: the ending says the form, and there are .elf, .hex (Intel HEX), .uf2 and .bin (flash from its first address on)",
+                "{}: the ending says the format, and there are .elf, .hex (Intel HEX), .uf2 and .bin (flash from its first address on)",
                 path.display()
             ),
         }
     }
 
-    /// Finds out before a program is built whether a board takes the form.
+    /// Finds out before a program is built whether a board takes the format.
     ///
     /// # Errors
     /// If it has no drive that takes UF2.
@@ -126,16 +126,16 @@ impl Program {
         (bytes(model), bytes(program))
     }
 
-    /// The file in a form.
+    /// The file in a format.
     ///
     /// # Errors
     /// If the board has no drive that takes UF2.
-    pub fn write(&self, form: Form, board: &Board) -> Result<Vec<u8>> {
-        Ok(match form {
-            Form::Elf => self.elf.clone(),
-            Form::Hex => self.hex().into_bytes(),
-            Form::Uf2 => self.uf2(uf2_family(board)?),
-            Form::Bin => self.bin(board.flashing.window),
+    pub fn write(&self, format: ImageFormat, board: &Board) -> Result<Vec<u8>> {
+        Ok(match format {
+            ImageFormat::Elf => self.elf.clone(),
+            ImageFormat::Hex => self.hex().into_bytes(),
+            ImageFormat::Uf2 => self.uf2(uf2_family(board)?),
+            ImageFormat::Bin => self.bin(board.flashing.window),
         })
     }
 
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn what_is_no_program_is_refused() {
         assert!(Program::of_elf(b"no program".to_vec()).is_err());
-        let error = Form::of(Path::new("program.exe")).expect_err("no form").to_string();
+        let error = ImageFormat::of(Path::new("program.exe")).expect_err("no format").to_string();
         assert!(error.contains(".uf2"), "{error}");
     }
 }

@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 
 use crate::console::say;
 use crate::engine::with_model;
-use crate::export::{self, Folder, Form, Order};
+use crate::export::{self, Folder, Order, PackageFormat};
 use crate::files;
 use crate::library::CORES;
 
@@ -21,8 +21,8 @@ use crate::library::CORES;
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// Whose tools the folder is for
-    #[arg(long = "as", value_name = "FORM", value_enum)]
-    form: Form,
+    #[arg(long = "as", value_name = "FORMAT", value_enum)]
+    format: PackageFormat,
     /// The model, as `train --export` wrote it
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> Result<()> {
     Folder::check(&args.out, args.replace)?;
     files::keep(&args.model, &args.out)?;
     ensure!(
-        args.core.is_empty() || !matches!(args.form, Form::Rust | Form::Npm),
+        args.core.is_empty() || !matches!(args.format, PackageFormat::Rust | PackageFormat::Npm),
         "--core: there are no objects in these folders, which are for every core"
     );
     let cores: Vec<_> = CORES
@@ -61,7 +61,8 @@ pub fn run(args: &Args) -> Result<()> {
         .filter(|core| args.core.is_empty() || args.core.iter().any(|own| own == core.name))
         .collect();
     with_model(&args.model, |model| {
-        let order = Order { form: args.form, name: &name, model, any_model: args.any_model, cores: &cores };
+        let order =
+            Order { format: args.format, name: &name, model, any_model: args.any_model, cores: &cores };
         let folder = export::folder(&order)?;
         folder.write(&args.out, args.replace)?;
         say!("{}: {} files; README.md tells how to go on", args.out.display(), folder.paths().count());

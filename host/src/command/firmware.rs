@@ -9,7 +9,7 @@ use telltale::Model;
 use super::train::Preset;
 use crate::board::{self, Board};
 use crate::console::say;
-use crate::program::{Form, Program};
+use crate::program::{ImageFormat, Program};
 use crate::{engine, files, toolchain};
 
 /// Writes a program with a model in it, to be flashed; says what it takes of the board
@@ -24,7 +24,7 @@ pub struct Args {
     /// The model, as `train --export` wrote it
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Where to write the program; the ending says the form: .elf, .hex (Intel HEX), .uf2 (Pico), .bin (flash from its first
+    /// Where to write the program; the ending says the format: .elf, .hex (Intel HEX), .uf2 (Pico), .bin (flash from its first
     /// address on)
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -36,11 +36,11 @@ pub struct Args {
 /// If the model is unsound or does not fit, the firmware does not build, or the file cannot be written.
 pub fn run(args: &Args) -> Result<()> {
     files::Paths::default().read("--model", [&args.model]).write("--out", [&args.out]).check()?;
-    let form = Form::of(&args.out)?;
+    let format = ImageFormat::of(&args.out)?;
     let board = board::find(&args.board)?;
-    form.check(&board)?;
+    format.check(&board)?;
     let program = build(&board, &args.model)?;
-    let file = program.write(form, &board)?;
+    let file = program.write(format, &board)?;
     files::write(&args.out, &file)?;
     say!("wrote {}, {} bytes", args.out.display(), file.len());
     Ok(())

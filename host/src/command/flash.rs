@@ -12,7 +12,7 @@ use super::firmware;
 use crate::board::{self, Board, Flashing};
 use crate::console::{for_shells, say};
 use crate::files;
-use crate::program::{Form, Program};
+use crate::program::{ImageFormat, Program};
 
 /// Puts a program with a model in it onto a board: on its drive, by probe-rs, or it says by which command
 ///
@@ -118,7 +118,7 @@ fn mounted(roots: &[PathBuf], drives: &[String]) -> Result<Option<PathBuf>> {
 fn copy(program: &Program, board: &Board, folder: &Path, dry_run: bool) -> Result<()> {
     let ending = board.flashing.file.as_deref().unwrap_or("hex");
     let path = folder.join(format!("telltale.{ending}"));
-    let file = program.write(Form::of(&path)?, board)?;
+    let file = program.write(ImageFormat::of(&path)?, board)?;
     if dry_run {
         say!("would write {}, {} bytes", path.display(), file.len());
         return Ok(());
@@ -135,7 +135,7 @@ fn copy(program: &Program, board: &Board, folder: &Path, dry_run: bool) -> Resul
 fn probe(program: &Program, board: &Board, chip: &str, dry_run: bool) -> Result<()> {
     let folder = tempfile::tempdir().context("no folder for temporary files")?;
     let path = folder.path().join("telltale.elf");
-    files::write(&path, &program.write(Form::Elf, board)?)?;
+    files::write(&path, &program.write(ImageFormat::Elf, board)?)?;
     for arguments in [&["download", "--chip", chip, files_text(&path)?][..], &["reset", "--chip", chip]] {
         let line = format!("probe-rs {}", arguments.join(" "));
         if dry_run {

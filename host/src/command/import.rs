@@ -10,7 +10,7 @@ use crate::corpus::{self, CorpusConfig};
 use crate::model::Config;
 use crate::pytorch::check;
 use crate::pytorch::config::Description;
-use crate::pytorch::import::{Checked, Labelled, Report, Saturation, import};
+use crate::pytorch::import::{CalibrationCorpus, Checked, Report, Saturation, import};
 use crate::pytorch::map::{Assumption, Row};
 use crate::pytorch::source::{Source, Unseen};
 use crate::quantise::{self, EmbeddingBits};
@@ -34,13 +34,13 @@ pub struct Args {
     #[arg(long, value_name = "CORPUS")]
     data: Option<String>,
     /// The column that holds the text
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "data")]
     text_column: Option<String>,
     /// The column that holds the label
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", requires = "data")]
     label_column: Option<String>,
     /// The most texts of the corpus that are measured, evenly spread over it; 0 for all
-    #[arg(long, value_name = "N", default_value_t = 2000)]
+    #[arg(long, value_name = "N", default_value_t = 2000, requires = "data")]
     texts: usize,
     /// What PyTorch says of some texts, a line each: {"text": …, "logits": […]} (docs/pytorch.md has the script);
     /// measures the agreement with it
@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// As many texts as are asked for, evenly spread over the corpus.
-fn read_corpus(args: &Args, data: &str, description: &Description) -> Result<Labelled> {
+fn read_corpus(args: &Args, data: &str, description: &Description) -> Result<CalibrationCorpus> {
     let corpus = CorpusConfig {
         text_column: args.text_column.clone(),
         label_column: args.label_column.clone(),
@@ -113,7 +113,7 @@ fn read_corpus(args: &Args, data: &str, description: &Description) -> Result<Lab
         texts.push((text.clone(), index as u32));
     }
     ensure!(!texts.is_empty(), "{data}: no texts");
-    Ok(Labelled { texts, digest })
+    Ok(CalibrationCorpus { texts, digest })
 }
 
 fn print(report: &Report, description: &Description, args: &Args) {

@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 use telltale::Model;
 
-use super::rows::{Form, REJECTED};
+use super::rows::{REJECTED, RowFormat};
 use crate::console::{self, say};
 use crate::corpus::{CorpusConfig, unlabelled};
 use crate::engine::{Answered, answer_all, with_model};
@@ -54,7 +54,7 @@ struct Answer<'m> {
 /// # Errors
 /// If the model or the texts cannot be read, or the answers not be written.
 pub fn run(args: &Args) -> Result<()> {
-    let form = Form::of("--out", &args.out)?;
+    let format = RowFormat::of("--out", &args.out)?;
     Paths::default()
         .read("--model", [&args.model])
         .read("--data", [&args.data])
@@ -77,7 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
             ));
         }
         let answers = answers(model, &texts)?;
-        let bytes = form.write(&["label", "probability", "known"], &answers)?;
+        let bytes = format.write(&["label", "probability", "known"], &answers)?;
         if args.out == Path::new("-") {
             console::raw(&bytes);
         } else {

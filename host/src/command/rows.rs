@@ -5,9 +5,9 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-/// The form of a file of rows.
+/// The format of a file of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum RowFormat {
     /// A header and a row a line, with this delimiter.
     Delimited(u8),
     /// An object a line.
@@ -17,11 +17,11 @@ pub enum Form {
 /// The answer to a text that a model of `train --reject` takes for none of its classes.
 pub const REJECTED: &str = "?";
 
-impl Form {
-    /// The form that a file's name asks for, CSV for `-`.
+impl RowFormat {
+    /// The format that a file's name asks for, CSV for `-`.
     ///
     /// # Errors
-    /// If its ending is none of a form; `flag` is what took the name.
+    /// If its ending is none of a format; `flag` is what took the name.
     pub fn of(flag: &str, out: &Path) -> Result<Self> {
         let name = out.to_string_lossy().to_lowercase();
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
@@ -75,15 +75,15 @@ mod tests {
     fn rows_are_written_by_the_ending() {
         let rows = [Row { label: "a, \"b\"", known: 0.5 }];
         let written = |name: &str| {
-            let form = Form::of("--out", Path::new(name)).expect("is known");
-            String::from_utf8(form.write(&["label", "known"], &rows).expect("encodes")).expect("UTF-8")
+            let format = RowFormat::of("--out", Path::new(name)).expect("is known");
+            String::from_utf8(format.write(&["label", "known"], &rows).expect("encodes")).expect("UTF-8")
         };
         assert_eq!(written("x.csv"), "label,known\n\"a, \"\"b\"\"\",0.5\n");
         assert_eq!(written("x.TSV"), "label\tknown\n\"a, \"\"b\"\"\"\t0.5\n");
         assert_eq!(written("-"), written("x.csv"));
-        let none = Form::Delimited(b',').write::<Row>(&["label", "known"], &[]).expect("encodes");
+        let none = RowFormat::Delimited(b',').write::<Row>(&["label", "known"], &[]).expect("encodes");
         assert_eq!(none, b"label,known\n");
         assert_eq!(written("x.jsonl"), "{\"label\":\"a, \\\"b\\\"\",\"known\":0.5}\n");
-        assert!(Form::of("--out", Path::new("answers.bin")).is_err());
+        assert!(RowFormat::of("--out", Path::new("answers.bin")).is_err());
     }
 }

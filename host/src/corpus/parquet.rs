@@ -12,6 +12,7 @@ use parquet::record::Field;
 use serde_json::Value;
 
 use super::delimited::Record;
+use super::notes::{Notes, count};
 use super::table::{ROW, Records};
 
 /// How a file starts.
@@ -27,7 +28,7 @@ thread_local! {
 ///
 /// # Errors
 /// Names the file and the row that cannot be read.
-pub fn read(bytes: Vec<u8>, name: &str) -> Result<Records> {
+pub fn read(bytes: Vec<u8>, name: &str, notes: &mut Notes) -> Result<Records> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();
@@ -41,7 +42,13 @@ pub fn read(bytes: Vec<u8>, name: &str) -> Result<Records> {
     // The library panics on some damaged files.
     let read = panic::catch_unwind(AssertUnwindSafe(|| records(bytes, name)));
     READING.set(false);
-    read.unwrap_or_else(|_| bail!("{name}: a Parquet file that cannot be read: it is damaged"))
+    let read = read.unwrap_or_else(|_| bail!("{name}: a Parquet file that cannot be read: it is damaged"))?;
+    let is_broken = |field: &String| field.contains(char::REPLACEMENT_CHARACTER);
+    let broken = read.rows.iter().filter(|row| row.fields.iter().any(is_broken)).count();
+    if broken > 0 {
+        notes.warn(format!("{name}: bytes that are no characters are U+FFFD in {}", count(broken, "row")));
+    }
+    Ok(read)
 }
 
 fn records(bytes: Vec<u8>, name: &str) -> Result<Records> {

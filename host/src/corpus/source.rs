@@ -19,7 +19,7 @@ pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &m
     let name = input::name(path);
     let bytes = input::read(path)?;
     if bytes.starts_with(parquet::MAGIC) {
-        return table::from_records(parquet::read(bytes, &name)?, &name, columns, notes);
+        return table::from_records(parquet::read(bytes, &name, notes)?, &name, columns, notes);
     }
     let text = decoder.decode(bytes, &name)?;
     ensure!(!text.trim().is_empty(), "{name}: the corpus is empty");

@@ -17,7 +17,7 @@ use crate::library::{self, Core, Features};
 
 /// Whose tools the folder is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Form {
+pub enum PackageFormat {
     /// A C or C++ compiler: header, model, an object a core, a shared library for this PC
     C,
     /// Arduino: a library with a sketch
@@ -36,7 +36,7 @@ pub enum Form {
 #[derive(Clone, Copy, Debug)]
 pub struct Order<'o> {
     /// For whose tools.
-    pub form: Form,
+    pub format: PackageFormat,
     /// What the model is called: an identifier in snake case.
     pub name: &'o str,
     /// The model, as this PC reads it.
@@ -55,13 +55,13 @@ pub fn folder(order: &Order<'_>) -> Result<Folder> {
     let mut folder = Folder::default();
     folder.add("LICENSE-MIT", include_str!("../../../LICENSE-MIT"));
     folder.add("LICENSE-APACHE", include_str!("../../../LICENSE-APACHE"));
-    match order.form {
-        Form::C => c(order, &mut folder)?,
-        Form::Arduino => arduino(order, &mut folder)?,
-        Form::Platformio => platformio(order, &mut folder)?,
-        Form::Zephyr => zephyr(order, &mut folder)?,
-        Form::Rust => rust::package(order, &mut folder)?,
-        Form::Npm => npm::package(order, &mut folder)?,
+    match order.format {
+        PackageFormat::C => c(order, &mut folder)?,
+        PackageFormat::Arduino => arduino(order, &mut folder)?,
+        PackageFormat::Platformio => platformio(order, &mut folder)?,
+        PackageFormat::Zephyr => zephyr(order, &mut folder)?,
+        PackageFormat::Rust => rust::package(order, &mut folder)?,
+        PackageFormat::Npm => npm::package(order, &mut folder)?,
     }
     Ok(folder)
 }

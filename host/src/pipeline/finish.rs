@@ -78,59 +78,11 @@ impl Finished {
 /// If the weights do not fit the fixed-point formats.
 pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
     let Data { corpus, config, texts, vocabulary, .. } = data;
-    let seed = config.options.seed;
-    // From here on every word counts, as on the chip.
-    let whole = TrainingOptions {
-        max_len: if config.reads_whole_texts { 0 } else { config.options.max_len },
-        ..config.options.clone()
-    };
-    let weights = network.weights()?;
-    let calibration = texts.train.iter().take(CALIBRATION_TEXTS).map(|text| {
-        let read = cut(&text.ids, whole.max_len, whole.keep);
-        cut(read, CALIBRATION_WORDS, whole.keep)
-    });
-    let ranges = quantise::calibrate(&weights, calibration);
-    let mut description = describe(corpus, data.text, config, &data.frequent);
-    let split = |texts, examples| SplitTexts { texts, examples };
-    let (valid, test) = (split(&texts.valid, &corpus.valid), split(&texts.test, &corpus.test));
-    let (valid_logits, test_logits) = (
-        train::final_logits(network, valid.texts, &whole)?,
-        train::final_logits(network, test.texts, &whole)?,
-    );
-    let sections = |side: Option<&Side>| sections(&weights, &ranges, config.bits, side);
-    // What has not learnt from the validation texts is measured on them.
-    let (mut side, valid_ngrams) = match &data.recipe {
-        None => (None, None),
-        Some(recipe) => {
-            let ngrams = data.fit_ngrams(recipe, false, seed)?;
-            let own = ngrams.logits(&valid.bags(&ngrams, data))?;
-            let labels: Vec<u32> = valid.texts.iter().map(|text| text.label).collect();
-            // Texts that both have learnt say nothing of what they know.
-            let mix =
-                if corpus.validates_on_train { Mix::EVEN } else { Mix::fit(&valid_logits, &own, &labels) };
-            (Some(Side { ngrams, mix }), Some(own))
-        }
-    };
-    let draft = quantise::write_blob(&description, vocabulary.section(), &sections(side.as_ref())?)?;
-    let model = Model::open(&draft)?;
-    let rejection = match config.reject {
-        Some(share) => Some(rejection::calibrate(&model, &valid.strings(), share)?),
-        None => None,
-    };
-    let valid_float = valid.evaluate(&valid_logits, valid_ngrams.as_deref(), side.as_ref());
-    let valid_own = valid.classify(&model, &whole)?;
-    let same = |own: &[Verdict], float: &Evaluation| {
-        share(own.iter().zip(&float.predictions).map(|(own, float)| own.class == *float as usize))
-    };
-    let agreement = if valid.texts.is_empty() {
-        let count = texts.train.len().min(CALIBRATION_TEXTS).min(corpus.train.len());
-        let learnt = split(&texts.train[..count], &corpus.train[..count]);
-        let logits = train::final_logits(network, learnt.texts, &whole)?;
-        let ngrams = learnt.ngram_logits(side.as_ref(), data)?;
-        same(&learnt.classify(&model, &whole)?, &learnt.evaluate(&logits, ngrams.as_deref(), side.as_ref()))
-    } else {
-        same(&valid_own, &valid_float)
-    };
+    let trained = TrainedNetwork::new(data, network)?;
+    let valid = trained.split(&texts.valid, &corpus.valid)?;
+    let test = trained.split(&texts.test, &corpus.test)?;
+    let mut side = Side::fit(data, &valid)?;
+    let validation = trained.validate(&valid, side.as_ref())?;
     if let (Some(recipe), Some(side)) = (&data.recipe, &mut side)
         && !valid.texts.is_empty()
         && !corpus.validates_on_train
@@ -140,31 +92,32 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
             side.mix.ngrams,
             side.mix.network
         );
-        side.ngrams = data.fit_ngrams(recipe, true, seed)?;
+        side.ngrams = data.fit_ngrams(recipe, true, config.options.seed)?;
     }
     let test_ngrams = test.ngram_logits(side.as_ref(), data)?;
     let is_tested = !test.texts.is_empty();
-    let test_float = is_tested.then(|| test.evaluate(&test_logits, test_ngrams.as_deref(), side.as_ref()));
-    let sections = sections(side.as_ref())?;
+    let test_float = is_tested.then(|| test.evaluate(test_ngrams.as_deref(), side.as_ref()));
+    let sections = trained.sections(side.as_ref())?;
+    let mut description = trained.description();
     let (mut blob, quantised) =
         quantise::export(&mut description, vocabulary.section(), &sections, |model| {
             let measures = |split: &SplitTexts<'_>, own: &[Verdict]| {
                 (!own.is_empty()).then(|| Measures::of(&split.judged(own), &corpus.labels))
             };
-            let (of_valid, of_test) =
-                (measures(&valid, &valid_own), measures(&test, &test.classify(model, &whole)?));
+            let of_valid = measures(&valid, &validation.quantised);
+            let of_test = measures(&test, &test.classify(model, &trained.read)?);
             let quantised = QuantisedReport {
                 valid_accuracy: of_valid.as_ref().map_or(f64::NAN, |own| own.accuracy),
                 test_accuracy: of_test.as_ref().map(|own| own.accuracy),
-                agreement,
-                alone: is_tested.then(|| test.alone(&test_logits, test_ngrams.as_deref())),
+                agreement: validation.agreement,
+                alone: is_tested.then(|| test.alone(test_ngrams.as_deref())),
                 valid: of_valid,
                 test: of_test,
             };
-            let valid_float = (!corpus.validates_on_train).then_some(&valid_float);
+            let valid_float = (!corpus.validates_on_train).then_some(&validation.float);
             Ok((metrics(valid_float, test_float.as_ref(), &quantised), quantised))
         })?;
-    if let Some(rule) = rejection {
+    if let Some(rule) = validation.rejection {
         blob = quantise::with_section(&blob, Kind::Rejection, &rule.section())?;
         tell_rejection(rule);
     }
@@ -173,22 +126,100 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         vocab_bytes: vocabulary.section().len(),
         weight_bytes: sections.bytes(),
     };
-    let (vocabulary, parameters) = (vocabulary.words.len(), weights.count());
-    let description = for_pytorch(&description, &weights, ranges, config.bits, &whole);
-    let validates_on_train = corpus.validates_on_train;
-    let (valid, test) = (valid_float, test_float);
+    let TrainedNetwork { weights, ranges, read, .. } = trained;
     Ok(Finished {
         blob,
-        weights,
-        description,
-        valid,
-        validates_on_train,
-        test,
+        description: for_pytorch(&description, &weights, ranges, config.bits, &read),
+        valid: validation.float,
+        validates_on_train: corpus.validates_on_train,
+        test: test_float,
         quantised,
-        vocabulary,
-        parameters,
+        vocabulary: vocabulary.words.len(),
+        parameters: weights.count(),
         sizes,
+        weights,
     })
+}
+
+/// A network that has learnt, to be quantised.
+struct TrainedNetwork<'d> {
+    data: &'d Data,
+    network: &'d Network,
+    /// How texts are read from here on: every word counts, as on the chip.
+    read: TrainingOptions,
+    weights: Weights,
+    ranges: Ranges,
+}
+
+/// What is measured on the validation texts.
+struct Validation {
+    float: Evaluation,
+    quantised: Vec<Verdict>,
+    /// Share of texts, of those learnt from if there are no others, which both answer with the same label.
+    agreement: f64,
+    rejection: Option<Rejection>,
+}
+
+impl<'d> TrainedNetwork<'d> {
+    fn new(data: &'d Data, network: &'d Network) -> Result<Self> {
+        let Data { config, texts, .. } = data;
+        let read = TrainingOptions {
+            max_len: if config.reads_whole_texts { 0 } else { config.options.max_len },
+            ..config.options.clone()
+        };
+        let weights = network.weights()?;
+        let calibration = texts.train.iter().take(CALIBRATION_TEXTS).map(|text| {
+            let own = cut(&text.ids, read.max_len, read.keep);
+            cut(own, CALIBRATION_WORDS, read.keep)
+        });
+        let ranges = quantise::calibrate(&weights, calibration);
+        Ok(Self { data, network, read, weights, ranges })
+    }
+
+    /// Some texts, read by the network.
+    fn split<'t>(&self, texts: &'t [TrainingExample], examples: &'t [Example]) -> Result<SplitTexts<'t>> {
+        Ok(SplitTexts { texts, examples, network: train::final_logits(self.network, texts, &self.read)? })
+    }
+
+    fn description(&self) -> Description {
+        let Data { corpus, text, config, frequent, .. } = self.data;
+        describe(corpus, *text, config, frequent)
+    }
+
+    /// Network and n-grams in integers.
+    fn sections(&self, side: Option<&Side>) -> Result<quantise::Sections> {
+        let (weights, bits) = (&self.weights, self.data.config.bits);
+        let Some(Side { ngrams, mix }) = side else { return quantise::quantise(weights, &self.ranges, bits) };
+        let weights = weights.with_head(mix.network, &ngrams.head_bias(mix.ngrams));
+        let ngrams = Some(quantise::ngrams(ngrams, mix.ngrams)?);
+        Ok(quantise::Sections { ngrams, ..quantise::quantise(&weights, &self.ranges, bits)? })
+    }
+
+    /// Measures on the validation texts, of which nothing has learnt.
+    fn validate(&self, valid: &SplitTexts<'_>, side: Option<&Side>) -> Result<Validation> {
+        let Data { corpus, config, texts, vocabulary, .. } = self.data;
+        let draft = quantise::write_blob(&self.description(), vocabulary.section(), &self.sections(side)?)?;
+        let model = Model::open(&draft)?;
+        let float_and_quantised = |split: &SplitTexts<'_>| -> Result<(Evaluation, Vec<Verdict>)> {
+            let ngrams = split.ngram_logits(side, self.data)?;
+            Ok((split.evaluate(ngrams.as_deref(), side), split.classify(&model, &self.read)?))
+        };
+        let agreement = |(float, own): &(Evaluation, Vec<Verdict>)| {
+            share(own.iter().zip(&float.predictions).map(|(own, float)| own.class == *float as usize))
+        };
+        let rejection =
+            config.reject.map(|share| rejection::calibrate(&model, &valid.strings(), share)).transpose()?;
+        let measured = float_and_quantised(valid)?;
+        let agreement = if valid.texts.is_empty() {
+            let count = texts.train.len().min(CALIBRATION_TEXTS).min(corpus.train.len());
+            let learnt = self.split(&texts.train[..count], &corpus.train[..count])?;
+            agreement(&float_and_quantised(&learnt)?)
+        } else {
+            agreement(&measured)
+        };
+        let (float, quantised) = measured;
+        Ok(Validation { float, quantised, agreement, rejection })
+    }
 }
 
 /// What a model says of itself before it is measured; `frequent` are the words of its vocabulary.
@@ -211,19 +242,6 @@ pub(super) fn describe(
     }
 }
 
-/// Network and n-grams in integers.
-fn sections(
-    weights: &Weights,
-    ranges: &Ranges,
-    bits: EmbeddingBits,
-    side: Option<&Side>,
-) -> Result<quantise::Sections> {
-    let Some(Side { ngrams, mix }) = side else { return quantise::quantise(weights, ranges, bits) };
-    let weights = weights.with_head(mix.network, &ngrams.head_bias(mix.ngrams));
-    let ngrams = Some(quantise::ngrams(ngrams, mix.ngrams)?);
-    Ok(quantise::Sections { ngrams, ..quantise::quantise(&weights, ranges, bits)? })
-}
-
 /// Which texts the model takes for none of its classes.
 fn tell_rejection(rule: Rejection) {
     let [probability, known] = [rule.probability, rule.known].map(|share| f64::from(share) / 100.0);
@@ -242,11 +260,28 @@ struct Side {
     mix: Mix,
 }
 
+impl Side {
+    /// N-grams that have not learnt from the validation texts, and what they count beside the network on these.
+    fn fit(data: &Data, valid: &SplitTexts<'_>) -> Result<Option<Self>> {
+        let Some(recipe) = &data.recipe else { return Ok(None) };
+        let ngrams = data.fit_ngrams(recipe, false, data.config.options.seed)?;
+        // Texts that both have learnt say nothing of what they know.
+        let mix = if data.corpus.validates_on_train {
+            Mix::EVEN
+        } else {
+            let labels: Vec<u32> = valid.texts.iter().map(|text| text.label).collect();
+            Mix::fit(&valid.network, &ngrams.logits(&valid.bags(&ngrams, data))?, &labels)
+        };
+        Ok(Some(Self { ngrams, mix }))
+    }
+}
+
 /// Some of the corpus' texts.
-#[derive(Clone, Copy)]
 struct SplitTexts<'t> {
     texts: &'t [TrainingExample],
     examples: &'t [Example],
+    /// \[texts × C\] the network's logits.
+    network: Vec<Vec<f32>>,
 }
 
 impl SplitTexts<'_> {
@@ -264,18 +299,18 @@ impl SplitTexts<'_> {
     }
 
     /// Network and n-grams by themselves, each with a bias of its own: shares of right labels.
-    fn alone(&self, network: &[Vec<f32>], ngrams: Option<&[Vec<f32>]>) -> PartAccuracy {
+    fn alone(&self, ngrams: Option<&[Vec<f32>]>) -> PartAccuracy {
         let accuracy = |logits| train::evaluation(logits, self.texts).accuracy;
-        PartAccuracy { network: accuracy(network), ngrams: ngrams.map(accuracy) }
+        PartAccuracy { network: accuracy(&self.network), ngrams: ngrams.map(accuracy) }
     }
 
     /// The float model, from the logits of its parts.
-    fn evaluate(&self, network: &[Vec<f32>], ngrams: Option<&[Vec<f32>]>, side: Option<&Side>) -> Evaluation {
+    fn evaluate(&self, ngrams: Option<&[Vec<f32>]>, side: Option<&Side>) -> Evaluation {
         let Some((own, Side { mix, .. })) = ngrams.zip(side) else {
-            return train::evaluation(network, self.texts);
+            return train::evaluation(&self.network, self.texts);
         };
         let both: Vec<Vec<f32>> =
-            network.iter().zip(own).map(|(network, own)| mix.logits(network, own)).collect();
+            self.network.iter().zip(own).map(|(network, own)| mix.logits(network, own)).collect();
         train::evaluation(&both, self.texts)
     }
 

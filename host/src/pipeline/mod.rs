@@ -32,7 +32,7 @@ pub use texts::Texts;
 use crate::exit_reason::ExitReason;
 use crate::model::{Config, Network};
 use crate::train::log::Log;
-use crate::train::{self, End, Epoch, Event, Trainer};
+use crate::train::{End, Epoch, Event, Trainer};
 
 /// Watches a run, and may stop it.
 pub trait Observer {
@@ -107,8 +107,8 @@ pub fn run(data: &Data, device: &Device, observer: &mut dyn Observer) -> Result<
     let started = Instant::now();
     let mut trainer = Trainer::new(&network, &data.texts.train, &data.texts.valid, options)?;
     observer.start(data, &mut trainer)?;
-    let outcome = trainer.run(&Log::new(), &mut |trainer, event| observer.at(trainer, event))?;
-    let train::Outcome::Ended(end) = outcome else { return Ok(Outcome::Stopped(trainer.position())) };
+    let end = trainer.run(&Log::new(), &mut |trainer, event| observer.at(trainer, event))?;
+    let Some(end) = end else { return Ok(Outcome::Stopped(trainer.position())) };
     observer.trained();
     let took = started.elapsed();
     let finished = finish::finish(data, &network).map_err(|error| match end {

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use telltale::engine::format::Metrics;
 use telltale::engine::text::Options as TextOptions;
 
@@ -234,7 +235,15 @@ impl Description {
     fn parse(text: &str) -> Result<Self> {
         let keys: BTreeMap<String, serde_json::Value> =
             serde_json::from_str(text).context("a JSON object is expected")?;
-        let mut own: Self = serde_json::from_str(text)?;
+        let mut own: Self = serde_json::from_str(text).map_err(|error| {
+            // The first key whose value alone cannot be; the library tells its place only.
+            let refused = keys.iter().find_map(|(key, value)| {
+                let alone = json!({"labels": ["a", "b"], (&key[..]): value});
+                let error = serde_json::from_value::<Self>(alone).err()?;
+                Some(anyhow!("`{key}`: {error}"))
+            });
+            refused.unwrap_or_else(|| error.into())
+        })?;
         own.given = keys.into_keys().collect();
         own.check()?;
         Ok(own)

@@ -24,7 +24,7 @@ use crate::train::{self, Evaluation, TrainingExample, TrainingOptions};
 use crate::vocabulary::sample;
 
 /// Texts to calibrate and measure on.
-pub struct Labelled {
+pub struct CalibrationCorpus {
     /// Each with the index of its label in the configuration.
     pub texts: Vec<(String, u32)>,
     /// Of the corpus that they are from.
@@ -116,12 +116,12 @@ impl Checked {
 /// If the weights fit no fixed-point format, or the configuration asks for padding that the network does not have.
 pub fn import(
     source: &Source,
-    corpus: Option<&Labelled>,
+    corpus: Option<&CalibrationCorpus>,
     answers: Option<&[Answer]>,
     bits: EmbeddingBits,
 ) -> Result<(AlignedBytes, Report)> {
     let Source { description, weights, vocabulary, words, .. } = source;
-    let examples = |corpus: &Labelled| {
+    let examples = |corpus: &CalibrationCorpus| {
         let example = |(text, label): &(String, u32)| Ok(TrainingExample::new(source.ids(text)?, *label));
         corpus.texts.iter().map(example).collect::<Result<Vec<_>>>()
     };
@@ -148,7 +148,7 @@ pub fn import(
             metrics: Metrics::default(),
         },
     };
-    if let Some(Labelled { digest, .. }) = corpus {
+    if let Some(CalibrationCorpus { digest, .. }) = corpus {
         about.digest = *digest;
     }
     let earlier = about.metrics;

@@ -18,7 +18,7 @@ use anyhow::{Result, bail, ensure};
 pub struct Entry {
     /// As the file has it.
     pub text: String,
-    /// Its line, from 1.
+    /// Its line, or its entry in JSON, from 1.
     pub line: usize,
     /// How often the training texts have it, where the file says so.
     pub count: Option<u64>,
@@ -29,6 +29,8 @@ pub struct Entry {
 pub struct Rows {
     /// The word of each row; `None` where the file has no word for it.
     pub words: Vec<Option<Entry>>,
+    /// What an entry's `line` counts.
+    pub unit: &'static str,
     /// How the file was read, unless it has one word a line, and what was left out of it.
     pub notes: Vec<String>,
 }
@@ -45,8 +47,9 @@ impl Rows {
     /// # Errors
     /// Names the line that is not like the others or is there twice.
     pub fn read(text: &str, fits: impl Fn(usize) -> bool) -> Result<Self> {
-        let mut own = Self::default();
+        let mut own = Self { unit: "line", ..Self::default() };
         if let Some(rows) = json(text)? {
+            own.unit = "entry";
             own.notes.push(format!("the vocabulary is JSON: {} words", rows.len()));
             own.place(rows)?;
             return Ok(own);
@@ -111,7 +114,8 @@ impl Rows {
         for (line, text, row) in rows {
             ensure!(
                 row < most,
-                "line {line} of the vocabulary: index {row}, and there are {} words only",
+                "{} {line} of the vocabulary: index {row}, and there are {} words only",
+                self.unit,
                 most - GAPS
             );
             if self.words.len() <= row {
@@ -119,8 +123,9 @@ impl Rows {
             }
             let text = text.into();
             if let Some(before) = &self.words[row] {
+                let unit = self.unit;
                 bail!(
-                    "lines {} and {line} of the vocabulary have the index {row} both: `{}` and `{text}`",
+                    "{unit} {} and {unit} {line} of the vocabulary have the index {row} both: `{}` and `{text}`",
                     before.line,
                     before.text
                 );
@@ -372,7 +377,7 @@ mod tests {
     #[test]
     fn errors_name_the_line() {
         for (text, reason) in [
-            ("0\tgood\n0\tfilm\n", "lines 1 and 2"),
+            ("0\tgood\n0\tfilm\n", "line 1 and line 2"),
             ("0\tgood\n1\tfilm\textra\n", "line 2"),
             ("0\tgood\nfilm\n2\tbad\n", "line 2"),
             ("index\tword\n0\tgood\n1\tbad\n", "line 1"),

@@ -217,10 +217,10 @@ fn rows_follow_their_words() {
     assert!(none.warnings[0].contains("zeros"));
     assert_eq!(none.build(&[1.0, 2.0], 1).expect("builds").1[2], 0.0);
     for (file, reason) in [
-        ("a\nb\na\n", "lines 1 and 3"),
+        ("a\nb\na\n", "line 1 and line 3"),
         ("", "no line"),
         ("<br>\n", "no line"),
-        ("0\ta\n1\ta\n", "lines 1 and 2"),
+        ("0\ta\n1\ta\n", "line 1 and line 2"),
         ("{\"itos\": [\"a\", \"b\"]}", "is JSON, but neither"),
         ("[\n\"a\",\nnull\n]\n", "is JSON, but neither"),
         ("the\nplay\n##ing\n", "1 of 3 rows of the vocabulary are pieces of words"),

@@ -82,7 +82,12 @@ impl Words {
         let mut lines: HashMap<&str, usize> = HashMap::new();
         for entry in rows.words.iter().flatten().filter(|entry| !entry.text.trim().is_empty()) {
             if let Some(before) = lines.insert(&entry.text, entry.line) {
-                bail!("lines {before} and {} of the vocabulary are both `{}`", entry.line, entry.text);
+                let unit = rows.unit;
+                bail!(
+                    "{unit} {before} and {unit} {} of the vocabulary are both `{}`",
+                    entry.line,
+                    entry.text
+                );
             }
         }
         let mut taken: HashMap<u32, &str> = HashMap::new();
@@ -144,7 +149,8 @@ impl Words {
         }
         ensure!(
             !own.list.is_empty(),
-            "no line of the vocabulary is a word: one word a line is expected, the first is {:?}",
+            "no {} of the vocabulary is a word: one word each is expected, the first is {:?}",
+            rows.unit,
             rows.words
                 .iter()
                 .flatten()

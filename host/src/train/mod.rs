@@ -27,7 +27,7 @@ use loss::{Target, cross_entropy, weighted_targets};
 use optimiser::Rule;
 use schedule::Schedule;
 
-pub use trainer::{End, Event, Outcome, Trainer, train};
+pub use trainer::{End, Event, Trainer, train};
 
 /// A batch is cut into this many parts, each on its own thread; fixed, so that the result does not
 /// depend on the machine's cores.

@@ -40,15 +40,6 @@ pub enum End {
     },
 }
 
-/// How [`Trainer::run`] came back.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Outcome {
-    /// The run has ended; the best epoch's weights are in the network.
-    Ended(End),
-    /// It was asked to stop before that; [`Trainer::snapshot`] is where it stands.
-    Stopped,
-}
-
 /// When a run can be looked at and stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -135,9 +126,7 @@ pub fn train(
     log: &Log,
 ) -> Result<Vec<Epoch>> {
     let mut trainer = Trainer::new(network, texts, valid, options)?;
-    if let Outcome::Ended(end @ End::Diverged { .. }) =
-        trainer.run(log, &mut |_, _| Ok(ControlFlow::Continue(())))?
-    {
+    if let Some(end @ End::Diverged { .. }) = trainer.run(log, &mut |_, _| Ok(ControlFlow::Continue(())))? {
         bail!("{end}");
     }
     Ok(trainer.state.history)
@@ -237,7 +226,8 @@ impl<'t> Trainer<'t> {
     }
 
     /// Trains on. `at` is called at every [`Event`], with the trainer in a state of which a
-    /// snapshot can be taken; it may stop the run.
+    /// snapshot can be taken; it may stop the run. Returns how the run has ended, with the best epoch's weights in the
+    /// network, or `None` if it was stopped before that: [`Trainer::snapshot`] is where it stands.
     ///
     /// # Errors
     /// If the loss stops being a number before an epoch is done, or what `at` returns.
@@ -245,20 +235,20 @@ impl<'t> Trainer<'t> {
         &mut self,
         log: &Log,
         at: &mut dyn FnMut(&Self, Event) -> Result<ControlFlow<()>>,
-    ) -> Result<Outcome> {
+    ) -> Result<Option<End>> {
         let mut event = Event::Start;
         loop {
             if at(self, event)?.is_break() {
-                return Ok(Outcome::Stopped);
+                return Ok(None);
             }
             if let Some(end) = self.state.end {
                 if let Some(best) = &self.state.best {
                     load(self.network, &best.weights)?;
                 }
-                return Ok(Outcome::Ended(end));
+                return Ok(Some(end));
             }
             if self.epoch(log, at)?.is_break() {
-                return Ok(Outcome::Stopped);
+                return Ok(None);
             }
             event = if self.state.end.is_some() { Event::End } else { Event::Epoch };
         }

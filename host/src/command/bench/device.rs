@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::fit;
-use super::measure::{Bench, Cost, Outcome};
+use super::measure::{Bench, Cost, Measurement};
 use super::synthetic::{Extras, Shape};
 use crate::board;
 use crate::command::write_json;
@@ -69,7 +69,7 @@ struct Row {
     #[serde(flatten)]
     extras: Extras,
     #[serde(flatten)]
-    outcome: Outcome<Cost>,
+    measurement: Measurement<Cost>,
 }
 
 /// Runs the verb.
@@ -98,12 +98,12 @@ pub fn run(args: &Args) -> Result<()> {
     print_header(args.float);
     let mut rows = Vec::new();
     for board in &boards {
-        let outcome = match (bench.measure(board), &boards[..]) {
+        let measurement = match (bench.measure(board), &boards[..]) {
             (Err(error), [_]) => return Err(error.context(board.name)),
-            (result, _) => Outcome::from(result),
+            (result, _) => Measurement::from(result),
         };
         let (core, shape) = (board.core.clone(), args.shape.clone());
-        let row = Row { board: board.name, core, shape, extras: args.extras, outcome };
+        let row = Row { board: board.name, core, shape, extras: args.extras, measurement };
         print_row(&row);
         rows.push(row);
     }
@@ -113,7 +113,7 @@ pub fn run(args: &Args) -> Result<()> {
             rows => write_json(path, &rows)?,
         }
     }
-    let measured = rows.iter().any(|row| matches!(row.outcome, Outcome::Measured(_)));
+    let measured = rows.iter().any(|row| matches!(row.measurement, Measurement::Measured(_)));
     ensure!(measured, "no board could be measured");
     Ok(())
 }
@@ -146,9 +146,9 @@ fn print_header(float: bool) {
 }
 
 fn print_row(row: &Row) {
-    let cost = match &row.outcome {
-        Outcome::Measured(cost) => cost,
-        Outcome::Failed { error } => {
+    let cost = match &row.measurement {
+        Measurement::Measured(cost) => cost,
+        Measurement::Failed { error } => {
             say!("{:<12} {:<11} {error}", row.board, row.core);
             return;
         }
@@ -176,8 +176,8 @@ fn print_row(row: &Row) {
     );
     match &cost.float {
         None => say!(),
-        Some(Outcome::Failed { error }) => say!(" {error}"),
-        Some(Outcome::Measured(float)) => say!(
+        Some(Measurement::Failed { error }) => say!(" {error}"),
+        Some(Measurement::Measured(float)) => say!(
             " {:>12.0} {:>8.2} {:>7.1} {}",
             float.instructions_per_word,
             float.instructions_per_mac,
@@ -215,9 +215,14 @@ mod tests {
             float: None,
         };
         let shape = Shape { cell: crate::model::Cell::Gru, layers: 1, embed: 32, hidden: 64 };
-        let keys = |outcome: Outcome<Cost>| {
-            let row =
-                Row { board: "b", core: "c".to_owned(), shape: shape.clone(), extras: Extras::NONE, outcome };
+        let keys = |measurement: Measurement<Cost>| {
+            let row = Row {
+                board: "b",
+                core: "c".to_owned(),
+                shape: shape.clone(),
+                extras: Extras::NONE,
+                measurement,
+            };
             let value = serde_json::to_value(row).expect("encodes");
             let mut keys: Vec<String> = value.as_object().expect("an object").keys().cloned().collect();
             keys.sort();
@@ -226,12 +231,12 @@ mod tests {
         let plain = "board cell code_bytes core embed embed_bits fold hidden instructions_per_mac \
                      instructions_per_word layers macs phases ram_bytes stack_bytes \
                      startup_instructions startup_ms_at_best table_bytes unit wide wide_characters wide_order";
-        assert_eq!(keys(Outcome::Measured(cost.clone())), plain);
+        assert_eq!(keys(Measurement::Measured(cost.clone())), plain);
         assert_eq!(
-            keys(Outcome::Failed { error: "no".to_owned() }),
+            keys(Measurement::Failed { error: "no".to_owned() }),
             "board cell core embed embed_bits error fold hidden layers wide wide_characters wide_order"
         );
-        let cost = Cost { float: Some(Outcome::Measured(float)), ..cost };
-        assert!(keys(Outcome::Measured(cost)).contains(" float "));
+        let cost = Cost { float: Some(Measurement::Measured(float)), ..cost };
+        assert!(keys(Measurement::Measured(cost)).contains(" float "));
     }
 }

@@ -56,7 +56,7 @@ pub struct Cost {
     pub code_bytes: u64,
     pub table_bytes: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub float: Option<Outcome<FloatCost>>,
+    pub float: Option<Measurement<FloatCost>>,
 }
 
 /// The same network in f32.
@@ -74,12 +74,12 @@ pub struct FloatCost {
 /// A measurement or why there is none.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum Outcome<T> {
+pub enum Measurement<T> {
     Measured(T),
     Failed { error: String },
 }
 
-impl<T> From<Result<T>> for Outcome<T> {
+impl<T> From<Result<T>> for Measurement<T> {
     fn from(result: Result<T>) -> Self {
         match result {
             Ok(value) => Self::Measured(value),
@@ -159,7 +159,7 @@ impl Bench {
         let startup_instructions = mean.part("startup")?;
         let float = self.float.as_deref().map(|blob| {
             let result = self.measure_float(board, blob);
-            Outcome::from(result.map(|instructions| FloatCost {
+            Measurement::from(result.map(|instructions| FloatCost {
                 instructions_per_word: instructions,
                 instructions_per_mac: instructions / macs as f64,
                 ratio: instructions / instructions_per_word,

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use telltale::Model;
 
-use crate::command::rows::{Form, REJECTED};
+use crate::command::rows::{REJECTED, RowFormat};
 use crate::console::say;
 use crate::engine::{Answered, answer_all};
 use crate::evaluate::explain::Explanation;
@@ -37,7 +37,7 @@ pub fn write<'t>(
     examples: &'t [(String, String)],
     judged: &[Judged],
 ) -> Result<()> {
-    let form = Form::of("--errors", path)?;
+    let format = RowFormat::of("--errors", path)?;
     let wrong = misread(judged);
     let texts: Vec<&str> = wrong.iter().map(|&at| &examples[at].0[..]).collect();
     let answers = answer_all(model, &texts)?;
@@ -56,7 +56,7 @@ pub fn write<'t>(
     let read = texts.par_iter().zip(&answers);
     let rows: Vec<Row<'_>> = wrong.par_iter().zip(read).map(row).collect::<Result<_>>()?;
     let names = ["label", "answer", "probability", "words_for", "words_against", "text"];
-    crate::files::write(path, &form.write(&names, &rows)?)?;
+    crate::files::write(path, &format.write(&names, &rows)?)?;
     say!("wrote {} misread texts to {}", rows.len(), path.display());
     Ok(())
 }

@@ -359,6 +359,9 @@ fn json_lines_and_fasttext() {
 /// `datasets` leaves, the classes 0 and 1 are called `neg` and `pos`.
 const HUB: &[u8] = include_bytes!("hub.parquet");
 
+/// Four rows as pyarrow writes them, their texts a column of bytes, two of which are no UTF-8.
+const BINARY: &[u8] = include_bytes!("binary.parquet");
+
 #[test]
 fn parquet_as_hubs_publish_it() {
     let read = read_file("a.parquet", HUB).expect("is read");
@@ -378,6 +381,10 @@ fn parquet_as_hubs_publish_it() {
             }
         }
     }
+    let latin = read_file("latin.parquet", BINARY).expect("is read");
+    assert_eq!(latin.examples[1].0, "caf\u{FFFD} noir");
+    let said = said(&latin.notes);
+    assert!(said.contains("latin.parquet: bytes that are no characters are U+FFFD in 2 rows"), "{said}");
     let folder = folder();
     let hub = folder.path().join("hub");
     for piece in ["train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001"] {
