@@ -8,6 +8,7 @@ use crate::evaluate::measures::ConfusionMatrix;
 use crate::logits::top;
 use crate::vocabulary::MAX_WORDS;
 
+use super::FEW_CLASSES;
 use super::fit::{Examples, Method, Ngrams, Recipe, Separation, Weighting};
 use super::matrix::{Bag, bags};
 
@@ -16,9 +17,6 @@ const FEW_TEXTS: usize = 8000;
 
 /// How many folds.
 const FOLDS: usize = 3;
-
-/// More classes than this may have a vector for each n-gram instead of a number a class.
-const FEW_CLASSES: usize = 12;
 
 /// More classes than this have nothing else.
 pub const MOST_SEPARATE: usize = 64;
@@ -170,6 +168,9 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         (true, None, true) => vec![OF_WORDS],
         (true, None, false) => vec![OF_CHARACTERS, OF_WORDS],
     };
+    // Where the search starts.
+    let start =
+        Separation { cost: 0.5, weighting: Weighting::Bayes, balance: 0.0, four_bits: classes > FEW_CLASSES };
     let texts: Vec<&str> = space.texts.iter().chain(space.valid.0).copied().collect();
     let read = |orders: Orders| bags(&texts, space.options, orders);
     let mut measure =
@@ -185,17 +186,17 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     let mut tried: Vec<(Choice, Vec<Bag>)> = Vec::new();
     for orders in separated {
         let all = read(orders);
-        if let Some(choice) = measure(orders, Method::Separate(START), &all)? {
+        if let Some(choice) = measure(orders, Method::Separate(start), &all)? {
             tried.push((choice, all));
         }
     }
     tried.sort_by(|(a, _), (b, _)| b.worth().total_cmp(&a.worth()));
     let mut choices: Vec<Choice> = tried.iter().map(|(choice, _)| *choice).collect();
     if let Some((first, all)) = tried.first() {
-        let mut best = (first.worth(), START);
+        let mut best = (first.worth(), start);
         let is_unequal = space.is_unequal();
         let steps: [(bool, Step); 9] = [
-            (classes > FEW_CLASSES, |fit| Separation { four_bits: true, ..fit }),
+            (classes > FEW_CLASSES, |fit| Separation { four_bits: false, ..fit }),
             (!long, |fit| Separation { cost: 0.05, ..fit }),
             (true, |fit| Separation { cost: 0.15, ..fit }),
             (true, |fit| Separation { cost: 1.5, ..fit }),
@@ -226,10 +227,6 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     choices.sort_by(|a, b| b.worth().total_cmp(&a.worth()));
     Ok(choices)
 }
-
-/// Where the search starts.
-const START: Separation =
-    Separation { cost: 0.5, weighting: Weighting::Bayes, balance: 0.0, four_bits: false };
 
 /// Another fit in the place of one.
 type Step = fn(Separation) -> Separation;

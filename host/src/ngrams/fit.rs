@@ -1,7 +1,8 @@
 //! Which n-grams a model keeps, and what they say.
 //!
-//! A linear classifier over all frequent n-grams ranks them by |weight| · √texts; the best are kept and fitted again by
-//! themselves, found as the chip finds them, so that strangers whose fingerprints match are in the fit.
+//! A linear classifier over all frequent n-grams ranks them by |weight| · √texts; the best are kept, of many classes in
+//! several steps, and fitted again by themselves, found as the chip finds them, so that strangers whose fingerprints
+//! match are in the fit.
 
 use std::borrow::Borrow;
 
@@ -10,10 +11,15 @@ use serde::{Deserialize, Serialize};
 use telltale::engine::ngrams::Orders;
 use telltale::engine::text::Options;
 
+use super::FEW_CLASSES;
 use super::factorised::{self, Factors};
 use super::matrix::{Bag, Matrix, bags, frequent};
 use super::svc::{self, Separator};
 use crate::vocabulary::{Built, MAX_WORDS};
+
+/// Of more than [`FEW_CLASSES`], at least one n-gram in so many stays at a time until as many are left as there is room
+/// for: n-grams that say the same share their weight, and are weighed again when some of them are gone.
+const PRUNING: usize = 4;
 
 /// The most n-grams that are ranked, for separators and for factors.
 const RANKED: [usize; 2] = [400_000, 100_000];
@@ -162,28 +168,28 @@ impl Ngrams {
         let classes = targets.first().map_or(0, |target| target.len());
         let factorised = matches!(recipe.method, Method::Factorise { .. });
         let least = if bags.len() < FEW_TEXTS { 1 } else { LEAST_TEXTS };
-        let counted = frequent(bags, least, RANKED[usize::from(factorised)]);
+        let mut counted = frequent(bags, least, RANKED[usize::from(factorised)]);
         ensure!(
             !counted.is_empty(),
             "no n-gram of words or characters, symbols and emoji aside, occurs in {least} of the texts to learn from (--ngrams 0 asks for none)"
         );
-        let all: Vec<u32> = counted.iter().map(|(key, _)| *key).collect();
-        let find = |key: u32| all.binary_search(&key).ok();
         let most = recipe.most.min(MAX_WORDS);
-        let scale = scales(examples, &counted, classes, recipe.method, &find);
-        let rows = Matrix::new(bags, &scale, &find);
-        let first = Fitted::new(&rows, all.len(), examples, classes, recipe.method, None, seed);
-        let worth = |at: usize| first.magnitude(at) * scale[at] * (counted[at].1 as f32).sqrt();
-        let mut ranks: Vec<(f32, usize)> = (0..all.len()).map(|at| (worth(at), at)).collect();
-        ranks.sort_unstable_by(|(a, at_a), (b, at_b)| b.total_cmp(a).then(at_a.cmp(at_b)));
-        ranks.truncate(most);
-        drop(rows);
+        let (first, ranked) = loop {
+            let (fitted, mut ranked) = rank(examples, &counted, recipe.method, seed);
+            let kept = if classes > FEW_CLASSES && !factorised { counted.len() / PRUNING } else { 0 };
+            ranked.truncate(kept.max(most));
+            if kept <= most {
+                break (fitted, ranked);
+            }
+            ranked.sort_unstable();
+            counted = ranked.iter().map(|&at| counted[at]).collect();
+        };
 
-        let keys: Vec<u32> = ranks.iter().map(|&(_, at)| all[at]).collect();
+        let keys: Vec<u32> = ranked.iter().map(|&at| counted[at].0).collect();
         let table = Built::of_keys(&keys, FINGERPRINT_BITS)?;
         let reader = table.open()?;
         let mut by_id = vec![0; keys.len()];
-        ranks.iter().for_each(|&(_, at)| by_id[reader.id(all[at]) as usize] = at);
+        ranked.iter().for_each(|&at| by_id[reader.id(counted[at].0) as usize] = at);
         let find = |key: u32| Some(reader.id(key) as usize).filter(|&id| id < by_id.len());
         let counted: Vec<(u32, u32)> = by_id.iter().map(|&at| counted[at]).collect();
         let scale = scales(examples, &counted, classes, recipe.method, &find);
@@ -285,6 +291,19 @@ pub fn eligible(texts: &[&str], options: Options, orders: Orders) -> Vec<u32> {
     let bags = bags(texts, options, orders);
     let bags: Vec<&Bag> = bags.iter().collect();
     frequent(&bags, LEAST_TEXTS, RANKED[0]).into_iter().map(|(key, _)| key).collect()
+}
+
+/// A classifier over n-grams, and these in the order of what they are worth to it, the best first.
+fn rank(examples: Examples<'_>, counted: &[(u32, u32)], method: Method, seed: u64) -> (Fitted, Vec<usize>) {
+    let classes = examples.targets.first().map_or(0, |target| target.len());
+    let find = |key: u32| counted.binary_search_by_key(&key, |&(own, _)| own).ok();
+    let scale = scales(examples, counted, classes, method, &find);
+    let rows = Matrix::new(examples.bags, &scale, &find);
+    let fitted = Fitted::new(&rows, counted.len(), examples, classes, method, None, seed);
+    let worth = |at: usize| fitted.magnitude(at) * scale[at] * (counted[at].1 as f32).sqrt();
+    let mut ranks: Vec<(f32, usize)> = (0..counted.len()).map(|at| (worth(at), at)).collect();
+    ranks.sort_unstable_by(|(a, at_a), (b, at_b)| b.total_cmp(a).then(at_a.cmp(at_b)));
+    (fitted, ranks.into_iter().map(|(_, at)| at).collect())
 }
 
 /// What n-grams count before anything is fitted.

@@ -44,6 +44,9 @@ pub fn check(most: usize, orders: Orders) -> Result<()> {
     Ok(())
 }
 
+/// More classes than this make an n-gram with a number for each of them dear.
+pub const FEW_CLASSES: usize = 12;
+
 /// Weight columns that C classes need: for two, the second one's advantage says everything.
 const fn columns(classes: usize) -> usize {
     if classes == 2 { 1 } else { classes }

@@ -17,7 +17,7 @@ use crate::console::{self, human, say, warn};
 use crate::corpus::{self, Corpus, CorpusConfig, Example};
 use crate::model::weights::Ranges;
 use crate::model::{Config, Network};
-use crate::ngrams::{Bag, Examples, Ngrams, Recipe, Space, bags, choose};
+use crate::ngrams::{Bag, Examples, FEW_CLASSES, MOST_SEPARATE, Method, Ngrams, Recipe, Space, bags, choose};
 use crate::quantise;
 use crate::train::{TrainingExample, balance};
 use crate::vocabulary::{Built, Counts};
@@ -154,9 +154,10 @@ impl Data {
         let started = Instant::now();
         let network = self.network_bytes(seed)?;
         let room = self.config.bytes.saturating_sub(network);
-        let learnt =
-            NgramTexts::of(self, &self.texts.train, &self.corpus.train, &self.unlabelled, CHOICE_BYTES);
-        let tried = NgramTexts::of(self, &self.texts.valid, &self.corpus.valid, &[], CHOICE_BYTES);
+        let classes = self.corpus.labels.len();
+        let bytes = if classes > MOST_SEPARATE { CHOICE_BYTES } else { by_classes(CHOICE_BYTES, classes) };
+        let learnt = NgramTexts::of(self, &self.texts.train, &self.corpus.train, &self.unlabelled, bytes);
+        let tried = NgramTexts::of(self, &self.texts.valid, &self.corpus.valid, &[], bytes);
         let space = Space {
             texts: &learnt.texts,
             targets: &learnt.targets(),
@@ -201,6 +202,10 @@ impl Data {
     pub fn fit_ngrams(&self, recipe: &Recipe, all: bool, seed: u64) -> Result<Ngrams> {
         // Characters have several n-grams each, words a few for five or six bytes.
         let bytes = if recipe.characters > 0 { FIT_BYTES } else { 3 * FIT_BYTES };
+        let bytes = match recipe.method {
+            Method::Separate(_) => by_classes(bytes, self.corpus.labels.len()),
+            Method::Factorise { .. } => bytes,
+        };
         let mut texts = NgramTexts::of(self, &self.texts.train, &self.corpus.train, &self.unlabelled, bytes);
         if all {
             texts.append(NgramTexts::of(self, &self.texts.valid, &self.corpus.valid, &[], bytes));
@@ -259,6 +264,11 @@ const MANIFEST_BYTES: usize = 900;
 /// are read.
 const CHOICE_BYTES: usize = 12 << 20;
 const FIT_BYTES: usize = 48 << 20;
+
+/// Less of them where there are so many classes that separating each from the others takes long.
+fn by_classes(bytes: usize, classes: usize) -> usize {
+    bytes * FEW_CLASSES / classes.max(FEW_CLASSES)
+}
 
 /// Texts that n-grams learn from.
 struct NgramTexts<'t> {
