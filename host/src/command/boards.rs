@@ -61,9 +61,6 @@ pub fn run(args: &Args) -> Result<()> {
         evidence: board.evidence,
     });
     let rows: Vec<Row> = rows.collect();
-    if let Some(path) = &args.json {
-        return super::write_json(path, &rows);
-    }
     say!(
         "{:<16} {:<11} {:>7} {:>9} {:>7} {:>9}  {:<32} tested by",
         "board",
@@ -91,5 +88,5 @@ pub fn run(args: &Args) -> Result<()> {
     for row in &rows {
         say!("{:<16} {}: {}", row.board, row.title, row.evidence);
     }
-    Ok(())
+    super::write_json(args.json.as_ref(), &rows)
 }

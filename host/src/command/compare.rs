@@ -116,9 +116,7 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(path) = &args.out {
         crate::files::write(path, table.as_bytes())?;
     }
-    if let Some(path) = &args.json {
-        super::write_json(path, &rows)?;
-    }
+    super::write_json(args.json.as_ref(), &rows)?;
     ensure!(failed.is_empty(), "not in the table: {}", failed.join(", "));
     Ok(())
 }

@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(path) = &args.export {
         install(&with_section(&bytes, Kind::EarlyExit, &rule.section())?, path)?;
     }
-    args.json.as_ref().map_or(Ok(()), |path| super::write_json(path, &report))
+    super::write_json(args.json.as_ref(), &report)
 }
 
 /// Texts and their classes in the model's order.

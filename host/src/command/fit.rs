@@ -177,9 +177,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let list: Vec<&Candidate> = candidates.iter().map(|(_, candidate)| candidate).collect();
     show(&room, &list);
-    if let Some(path) = &args.candidates {
-        super::write_json(path, &list)?;
-    }
+    super::write_json(args.candidates.as_ref(), &list)?;
     let (size, _) = &candidates[chosen.with_context(|| {
         let smallest = list.first().map_or("", |candidate| &candidate.reason);
         format!("no model fits {}; even the smallest does not ({smallest})", board.name)

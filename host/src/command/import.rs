@@ -85,10 +85,7 @@ pub fn run(args: &Args) -> Result<()> {
         crate::console::warn(warning);
     }
     print(&report, description, args);
-    match &args.json {
-        Some(path) => super::write_json(path, &report),
-        None => Ok(()),
-    }
+    super::write_json(args.json.as_ref(), &report)
 }
 
 /// As many texts as are asked for, evenly spread over the corpus.

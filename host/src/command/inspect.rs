@@ -119,13 +119,8 @@ pub fn run(args: &Args) -> Result<()> {
     crate::files::Paths::default().read("the model", [&args.model]).print("--json", &args.json).check()?;
     with_image(&args.model, |model, layout| {
         let report = report(model, layout)?;
-        match &args.json {
-            Some(path) => super::write_json(path, &report),
-            None => {
-                print(&report, &args.model);
-                Ok(())
-            }
-        }
+        print(&report, &args.model);
+        super::write_json(args.json.as_ref(), &report)
     })
 }
 

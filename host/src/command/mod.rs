@@ -24,18 +24,20 @@ pub mod run;
 pub mod train;
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// Writes a value as JSON to a file, or to standard output for `-`; a reader that has gone is no error.
+/// Writes a value as JSON to the file that a flag names, if one does, or to standard output for `-`; a reader that has
+/// gone is no error.
 ///
 /// Characters that a terminal obeys are escaped, as JSON allows.
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn write_json(to: &Path, value: &impl Serialize) -> Result<()> {
+pub fn write_json(to: Option<&PathBuf>, value: &impl Serialize) -> Result<()> {
+    let Some(to) = to else { return Ok(()) };
     let mut text = serde_json::to_string_pretty(value).context("cannot encode the JSON")?;
     if text.contains(crate::console::is_obeyed) {
         let shown = |c: char| {

@@ -66,10 +66,8 @@ pub fn run(args: &Args) -> Result<()> {
         Some(model) => with_model(model, |model| {
             let (mut link, greeting) = greeted(args, baud, patience)?;
             let report = check::check(&mut link, &greeting, model, baud)?;
-            if args.json.as_deref().is_none_or(|path| path.as_os_str() != "-") {
-                say!("{report}");
-            }
-            args.json.as_ref().map_or(Ok(()), |path| write_json(path, &report))
+            say!("{report}");
+            write_json(args.json.as_ref(), &report)
         }),
         None => talk(args, baud, patience),
     }

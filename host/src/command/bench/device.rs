@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> Result<()> {
             fit::print(&own);
             fits.push(own);
         }
-        return args.json.as_ref().map_or(Ok(()), |path| write_json(path, &fits));
+        return write_json(args.json.as_ref(), &fits);
     }
     print_header(args.float);
     let mut rows = Vec::new();
@@ -107,11 +107,9 @@ pub fn run(args: &Args) -> Result<()> {
         print_row(&row);
         rows.push(row);
     }
-    if let Some(path) = &args.json {
-        match &rows[..] {
-            [row] => write_json(path, row)?,
-            rows => write_json(path, &rows)?,
-        }
+    match &rows[..] {
+        [row] => write_json(args.json.as_ref(), row)?,
+        rows => write_json(args.json.as_ref(), &rows)?,
     }
     let measured = rows.iter().any(|row| matches!(row.measurement, Measurement::Measured(_)));
     ensure!(measured, "no board could be measured");

@@ -61,11 +61,8 @@ pub fn run(args: &Args) -> Result<()> {
         one_thread_words_per_second: speed(1)?,
         all_threads_words_per_second: speed(threads)?,
     };
-    if let Some(path) = &args.json {
-        return write_json(path, &report);
-    }
     say!("{} {} → {}:", args.shape.cell, args.shape.embed, args.shape.hidden);
     say!("1 thread:  {:.0} words/s", report.one_thread_words_per_second);
     say!("{threads} threads: {:.0} words/s", report.all_threads_words_per_second);
-    Ok(())
+    write_json(args.json.as_ref(), &report)
 }

@@ -141,9 +141,6 @@ pub fn run(args: &Args) -> Result<()> {
     let pool =
         rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start threads")?;
     let report = pool.install(|| measure(args, threads))?;
-    if let Some(path) = &args.json {
-        return write_json(path, &report);
-    }
     let Shape { cell, layers, embed, hidden } = report.shape;
     say!(
         "{cell} ×{layers}, {embed} → {hidden}, {} texts of {} words, {threads} thread{}; milliseconds a batch:",
@@ -162,7 +159,7 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     say!("ratio {:.2}, {:.0} words/s", report.ratio, report.words_per_second);
-    Ok(())
+    write_json(args.json.as_ref(), &report)
 }
 
 fn measure(args: &Args, threads: usize) -> Result<Report> {

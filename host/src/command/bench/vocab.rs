@@ -86,10 +86,8 @@ pub fn run(args: &Args) -> Result<()> {
         });
     }
     let report = measure(&built, words.into_iter(), args.seed)?;
-    if args.json.as_deref() != Some(std::path::Path::new("-")) {
-        print(&report);
-    }
-    args.json.as_ref().map_or(Ok(()), |path| write_json(path, &report))
+    print(&report);
+    write_json(args.json.as_ref(), &report)
 }
 
 /// Looks up `words` (text, hash), those of the vocabulary left out, and random strings.

@@ -132,10 +132,7 @@ pub fn run(args: &Args) -> Result<()> {
     with_model(&args.model, |model| {
         let report = evaluate(model, args)?;
         print::print(&report);
-        match &args.json {
-            Some(path) => super::write_json(path, &report),
-            None => Ok(()),
-        }
+        super::write_json(args.json.as_ref(), &report)
     })
 }
 

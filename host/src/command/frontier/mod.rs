@@ -100,9 +100,7 @@ pub fn run(args: &Args) -> Result<()> {
     let text = table::markdown(&frontier, &points);
     crate::files::write(&args.out.join("frontier.md"), text.as_bytes())?;
     picture::write(&args.out, &frontier.corpus, &points)?;
-    if let Some(path) = &args.json {
-        super::write_json(path, &table::report(&frontier, &points))?;
-    }
+    super::write_json(args.json.as_ref(), &table::report(&frontier, &points))?;
     say!();
     say!("{}", text.trim_end());
     say!();

@@ -266,9 +266,7 @@ pub fn run(args: &Args) -> Result<()> {
     }
     let report = trained.report(started.elapsed());
     report::conclude(&report, trained.took, args.export.as_deref());
-    if let Some(path) = &args.json {
-        super::write_json(path, &report)?;
-    }
+    super::write_json(args.json.as_ref(), &report)?;
     if let Some(path) = &args.report {
         write_page(path, finished, &data, &trained.epochs)?;
     }
