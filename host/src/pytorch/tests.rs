@@ -218,6 +218,7 @@ fn rows_follow_their_words() {
     assert_eq!(none.build(&[1.0, 2.0], 1).expect("builds").1[2], 0.0);
     for (file, reason) in [
         ("a\nb\na\n", "line 1 and line 3"),
+        ("[\"a\", \"b\", \"a\"]", "entry 1 and entry 3"),
         ("", "no line"),
         ("<br>\n", "no line"),
         ("0\ta\n1\ta\n", "line 1 and line 2"),
@@ -258,6 +259,7 @@ fn what_the_engine_cannot_do_is_refused_by_the_configuration() {
         (r#""negative_slope": 0.1"#, "leaky_relu"),
         (r#""padded": "left""#, "max_len"),
         (r#""padded": "left", "max_len": 1000000000000"#, "0 to 10000 words"),
+        (r#""tags": true, "max_len": "200""#, "`max_len`: invalid type: string"),
         (r#""hiden": 6"#, "hiden"),
     ] {
         std::fs::write(&path, format!(r#"{{"labels": ["a", "b"], {more}}}"#)).expect("writable");
