@@ -21,7 +21,7 @@ impl RowFormat {
     /// The format that a file's name asks for, CSV for `-`.
     ///
     /// # Errors
-    /// If its ending is none of a format; `flag` is what took the name.
+    /// If no format has its ending; `flag` is what took the name.
     pub fn of(flag: &str, out: &Path) -> Result<Self> {
         let name = out.to_string_lossy().to_lowercase();
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);

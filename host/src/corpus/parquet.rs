@@ -1,5 +1,6 @@
 //! Parquet, as hubs of data sets publish it.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
@@ -40,18 +41,12 @@ pub fn read(bytes: Vec<u8>, name: &str, notes: &mut Notes) -> Result<Records> {
     });
     READING.set(true);
     // The library panics on some damaged files.
-    let read = panic::catch_unwind(AssertUnwindSafe(|| records(bytes, name)));
+    let read = panic::catch_unwind(AssertUnwindSafe(|| records(bytes, name, notes)));
     READING.set(false);
-    let read = read.unwrap_or_else(|_| bail!("{name}: a Parquet file that cannot be read: it is damaged"))?;
-    let is_broken = |field: &String| field.contains(char::REPLACEMENT_CHARACTER);
-    let broken = read.rows.iter().filter(|row| row.fields.iter().any(is_broken)).count();
-    if broken > 0 {
-        notes.warn(format!("{name}: bytes that are no characters are U+FFFD in {}", count(broken, "row")));
-    }
-    Ok(read)
+    read.unwrap_or_else(|_| bail!("{name}: a Parquet file that cannot be read: it is damaged"))
 }
 
-fn records(bytes: Vec<u8>, name: &str) -> Result<Records> {
+fn records(bytes: Vec<u8>, name: &str, notes: &mut Notes) -> Result<Records> {
     let cannot = || format!("{name}: a Parquet file that cannot be read");
     let most = (bytes.len() as i64).saturating_mul(VALUES_A_BYTE);
     let reader =
@@ -70,14 +65,20 @@ fn records(bytes: Vec<u8>, name: &str) -> Result<Records> {
         .unwrap_or(Value::Null);
     let classes: Vec<&Value> =
         header.iter().map(|column| &described["info"]["features"][column]["names"]).collect();
-    let mut rows = Vec::new();
+    let (mut rows, mut broken) = (Vec::new(), 0);
     for (row, line) in reader.get_row_iter(None).map_err(one_line).with_context(cannot)?.zip(1..) {
         let row = row.map_err(one_line).with_context(|| format!("{name}: row {line} cannot be read"))?;
         let fields = row.into_columns().into_iter().zip(&classes);
-        let fields = fields.map(|((_, field), classes)| named(plain(&field), classes)).collect();
+        let mut is_broken = false;
+        let fields =
+            fields.map(|((_, field), classes)| named(plain(&field, &mut is_broken), classes)).collect();
+        broken += usize::from(is_broken);
         rows.push(Record { line, fields });
     }
     ensure!(!rows.is_empty(), "{name}: the corpus is empty");
+    if broken > 0 {
+        notes.warn(format!("{name}: bytes that are no characters are U+FFFD in {}", count(broken, "row")));
+    }
     Ok(Records { header, rows, unit: ROW })
 }
 
@@ -126,32 +127,41 @@ fn named(value: String, classes: &Value) -> String {
     name.map_or(value, str::to_owned)
 }
 
-/// A value as text: nothing for null and an empty list, the only element of a list of one.
-fn plain(field: &Field) -> String {
+/// A value as text: nothing for null and an empty list, the only element of a list of one. Bytes that are no characters are
+/// U+FFFD there, and told by `is_broken`.
+fn plain(field: &Field, is_broken: &mut bool) -> String {
     match field {
         Field::Null => String::new(),
         Field::Str(text) => text.clone(),
         // As in a CSV; the library writes 0E0.
         Field::Float(number) => format!("{number:?}"),
         Field::Double(number) => format!("{number:?}"),
-        Field::Bytes(bytes) => String::from_utf8_lossy(bytes.data()).into_owned(),
-        Field::ListInternal(list) if list.len() < 2 => {
-            list.elements().first().map_or_else(String::new, plain)
+        Field::Bytes(bytes) => {
+            let text = String::from_utf8_lossy(bytes.data());
+            *is_broken |= matches!(text, Cow::Owned(_));
+            text.into_owned()
         }
-        Field::Group(_) | Field::MapInternal(_) | Field::ListInternal(_) => json(field).to_string(),
+        Field::ListInternal(list) if list.len() < 2 => {
+            list.elements().first().map_or_else(String::new, |only| plain(only, is_broken))
+        }
+        Field::Group(_) | Field::MapInternal(_) | Field::ListInternal(_) => {
+            json(field, is_broken).to_string()
+        }
         other => other.to_string(),
     }
 }
 
 /// A value within others, as JSON.
-fn json(field: &Field) -> Value {
+fn json(field: &Field, is_broken: &mut bool) -> Value {
     match field {
         Field::Null => Value::Null,
-        Field::Group(row) => row.get_column_iter().map(|(name, field)| (name.clone(), json(field))).collect(),
-        Field::MapInternal(map) => {
-            map.entries().iter().map(|(key, field)| (plain(key), json(field))).collect()
+        Field::Group(row) => {
+            row.get_column_iter().map(|(name, field)| (name.clone(), json(field, is_broken))).collect()
         }
-        Field::ListInternal(list) => list.elements().iter().map(json).collect(),
-        other => plain(other).into(),
+        Field::MapInternal(map) => {
+            map.entries().iter().map(|(key, field)| (plain(key, is_broken), json(field, is_broken))).collect()
+        }
+        Field::ListInternal(list) => list.elements().iter().map(|field| json(field, is_broken)).collect(),
+        other => plain(other, is_broken).into(),
     }
 }

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use telltale::engine::ngrams::Orders;
 use telltale::engine::text::Options;
 
-use super::FEW_CLASSES;
 use super::factorised::{self, Factors};
 use super::matrix::{Bag, Matrix, bags, frequent};
 use super::svc::{self, Separator};
+use super::{FEW_CLASSES, columns};
 use crate::vocabulary::{Built, MAX_WORDS};
 
 /// Of more than [`FEW_CLASSES`], at least one n-gram in so many stays at a time until as many are left as there is room
@@ -134,6 +134,12 @@ pub struct Examples<'t> {
     pub weights: &'t [f32],
 }
 
+impl Examples<'_> {
+    fn classes(&self) -> usize {
+        self.targets.first().map_or(0, |target| target.len())
+    }
+}
+
 /// What an n-gram's numbers become.
 #[derive(Clone, Debug)]
 pub enum Rows {
@@ -164,8 +170,8 @@ impl Ngrams {
     /// # Errors
     /// If no n-gram occurs often enough.
     pub fn fit(examples: Examples<'_>, recipe: &Recipe, seed: u64) -> Result<Self> {
-        let Examples { bags, targets, .. } = examples;
-        let classes = targets.first().map_or(0, |target| target.len());
+        let bags = examples.bags;
+        let classes = examples.classes();
         let factorised = matches!(recipe.method, Method::Factorise { .. });
         let least = if bags.len() < FEW_TEXTS { 1 } else { LEAST_TEXTS };
         let mut counted = frequent(bags, least, RANKED[usize::from(factorised)]);
@@ -192,10 +198,10 @@ impl Ngrams {
         ranked.iter().for_each(|&at| by_id[reader.id(counted[at].0) as usize] = at);
         let find = |key: u32| Some(reader.id(key) as usize).filter(|&id| id < by_id.len());
         let counted: Vec<(u32, u32)> = by_id.iter().map(|&at| counted[at]).collect();
-        let scale = scales(examples, &counted, classes, recipe.method, &find);
+        let scale = scales(examples, &counted, recipe.method, &find);
         let rows = Matrix::new(bags, &scale, &find);
         let start = first.factors().map(|factors| factors.select(&by_id));
-        let fitted = Fitted::new(&rows, by_id.len(), examples, classes, recipe.method, start, seed);
+        let fitted = Fitted::new(&rows, by_id.len(), examples, recipe.method, start, seed);
         let stretch = rows.stretches.iter().sum::<f32>() / rows.len() as f32;
         let folded: Vec<f32> = scale.iter().map(|scale| scale * stretch).collect();
         let on_chip = rows.as_on_chip(stretch);
@@ -295,11 +301,10 @@ pub fn eligible(texts: &[&str], options: Options, orders: Orders) -> Vec<u32> {
 
 /// A classifier over n-grams, and these in the order of what they are worth to it, the best first.
 fn rank(examples: Examples<'_>, counted: &[(u32, u32)], method: Method, seed: u64) -> (Fitted, Vec<usize>) {
-    let classes = examples.targets.first().map_or(0, |target| target.len());
     let find = |key: u32| counted.binary_search_by_key(&key, |&(own, _)| own).ok();
-    let scale = scales(examples, counted, classes, method, &find);
+    let scale = scales(examples, counted, method, &find);
     let rows = Matrix::new(examples.bags, &scale, &find);
-    let fitted = Fitted::new(&rows, counted.len(), examples, classes, method, None, seed);
+    let fitted = Fitted::new(&rows, counted.len(), examples, method, None, seed);
     let worth = |at: usize| fitted.magnitude(at) * scale[at] * (counted[at].1 as f32).sqrt();
     let mut ranks: Vec<(f32, usize)> = (0..counted.len()).map(|at| (worth(at), at)).collect();
     ranks.sort_unstable_by(|(a, at_a), (b, at_b)| b.total_cmp(a).then(at_a.cmp(at_b)));
@@ -310,7 +315,6 @@ fn rank(examples: Examples<'_>, counted: &[(u32, u32)], method: Method, seed: u6
 fn scales(
     examples: Examples<'_>,
     counted: &[(u32, u32)],
-    classes: usize,
     method: Method,
     find: &(impl Fn(u32) -> Option<usize> + Sync),
 ) -> Vec<f32> {
@@ -319,6 +323,7 @@ fn scales(
     if !matches!(method, Method::Separate(Separation { weighting: Weighting::Bayes, .. })) {
         return idf.collect();
     }
+    let classes = examples.classes();
     let mut counts = vec![SMOOTHING; counted.len() * classes];
     for (bag, target) in examples.bags.iter().zip(examples.targets) {
         for (id, _) in bag.known(|key| find(key).unwrap_or(counted.len()), counted.len()) {
@@ -367,15 +372,16 @@ impl Fitted {
     fn new(
         rows: &Matrix,
         features: usize,
-        Examples { targets, weights, .. }: Examples<'_>,
-        classes: usize,
+        examples: Examples<'_>,
         method: Method,
         start: Option<Factors>,
         seed: u64,
     ) -> Self {
+        let Examples { targets, weights, .. } = examples;
+        let classes = examples.classes();
         match method {
             Method::Separate(Separation { cost, balance, .. }) => {
-                let columns = if classes == 2 { 1 } else { classes };
+                let columns = columns(classes);
                 let fit = svc::Fit { cost, balance, seed };
                 Self::Separators(fit.run(rows, features, targets, weights, columns))
             }

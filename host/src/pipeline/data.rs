@@ -265,7 +265,7 @@ const MANIFEST_BYTES: usize = 900;
 const CHOICE_BYTES: usize = 12 << 20;
 const FIT_BYTES: usize = 48 << 20;
 
-/// As many of them as are read where there are so many classes that separating each from the others takes long.
+/// `bytes`, or fewer where there are so many classes that separating each from the others takes long.
 fn by_classes(bytes: usize, classes: usize) -> usize {
     bytes * FEW_CLASSES / classes.max(FEW_CLASSES)
 }

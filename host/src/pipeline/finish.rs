@@ -81,8 +81,8 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
     let trained = TrainedNetwork::new(data, network)?;
     let valid = trained.split(&texts.valid, &corpus.valid)?;
     let test = trained.split(&texts.test, &corpus.test)?;
-    let mut side = Side::fit(data, &valid)?;
-    let validation = trained.validate(&valid, side.as_ref())?;
+    let (mut side, valid_ngrams) = Side::fit(data, &valid)?.unzip();
+    let validation = trained.validate(&valid, valid_ngrams.as_deref(), side.as_ref())?;
     if let (Some(recipe), Some(side)) = (&data.recipe, &mut side)
         && !valid.texts.is_empty()
         && !corpus.validates_on_train
@@ -98,14 +98,14 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
     let is_tested = !test.texts.is_empty();
     let test_float = is_tested.then(|| test.evaluate(test_ngrams.as_deref(), side.as_ref()));
     let sections = trained.sections(side.as_ref())?;
-    let mut description = trained.description();
+    let TrainedNetwork { read, weights, ranges, mut description, .. } = trained;
     let (mut blob, quantised) =
         quantise::export(&mut description, vocabulary.section(), &sections, |model| {
             let measures = |split: &SplitTexts<'_>, own: &[Verdict]| {
                 (!own.is_empty()).then(|| Measures::of(&split.judged(own), &corpus.labels))
             };
             let of_valid = measures(&valid, &validation.quantised);
-            let of_test = measures(&test, &test.classify(model, &trained.read)?);
+            let of_test = measures(&test, &test.classify(model, &read)?);
             let quantised = QuantisedReport {
                 valid_accuracy: of_valid.as_ref().map_or(f64::NAN, |own| own.accuracy),
                 test_accuracy: of_test.as_ref().map(|own| own.accuracy),
@@ -126,7 +126,6 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
         vocab_bytes: vocabulary.section().len(),
         weight_bytes: sections.bytes(),
     };
-    let TrainedNetwork { weights, ranges, read, .. } = trained;
     Ok(Finished {
         blob,
         description: for_pytorch(&description, &weights, ranges, config.bits, &read),
@@ -149,6 +148,7 @@ struct TrainedNetwork<'d> {
     read: TrainingOptions,
     weights: Weights,
     ranges: Ranges,
+    description: Description,
 }
 
 /// What is measured on the validation texts.
@@ -162,7 +162,7 @@ struct Validation {
 
 impl<'d> TrainedNetwork<'d> {
     fn new(data: &'d Data, network: &'d Network) -> Result<Self> {
-        let Data { config, texts, .. } = data;
+        let Data { corpus, config, texts, text, frequent, .. } = data;
         let read = TrainingOptions {
             max_len: if config.reads_whole_texts { 0 } else { config.options.max_len },
             ..config.options.clone()
@@ -173,17 +173,13 @@ impl<'d> TrainedNetwork<'d> {
             cut(own, CALIBRATION_WORDS, read.keep)
         });
         let ranges = quantise::calibrate(&weights, calibration);
-        Ok(Self { data, network, read, weights, ranges })
+        let description = describe(corpus, *text, config, frequent);
+        Ok(Self { data, network, read, weights, ranges, description })
     }
 
     /// Some texts, read by the network.
     fn split<'t>(&self, texts: &'t [TrainingExample], examples: &'t [Example]) -> Result<SplitTexts<'t>> {
         Ok(SplitTexts { texts, examples, network: train::final_logits(self.network, texts, &self.read)? })
-    }
-
-    fn description(&self) -> Description {
-        let Data { corpus, text, config, frequent, .. } = self.data;
-        describe(corpus, *text, config, frequent)
     }
 
     /// Network and n-grams in integers.
@@ -195,29 +191,31 @@ impl<'d> TrainedNetwork<'d> {
         Ok(quantise::Sections { ngrams, ..quantise::quantise(&weights, &self.ranges, bits)? })
     }
 
-    /// Measures on the validation texts, of which nothing has learnt.
-    fn validate(&self, valid: &SplitTexts<'_>, side: Option<&Side>) -> Result<Validation> {
+    /// Measures on the validation texts, `ngrams` being what the n-grams say of them, before these learn from them.
+    fn validate(
+        &self,
+        valid: &SplitTexts<'_>,
+        ngrams: Option<&[Vec<f32>]>,
+        side: Option<&Side>,
+    ) -> Result<Validation> {
         let Data { corpus, config, texts, vocabulary, .. } = self.data;
-        let draft = quantise::write_blob(&self.description(), vocabulary.section(), &self.sections(side)?)?;
+        let draft = quantise::write_blob(&self.description, vocabulary.section(), &self.sections(side)?)?;
         let model = Model::open(&draft)?;
-        let float_and_quantised = |split: &SplitTexts<'_>| -> Result<(Evaluation, Vec<Verdict>)> {
-            let ngrams = split.ngram_logits(side, self.data)?;
-            Ok((split.evaluate(ngrams.as_deref(), side), split.classify(&model, &self.read)?))
-        };
-        let agreement = |(float, own): &(Evaluation, Vec<Verdict>)| {
+        let agreement = |float: &Evaluation, own: &[Verdict]| {
             share(own.iter().zip(&float.predictions).map(|(own, float)| own.class == *float as usize))
         };
         let rejection =
             config.reject.map(|share| rejection::calibrate(&model, &valid.strings(), share)).transpose()?;
-        let measured = float_and_quantised(valid)?;
+        let float = valid.evaluate(ngrams, side);
+        let quantised = valid.classify(&model, &self.read)?;
         let agreement = if valid.texts.is_empty() {
             let count = texts.train.len().min(CALIBRATION_TEXTS).min(corpus.train.len());
             let learnt = self.split(&texts.train[..count], &corpus.train[..count])?;
-            agreement(&float_and_quantised(&learnt)?)
+            let ngrams = learnt.ngram_logits(side, self.data)?;
+            agreement(&learnt.evaluate(ngrams.as_deref(), side), &learnt.classify(&model, &self.read)?)
         } else {
-            agreement(&measured)
+            agreement(&float, &quantised)
         };
-        let (float, quantised) = measured;
         Ok(Validation { float, quantised, agreement, rejection })
     }
 }
@@ -261,18 +259,20 @@ struct Side {
 }
 
 impl Side {
-    /// N-grams that have not learnt from the validation texts, and what they count beside the network on these.
-    fn fit(data: &Data, valid: &SplitTexts<'_>) -> Result<Option<Self>> {
+    /// N-grams that have not learnt from the validation texts, weighed against the network on these; and what they say of
+    /// them.
+    fn fit(data: &Data, valid: &SplitTexts<'_>) -> Result<Option<(Self, Vec<Vec<f32>>)>> {
         let Some(recipe) = &data.recipe else { return Ok(None) };
         let ngrams = data.fit_ngrams(recipe, false, data.config.options.seed)?;
+        let own = ngrams.logits(&valid.bags(&ngrams, data))?;
         // Texts that both have learnt say nothing of what they know.
         let mix = if data.corpus.validates_on_train {
             Mix::EVEN
         } else {
             let labels: Vec<u32> = valid.texts.iter().map(|text| text.label).collect();
-            Mix::fit(&valid.network, &ngrams.logits(&valid.bags(&ngrams, data))?, &labels)
+            Mix::fit(&valid.network, &own, &labels)
         };
-        Ok(Some(Self { ngrams, mix }))
+        Ok(Some((Self { ngrams, mix }, own)))
     }
 }
 
