@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use host::library::{CORES, Core, Features, object, undefined};
 use host::toolchain::workspace;
 use telltale::{Answer, Memory, OwnedClassifier, Prediction, Word};
-use tests::{fail, folder, nasty_texts, succeed, text, train};
+use tests::{assert_lines, fail, folder, nasty_texts, succeed, text, train};
 
 /// Warnings are errors.
 const STRICT: &str = "-Wall -Wextra -Wpedantic -Werror -Os -ffunction-sections -fdata-sections";
@@ -142,14 +142,12 @@ fn leaked(path: &Path) -> &'static [u8] {
     Box::leak(Box::new(bytes))
 }
 
-fn assert_lines(got: &[u8], expected: &[u8], of: &str) {
-    for (number, (got, expected)) in
-        got.split(|&byte| byte == b'\n').zip(expected.split(|&byte| byte == b'\n')).enumerate()
-    {
-        let [got, expected] = [got, expected].map(String::from_utf8_lossy);
-        assert_eq!(got, expected, "{of}, line {number}");
-    }
-    assert_eq!(got.len(), expected.len(), "{of}");
+/// Writes nasty texts as a header into a folder; what the rich model says of them.
+fn nasty_texts_in(folder: &Path) -> Vec<u8> {
+    let input = nasty_texts();
+    let texts: Vec<&[u8]> = input.split(|&byte| byte == b'\n').collect();
+    std::fs::write(folder.join("texts.h"), texts_in_c(&texts)).expect("written");
+    expected(leaked(rich()), &texts)
 }
 
 /// An emulated machine, and how a program is compiled for it.
@@ -247,10 +245,7 @@ fn emulate_arm(machine: &str, program: &Path) -> Output {
 #[test]
 fn traces_on_emulated_arm_cores_are_those_of_the_pc() {
     let place = folder();
-    let input = nasty_texts();
-    let texts: Vec<&[u8]> = input.split(|&byte| byte == b'\n').collect();
-    std::fs::write(place.path().join("texts.h"), texts_in_c(&texts)).expect("written");
-    let expected = expected(leaked(rich()), &texts);
+    let expected = nasty_texts_in(place.path());
     assert!(expected.iter().filter(|&&byte| byte == b'\n').count() > 1000);
     for (number, machine) in MACHINES.iter().enumerate() {
         let program = place.path().join(format!("trace{number}"));
@@ -263,10 +258,7 @@ fn traces_on_emulated_arm_cores_are_those_of_the_pc() {
 #[test]
 fn traces_on_emulated_riscv_cores_are_those_of_the_pc() {
     let place = folder();
-    let input = nasty_texts();
-    let texts: Vec<&[u8]> = input.split(|&byte| byte == b'\n').collect();
-    std::fs::write(place.path().join("texts.h"), texts_in_c(&texts)).expect("written");
-    let expected = expected(leaked(rich()), &texts);
+    let expected = nasty_texts_in(place.path());
     for (name, has_atomics) in [("rv32imac", true), ("rv32imc", false)] {
         let program = place.path().join(name);
         let mut gcc = Command::new("riscv64-unknown-elf-gcc");
@@ -310,10 +302,7 @@ fn compile_pc(compiler: &str, flags: &str, export: &Path, sources_c: &[&Path], t
 #[test]
 fn on_the_pc_no_checker_finds_a_memory_error() {
     let place = folder();
-    let input = nasty_texts();
-    let texts: Vec<&[u8]> = input.split(|&byte| byte == b'\n').collect();
-    std::fs::write(place.path().join("texts.h"), texts_in_c(&texts)).expect("written");
-    let expected = expected(leaked(rich()), &texts);
+    let expected = nasty_texts_in(place.path());
     let [trace, refuse] = ["trace.c", "refuse.c"].map(|name| sources().join(name));
     let model = exported().join("src/model.c");
     let at = |name: &str| place.path().join(name);

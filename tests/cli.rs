@@ -37,6 +37,17 @@ fn train_eval_run_inspect() {
     let output = succeed(&["eval", "--model", text(&model), "--split", "test", "--json", "-"], b"");
     let evaluation: Value = serde_json::from_slice(&output).expect("JSON");
     assert!((evaluation["accuracy"].as_f64().expect("a number") - stated).abs() < 1e-9);
+    // Words of another language say nothing.
+    let said = |arguments: &[&str]| {
+        let output = host(&[&["eval", "--model", text(&model)], arguments].concat(), b"");
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).expect("UTF-8")
+    };
+    assert_eq!(said(&["--split", "test"]), "");
+    let foreign = folder.path().join("foreign.csv");
+    std::fs::write(&foreign, "text,label\nmañana será,pos\nayer fue,neg\n").expect("written");
+    let foreign = said(&["--data", text(&foreign)]);
+    assert!(foreign.contains("the model knows 0 of 4 words, less than half"), "{foreign}");
     let confusion = evaluation["confusion"].as_array().expect("rows");
     let sum: u64 =
         confusion.iter().flat_map(|row| row.as_array().expect("columns")).filter_map(Value::as_u64).sum();
@@ -499,7 +510,7 @@ fn the_parts_of_a_model_are_measured_apart() {
     assert!(row.contains(" 50 ") && row.contains(" 0.00 % ") && row.ends_with("25.00 %"), "{whole}");
     assert!(network.lines().any(|line| line.starts_with("n-grams ") && line.ends_with(" none")), "{network}");
     let refused = |flags: &[&str]| fail(&[&["eval", "--model", text(&plain)], flags].concat());
-    assert!(refused(&["--by", "kind"]).contains("only a .csv, .tsv or .jsonl"));
+    assert!(refused(&["--by", "kind"]).contains("only a .csv, .tsv, .jsonl or .parquet"));
     assert!(refused(&["--data", order, "--by", "sort"]).contains("there is no `sort`"));
     for flag in ["--by", "--pairs"] {
         assert!(refused(&["--data", order, flag, "kind", "--split", "test"]).contains("leave --split out"));

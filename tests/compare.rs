@@ -57,6 +57,13 @@ fn every_corpus_is_in_the_table_or_named() {
         "{error}"
     );
     assert_eq!(fs::read_to_string(&table).expect("written").lines().count(), 5);
+    // Nor is one measured on anything but its test file.
+    let withheld = csv(["good", "bad"], 40, 500).replace(",a", ",").replace(",b", ",");
+    fs::create_dir(path("withheld")).expect("made");
+    fs::write(path("withheld/train.csv"), csv(["good", "bad"], 120, 0)).expect("written");
+    fs::write(path("withheld/test.csv"), withheld).expect("written");
+    let error = fail(&["compare", "--data", text(&path("withheld"))]);
+    assert!(error.contains("has no text with a label of the training's"), "{error}");
     assert!(fail(&["compare", "--data", text(&path("all/broken/none"))]).contains("cannot be listed"));
     fs::create_dir(path("empty")).expect("made");
     assert!(

@@ -203,6 +203,23 @@ fn outputs_are_no_inputs() {
 }
 
 #[test]
+fn splits_that_are_not_those_of_the_training_are_told() {
+    let folder = folder();
+    let data = write(folder.path(), "p.csv", format!("text,label\n{}", rows(60)));
+    let model = folder.path().join("model.bin");
+    let asked = ["--valid", "0.2", "--test", "0.2"];
+    succeed(&[&["train", "--data", &data, "--export", text(&model)], &asked[..], &SMALL].concat(), b"");
+    let told = |flags: &[&str]| {
+        let eval = ["eval", "--model", text(&model), "--data", &data, "--split", "test"];
+        let output = host(&[&eval[..], flags].concat(), b"");
+        assert!(output.status.success());
+        utf8(output.stderr).contains("texts of them may have been learnt")
+    };
+    assert!(!told(&asked));
+    assert!(told(&["--valid", "0.2", "--test", "0.3"]) && told(&[&asked[..], &["--seed", "9"]].concat()));
+}
+
+#[test]
 fn negative_numbers_are_values_and_no_flags() {
     for (flag, value) in [("--lr", "-1"), ("--epochs", "-1"), ("--valid", "-0.5"), ("--clip", "-2")] {
         let [apart, joined] =

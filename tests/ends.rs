@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use tests::{fail, folder, host, program, succeed, text};
 
@@ -69,21 +69,6 @@ fn a_model_without_room_waits_in_the_checkpoint() {
     let lines = String::from_utf8(lines).expect("UTF-8");
     assert!(!lines.contains("\nepoch ") && lines.contains("going on from the end"), "{lines}");
     succeed(&["inspect", text(&model)], b"");
-}
-
-#[test]
-fn a_full_standard_output_ends_no_run_but_fails_it() {
-    let folder = folder();
-    let model = folder.path().join("model.bin");
-    let full = fs::File::options().write(true).open("/dev/full").expect("opens");
-    let status = Command::new(program())
-        .args(SHORT)
-        .args(["--export", text(&model)])
-        .stdout(full)
-        .stderr(Stdio::null())
-        .status()
-        .expect("host runs");
-    assert!(status.code() == Some(1) && model.exists());
 }
 
 #[test]

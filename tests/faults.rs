@@ -106,14 +106,6 @@ fn folders() {
 }
 
 #[test]
-fn unwritable_places_are_found_before_training() {
-    let folder = folder();
-    let nowhere = folder.path().join("no/such/folder/model.bin");
-    let error = fail(&["train", "--export", text(&nowhere)]);
-    assert!(error.contains("cannot write") && error.contains("no/such/folder/model.bin"), "{error}");
-}
-
-#[test]
 fn bad_models() {
     let folder = folder();
     let path = folder.path().join("model.bin");

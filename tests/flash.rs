@@ -64,6 +64,13 @@ fn a_drive_is_flashed_by_copying() {
     succeed(&flags, b"");
     let file = fs::read(drive.join("telltale.uf2")).expect("written");
     assert!(file.len() % 512 == 0 && file.starts_with(b"UF2\n"));
+    // A model that lies where the program goes is kept.
+    let place = drive.join("telltale.uf2");
+    fs::rename(&model, &place).expect("renamed");
+    let error = fail(&["flash", "--board", "pico", "--model", text(&place), "--drive", text(&drive)]);
+    assert!(error.contains("no input is ever overwritten"), "{error}");
+    fs::rename(&place, &model).expect("is there");
+    succeed(&["inspect", text(&model)], b"");
     assert!(fail(&["flash", "--board", "riscv-virt", "--model", text(&model)]).contains("emulate"));
 }
 

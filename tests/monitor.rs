@@ -18,22 +18,12 @@ use serde_json::Value;
 use telltale::engine::format::{Kind, checksum};
 use telltale::session::{END, HELLO, TRACED, XOFF, XON};
 use telltale::{Classifier, Model};
-use tests::{folder, host, nasty_texts, program, succeed, text, train};
+use tests::{fail, folder, nasty_texts, program, succeed, text, train};
 
 fn emulated(board: &str, model: &Path) -> EmulatedPort {
     let board = board::find(board).expect("known");
     let program = build(&board, "classifier", None).expect("builds");
     EmulatedPort::boot(&board, &program, Some(model)).expect("boots")
-}
-
-/// What `host` says last, behind the board's greeting, when it fails as it must.
-fn fail(arguments: &[&str]) -> String {
-    let output = host(arguments, b"");
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "host {arguments:?}: {errors}");
-    let last = errors.trim_end().lines().last().unwrap_or_default().to_owned();
-    assert!(last.starts_with("error: "), "{errors}");
-    last
 }
 
 /// The report of a board that must pass.
@@ -179,7 +169,7 @@ fn ports_without_a_board_say_what_to_try() {
     let start = Instant::now();
     for rest in [&[][..], &["--check", "--model", text(&model)]] {
         let error = fail(&[&["monitor", "--time-limit", "2", "--port", port], rest].concat());
-        assert!(error.contains("has said nothing for 2 s") && error.contains("greeting"), "{error}");
+        assert!(error.contains("has said no line for 2 s") && error.contains("greeting"), "{error}");
         assert!(error.contains("reset button") && error.contains("--baud"), "{error}");
     }
     assert!(start.elapsed() < Duration::from_secs(30));

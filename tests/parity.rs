@@ -7,7 +7,7 @@ use std::thread;
 use host::board::{self, Board, RunnerKind};
 use host::corpus::review_texts;
 use host::toolchain::{Emulator, build};
-use tests::{folder, nasty_texts, succeed, text, train};
+use tests::{assert_lines, folder, nasty_texts, succeed, text, train};
 
 /// Texts of our own: some of the embedded reviews, then the nasty ones.
 fn texts(reviews: usize) -> Vec<u8> {
@@ -35,16 +35,7 @@ impl Conversation {
         assert!(hello.ends_with("self-test ok"), "{name}: {hello}");
         let mut lines = Vec::new();
         emulator.converse(Cursor::new(self.input.clone()), &mut lines, true).expect("talks");
-        let split = |lines: &'_ [u8]| -> Vec<String> {
-            lines
-                .split(|&byte| byte == b'\n')
-                .map(|line| String::from_utf8_lossy(line).into_owned())
-                .collect()
-        };
-        for (own, expected) in split(&lines).iter().zip(split(&self.expected)) {
-            assert_eq!(*own, expected, "{name}");
-        }
-        assert_eq!(lines.len(), self.expected.len(), "{name}");
+        assert_lines(&lines, &self.expected, &name);
     }
 }
 

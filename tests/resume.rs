@@ -297,6 +297,16 @@ fn threads_do_not_change_a_model() {
     assert!(trained("1", "1") == trained("3", "2"));
 }
 
+/// What a checkpoint's run has beside its network is not left out of what `--save` writes.
+#[test]
+fn a_run_with_ngrams_is_not_saved_on_going_on() {
+    let folder = folder();
+    let [checkpoints, saved] = ["checkpoints", "saved"].map(|name| folder.path().join(name));
+    succeed(&["train", "--epochs", "1", "--vocab", "400", "--checkpoint", text(&checkpoints)], b"");
+    let error = fail(&["train", "--resume", text(&checkpoints), "--save", text(&saved)]);
+    assert!(error.contains("the run that this goes on with has some, and cannot be saved"), "{error}");
+}
+
 /// `train --save` writes what `import` reads: the blob is the same.
 #[test]
 fn a_saved_model_imports_as_the_same_blob() {
@@ -330,5 +340,14 @@ fn a_saved_model_imports_as_the_same_blob() {
             ["import", "--weights", text(&weights), "--vocab", text(&vocab), "--config", text(&config)];
         succeed(&[&import[..], &["--export", text(&own)]].concat(), b"");
         assert!(fs::read(&whole).expect("written") == fs::read(&own).expect("written"), "{flags:?}");
+        // Weights that were changed since are calibrated and measured anew.
+        let mut changed = fs::read(&weights).expect("written");
+        *changed.last_mut().expect("not empty") ^= 1;
+        fs::write(&weights, changed).expect("writable");
+        let said = succeed(&[&import[..], &["--export", text(&own)]].concat(), b"");
+        assert!(String::from_utf8_lossy(&said).contains("are not those that `train --save` wrote"));
+        let card = String::from_utf8(succeed(&["inspect", text(&own)], b"")).expect("UTF-8");
+        assert!(card.contains("trained in PyTorch") && !card.contains("SHA-256: 0"), "{card}");
+        assert!(card.contains("quantised accuracy: validation –, test –"), "{card}");
     }
 }

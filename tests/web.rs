@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use telltale::{Classifier, Model};
 use tests::browser::Browser;
-use tests::{folder, nasty_texts, succeed, text, train};
+use tests::{assert_lines, folder, nasty_texts, succeed, text, train};
 
 /// Reads the texts of a file, each behind its length, in pieces; prints their lines as `run --trace` does, and to
 /// standard error how many words a second `classify` and `read` do.
@@ -130,14 +130,6 @@ fn lines_of_node(module: &[u8], model: &Path, texts: &[Vec<u8>]) -> (String, Str
     (String::from_utf8(output.stdout).expect("UTF-8"), said)
 }
 
-/// Both are the same, or the first line that is not.
-fn assert_same(own: &str, expected: &str, name: &str) {
-    if let Some((own, expected)) = own.lines().zip(expected.lines()).find(|(own, expected)| own != expected) {
-        panic!("{name}: {own} in place of {expected}");
-    }
-    assert_eq!(own.lines().count(), expected.lines().count(), "{name}");
-}
-
 /// A model of each cell.
 fn golden_models() -> Vec<PathBuf> {
     let folder = workspace().expect("sources").join("shared/tests/golden");
@@ -158,12 +150,12 @@ fn node_gives_the_traces_of_the_pc() {
     train(&model, &["--cell", "gru"]);
     let many = texts(10_000);
     let (own, speed) = lines_of_node(web::MODULE, &model, &many);
-    assert_same(&own, &lines_of_the_pc(&model, &many), "node");
+    assert_lines(own.as_bytes(), lines_of_the_pc(&model, &many).as_bytes(), "node");
     println!("{} texts in node: {speed}", many.len());
     let few = texts(1000);
     for model in golden_models() {
         let (own, _) = lines_of_node(web::MODULE, &model, &few);
-        assert_same(&own, &lines_of_the_pc(&model, &few), text(&model));
+        assert_lines(own.as_bytes(), lines_of_the_pc(&model, &few).as_bytes(), text(&model));
     }
 }
 
@@ -177,7 +169,7 @@ fn the_lines_of_the_pc_are_those_of_run() {
         .collect();
     assert!(lines.len() > 500);
     let printed = succeed(&["run", "--trace", "--model", text(model)], &lines.join(&b'\n'));
-    assert_same(&String::from_utf8_lossy(&printed), &lines_of_the_pc(model, &lines), "run");
+    assert_lines(&printed, lines_of_the_pc(model, &lines).as_bytes(), "run");
 }
 
 #[test]
@@ -187,7 +179,7 @@ fn a_module_built_from_the_sources_gives_the_same_traces() {
     let texts = texts(500);
     for model in golden_models() {
         let (own, _) = lines_of_node(&built, &model, &texts);
-        assert_same(&own, &lines_of_the_pc(&model, &texts), text(&model));
+        assert_lines(own.as_bytes(), lines_of_the_pc(&model, &texts).as_bytes(), text(&model));
     }
     // A panic that can be reached would be an import.
     let script = "const m = new WebAssembly.Module(require('fs').readFileSync(0)); \
@@ -392,6 +384,10 @@ window.lines = lines.join("\n") + "\n";
     browser.open(&format!("http://127.0.0.1:{port}/index.html"));
     browser.wait_for("return typeof window.lines === 'string'");
     let own = browser.run("return window.lines");
-    assert_same(own.as_str().expect("text"), &lines_of_the_pc(model, &texts), "Chromium");
+    assert_lines(
+        own.as_str().expect("text").as_bytes(),
+        lines_of_the_pc(model, &texts).as_bytes(),
+        "Chromium",
+    );
     assert_eq!(browser.complaints(), [""; 0]);
 }

@@ -144,12 +144,12 @@ pub fn left(text: &str, width: usize) -> String {
 /// A duration as people say it.
 #[must_use]
 pub fn human(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 60.0 {
-        format!("{seconds:.1} s")
-    } else {
-        format!("{:.0} min {:02.0} s", (seconds / 60.0).floor(), seconds % 60.0)
+    let tenths = (duration.as_secs_f64() * 10.0).round();
+    if tenths < 600.0 {
+        return format!("{:.1} s", tenths / 10.0);
     }
+    let seconds = duration.as_secs_f64().round() as u64;
+    format!("{} min {:02} s", seconds / 60, seconds % 60)
 }
 
 /// A path or a flag as a shell takes it.
@@ -184,6 +184,12 @@ mod tests {
             [6; 4]
         );
         assert_eq!(right("日本", 6), "  日本");
+    }
+
+    #[test]
+    fn durations_have_no_sixtieth_second() {
+        let said = [0.04, 59.94, 59.97, 60.4, 119.4, 119.7].map(|s| human(Duration::from_secs_f64(s)));
+        assert_eq!(said, ["0.0 s", "59.9 s", "1 min 00 s", "1 min 00 s", "1 min 59 s", "2 min 00 s"]);
     }
 
     #[test]

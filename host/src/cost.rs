@@ -192,34 +192,13 @@ impl Coefficients {
             }
         }
         let solution = solve(equations).context("the measurements are too few or too much alike")?;
-        let &[
-            per_mac,
-            per_embed,
-            per_embed_i4,
-            per_pooled,
-            per_class,
-            per_look_up,
-            per_column,
-            with_ngrams,
-            constant,
-            ref per_unit @ ..,
-        ] = &solution[..]
-        else {
-            anyhow::bail!("the solution has {} coefficients", solution.len());
+        let (numbers, units) = solution.split_at(NAMES.len());
+        let table = |names: &[&str], numbers: &[f64]| -> toml::Table {
+            names.iter().map(|name| (*name).to_owned()).zip(numbers.iter().map(|&own| own.into())).collect()
         };
-        let per_unit = cells.iter().map(|cell| (*cell).to_owned()).zip(per_unit.iter().copied()).collect();
-        Ok(Self {
-            per_mac,
-            per_embed,
-            per_embed_i4,
-            per_pooled,
-            per_class,
-            per_look_up,
-            per_column,
-            with_ngrams,
-            constant,
-            per_unit,
-        })
+        let mut all = table(&NAMES, numbers);
+        all.insert("per_unit".to_owned(), table(&cells, units).into());
+        all.try_into().context("the solution lacks coefficients")
     }
 
     /// The largest relative error over measurements.

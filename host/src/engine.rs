@@ -163,10 +163,13 @@ pub enum Item {
 }
 
 impl Item {
-    /// Whether it is a word.
+    /// The id, if it is a word.
     #[must_use]
-    pub const fn is_word(&self) -> bool {
-        !matches!(self, Self::Character(_))
+    pub const fn word(&self) -> Option<u32> {
+        match *self {
+            Self::Character(_) => None,
+            Self::Word(_, id) | Self::Known(id) => Some(id),
+        }
     }
 }
 
@@ -245,7 +248,7 @@ pub fn classify(model: &Model<'_>, state: &mut State<'_>, text: &Reading<'_>, pa
             (Item::Known(id), ReadWith::Whole) => model.read_known(id, state),
             (Item::Known(_), ReadWith::Ngrams) => {}
         }
-        if parts == ReadWith::Whole && item.is_word() && exit.is_decided(|| model.scores(state)) {
+        if parts == ReadWith::Whole && item.word().is_some() && exit.is_decided(|| model.scores(state)) {
             return Verdict::new(model.scores(state), text.truth);
         }
     }

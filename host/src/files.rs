@@ -121,11 +121,25 @@ impl Paths {
 /// Whether `path` is the file `read`, or one in a folder of the folder `read`.
 fn is_part(path: &Path, read: &Path) -> bool {
     if read.is_dir() {
-        let (Ok(path), Ok(read)) = (path.canonicalize(), read.canonicalize()) else { return false };
-        // A folder of classes holds its texts one level down; what lies beside them is not read.
-        return path.strip_prefix(read).is_ok_and(|rest| rest.components().count() > 1);
+        // A folder of classes holds its texts one level down, some behind links; what lies beside them is not read.
+        return path.exists() && below(read, 1).contains(&identity(path));
     }
     identity(path) == identity(read)
+}
+
+/// The files in the folders of a folder, at most two more levels down.
+fn below(folder: &Path, level: usize) -> Vec<Identity> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
+    let own = files.iter().filter(|_| level > 1).map(|path| identity(path));
+    let deeper = folders.iter().filter(|_| level < 4).flat_map(|path| below(path, level + 1));
+    own.chain(deeper).collect()
+}
+
+/// Whether two paths lead to the same file or folder.
+#[must_use]
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    identity(a) == identity(b)
 }
 
 /// Refuses to replace a folder in which an input lies.

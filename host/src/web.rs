@@ -61,8 +61,8 @@ pub fn build() -> Result<Vec<u8>> {
     let folder = root.join("target/web");
     let mut cargo = toolchain::bare_metal_cargo(TARGET)?;
     cargo.current_dir(&root).args(["build", "--package", "web", "--profile", "web", "--target", TARGET]);
-    let built = cargo.arg("--target-dir").arg(&folder).output().context("cannot run cargo")?;
-    ensure!(built.status.success(), "the module does not build:\n{}", String::from_utf8_lossy(&built.stderr));
+    cargo.arg("--target-dir").arg(&folder);
+    toolchain::built(cargo, &folder, &format!("{TARGET}/web/web.wasm"), "the module")?;
     let folder = folder.join(TARGET).join("web");
     let (linked, file) = (folder.join("web.wasm"), folder.join("optimised.wasm"));
     let optimised = Command::new("wasm-opt").args(OPTIMISE).arg(&linked).arg("-o").arg(&file).output().context(

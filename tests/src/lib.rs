@@ -61,7 +61,7 @@ pub fn succeed(arguments: &[&str], input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// Runs `host`, which must fail with exit code 1 and one line; that line.
+/// Runs `host`, which must fail with exit code 1 and one line behind what it has noticed until then; all of these lines.
 ///
 /// # Panics
 /// If it succeeds or fails in another way.
@@ -69,7 +69,8 @@ pub fn fail(arguments: &[&str]) -> String {
     let output = host(arguments, b"");
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "host {arguments:?}: {error}");
-    assert!(error.starts_with("error: ") && error.trim_end().lines().count() == 1, "{error}");
+    let is_error: Vec<bool> = error.trim_end().lines().map(|line| line.starts_with("error: ")).collect();
+    assert!(is_error.iter().position(|own| *own) == Some(is_error.len() - 1), "{error}");
     error
 }
 
@@ -125,4 +126,18 @@ pub fn nasty_texts() -> Vec<u8> {
         b"no line break at the end",
     ];
     texts.join(&b"\n\n"[..])
+}
+
+/// Both are the same lines, or the first that differ.
+///
+/// # Panics
+/// If they are not.
+pub fn assert_lines(own: &[u8], expected: &[u8], of: &str) {
+    let lines = |bytes: &'_ [u8]| -> Vec<String> {
+        bytes.split(|&byte| byte == b'\n').map(|line| String::from_utf8_lossy(line).into_owned()).collect()
+    };
+    for (number, (own, expected)) in (1..).zip(lines(own).iter().zip(&lines(expected))) {
+        assert_eq!(own, expected, "{of}, line {number}");
+    }
+    assert_eq!(own.len(), expected.len(), "{of}: so many bytes");
 }

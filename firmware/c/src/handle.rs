@@ -255,7 +255,7 @@ unsafe fn leave(handle: *mut Handle, stage: u32, failure: Failure) -> c_int {
     failure.code()
 }
 
-/// Notes an error in the handle, if it ever was opened.
+/// Notes an error in the handle while a model is open in it.
 ///
 /// # Safety
 /// As [`with`].

@@ -127,20 +127,7 @@ mod compare {
         let (z, rest) = rest.split_at_mut_checked(hidden).unwrap_or_default();
         let (n, state) = rest.split_at_mut_checked(hidden).unwrap_or_default();
         gru::portable(r, z, n, state, expected.get_mut(..hidden).unwrap_or(&mut []));
-        for (row, (&found, &expected)) in found.iter().zip(&expected).enumerate() {
-            if found != expected {
-                let (found, expected) = (found.into(), expected.into());
-                return Err(Difference {
-                    columns: 0,
-                    groups: 0,
-                    pattern: Pattern::Random,
-                    row,
-                    found,
-                    expected,
-                });
-            }
-        }
-        Ok(())
+        same(found.iter().copied().map(i32::from), expected.iter().copied().map(i32::from))
     }
 
     /// A vector of units rescaled, one of means rescaled, and one taken into its mean.

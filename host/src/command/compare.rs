@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::corpus::CorpusArgs;
 use super::train::{self, ShapeArgs, TrainingArgs};
 use crate::console::{self, say};
-use crate::corpus::{self, CorpusConfig};
+use crate::corpus::{self, CorpusConfig, Split};
 use crate::files::Paths;
 use crate::pipeline::{self, Data, Outcome, PartAccuracy, Unwatched};
 
@@ -160,6 +160,10 @@ fn measure(args: &Args, folder: &Path, name: &str) -> Result<Row> {
     let source = flags.source()?;
     let config = flags.resolve(&source)?;
     let data = Data::prepare(source, config)?;
+    ensure!(
+        !data.corpus.drawn.contains(&Split::Test),
+        "its test file has no text with a label of the training's, and nothing else is measured"
+    );
     let Outcome::Ended(trained) = pipeline::run(&data, &Device::Cpu, &mut Unwatched)? else {
         anyhow::bail!("training was stopped");
     };
@@ -172,7 +176,7 @@ fn measure(args: &Args, folder: &Path, name: &str) -> Result<Row> {
     Ok(Row {
         corpus: name.to_owned(),
         classes: data.corpus.labels.len(),
-        training_texts: data.corpus.train.len() + data.corpus.valid.len(),
+        training_texts: data.corpus.train.len() + data.corpus.set_aside().len(),
         test_texts: texts,
         accuracy: measures.accuracy,
         macro_f1: measures.macro_f1,

@@ -7,7 +7,8 @@ use clap::{Args as ClapArgs, ValueEnum};
 use serde::{Deserialize, Serialize};
 use telltale::Model;
 
-use crate::corpus::{self, Corpus, CorpusConfig, Split};
+use crate::console::warn;
+use crate::corpus::{self, Corpus, CorpusConfig, Example, Split};
 
 /// Which corpus, and how it is split.
 #[derive(ClapArgs, Clone, Debug, Default, Serialize, Deserialize)]
@@ -71,6 +72,13 @@ impl CorpusArgs {
         self.config().inputs()
     }
 
+    /// The flag whose texts are standard input, which can be read once.
+    #[must_use]
+    pub fn stdin_flag(&self) -> Option<&'static str> {
+        let flags = [("--data", Some(&self.data)), ("--test-data", self.test_data.as_ref())];
+        flags.iter().find(|(_, data)| data.is_some_and(|data| data == "-")).map(|(flag, _)| *flag)
+    }
+
     /// With paths that hold from any folder.
     #[must_use]
     pub fn absolute(&self) -> Self {
@@ -88,18 +96,48 @@ impl CorpusArgs {
     }
 }
 
-/// Reads a corpus, says what was noticed, and splits it by `seed`, otherwise as the training of `model` did.
+/// Reads a corpus, says what was noticed, and splits it by `seed`, otherwise as the training of `model` did; warns where
+/// the `wanted` splits are drawn otherwise than in the training.
 ///
 /// # Errors
 /// If the corpus cannot be read.
-pub fn load_for(model: &Model<'_>, config: &CorpusConfig, seed: Option<u64>) -> Result<Corpus> {
-    let seed = match seed {
-        Some(seed) => seed,
-        None => model.manifest()?.provenance.seed,
-    };
+pub fn load_for(
+    model: &Model<'_>,
+    config: &CorpusConfig,
+    seed: Option<u64>,
+    wanted: &[Split],
+) -> Result<Corpus> {
+    let training = model.manifest()?.provenance;
+    let seed = seed.unwrap_or(training.seed);
     let corpus = corpus::load(config, seed)?;
     corpus.notes.print();
+    let is_same = corpus.digest == training.digest
+        && seed == training.seed
+        && corpus.train.len() == training.examples as usize;
+    if !is_same && corpus.drawn.iter().any(|split| wanted.contains(split)) {
+        warn(&format!(
+            "{}: these splits are not those of the model's training (other texts, or in another order, another --seed, \
+             --valid or --test): texts of them may have been learnt",
+            corpus.name
+        ));
+    }
     Ok(corpus)
+}
+
+/// The texts of a split, and their classes in the model's order.
+///
+/// # Errors
+/// If a label is unknown to the model.
+pub fn with_classes<'c>(
+    model: &Model<'_>,
+    corpus: &'c Corpus,
+    split: Split,
+) -> Result<Vec<(&'c str, usize)>> {
+    let own: Vec<&str> = model.labels().collect();
+    let class = |label: &String| corpus::class_of(&corpus.name, &own, label);
+    let classes = corpus.labels.iter().map(class).collect::<Result<Vec<_>>>()?;
+    let text = |example: &'c Example| (&example.text[..], classes[example.label as usize]);
+    Ok(corpus.texts(split).iter().map(text).collect())
 }
 
 /// Which texts of a corpus are read.

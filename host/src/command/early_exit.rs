@@ -9,9 +9,9 @@ use telltale::Model;
 use telltale::engine::format::Kind;
 
 use crate::aligned::AlignedBytes;
-use crate::command::corpus::{CorpusArgs, load_for};
+use crate::command::corpus::{CorpusArgs, load_for, with_classes};
 use crate::console::say;
-use crate::corpus::{self, Corpus, Example};
+use crate::corpus::Split;
 use crate::engine::unusable;
 use crate::evaluate::early_exit::{Effect, answers, calibrate, effect};
 use crate::quantise::{install, with_section};
@@ -71,15 +71,15 @@ pub fn run(args: &Args) -> Result<()> {
         .check()?;
     let bytes = AlignedBytes::read(&args.model)?;
     let model = Model::open(&bytes).with_context(|| unusable(&args.model, &bytes))?;
-    let corpus = load_for(&model, &args.corpus.config(), args.seed)?;
+    let corpus = load_for(&model, &args.corpus.config(), args.seed, &[Split::Valid, Split::Test])?;
     ensure!(!corpus.valid.is_empty(), "{}: the validation split is empty (--valid)", corpus.name);
-    let read = |examples: &[Example]| answers(&model, &texts(&model, &corpus, examples)?);
-    let valid = read(&corpus.valid)?;
+    let read = |split| answers(&model, &with_classes(&model, &corpus, split)?);
+    let valid = read(Split::Valid)?;
     let candidates = calibrate(&valid, args.agreement);
     let &(rule, on_valid) = candidates
         .first()
         .with_context(|| format!("no rule keeps {} of the answers: lower --agreement", args.agreement))?;
-    let test = (!corpus.test.is_empty()).then(|| read(&corpus.test)).transpose()?;
+    let test = (!corpus.test.is_empty()).then(|| read(Split::Test)).transpose()?;
     let report = Report {
         candidates: candidates.iter().map(|(_, effect)| *effect).collect(),
         valid: on_valid,
@@ -93,14 +93,6 @@ pub fn run(args: &Args) -> Result<()> {
         install(&with_section(&bytes, Kind::EarlyExit, &rule.section())?, path)?;
     }
     super::write_json(args.json.as_ref(), &report)
-}
-
-/// Texts and their classes in the model's order.
-fn texts<'c>(model: &Model<'_>, corpus: &Corpus, examples: &'c [Example]) -> Result<Vec<(&'c str, usize)>> {
-    let labels: Vec<&str> = model.labels().collect();
-    let class =
-        |example: &Example| corpus::class_of(&corpus.name, &labels, &corpus.labels[example.label as usize]);
-    examples.iter().map(|example| Ok((&example.text[..], class(example)?))).collect()
 }
 
 fn print(report: &Report) {

@@ -1,11 +1,13 @@
 //! `emulate`: the firmware in an emulated board, with standard input on its UART.
 
+use std::io::BufReader;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args as ClapArgs;
 
+use super::run::check_encoding;
 use crate::console::say;
 use crate::exit_reason::ExitReason;
 use crate::monitor::Greeting;
@@ -66,7 +68,9 @@ fn converse(emulator: &mut Emulator, trace: bool) -> Result<()> {
     if let Err(wrong) = greeting.facts {
         bail!("the board cannot use the model: {wrong}");
     }
-    emulator.converse(std::io::stdin(), &mut std::io::stdout().lock(), trace)
+    let mut input = BufReader::new(std::io::stdin());
+    check_encoding(&mut input).context("cannot read the input")?;
+    emulator.converse(input, &mut std::io::stdout().lock(), trace)
 }
 
 /// Until Ctrl-C; the emulator ends with this program.

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args as ClapArgs;
 use clap::builder::PossibleValuesParser;
 
-use crate::console::say;
+use crate::console::{say, warn};
 use crate::engine::with_model;
 use crate::export::{self, Folder, Order, PackageFormat};
 use crate::files;
@@ -50,6 +50,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let stem = args.model.file_stem().unwrap_or_default().to_string_lossy();
     let name = export::identifier(args.name.as_deref().unwrap_or(&stem))?;
+    if let Some(asked) = args.name.as_deref().filter(|asked| *asked != name) {
+        warn(&format!("--name {asked}: in programs that is `{name}`"));
+    }
     Folder::check(&args.out, args.replace)?;
     files::keep(&args.model, &args.out)?;
     ensure!(

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{ArgMatches, Args as ClapArgs};
 use serde::Serialize;
 use telltale::Model;
@@ -106,7 +106,7 @@ impl<'b> Room<'b> {
     }
 
     fn judge(&self, model: &Model<'_>, size: Size) -> Candidate {
-        let memory = model.requirements().memory_bytes();
+        let memory = self.board.memory_for(model);
         let bytes = model.bytes() as u64;
         let ram = memory as u64 + REST;
         let instructions = self.board.cost.estimate(&Work::of(model));
@@ -146,10 +146,9 @@ pub fn run(args: &Args) -> Result<()> {
         !args.train.is_settled(),
         "`fit` picks the preset itself: leave --preset out, and go on with a run by `host train --resume DIR`"
     );
-    ensure!(
-        args.dry_run || args.train.corpus.data != "-",
-        "--data -: the corpus is read again to train what fits: write it to a file first"
-    );
+    if let (Some(flag), false) = (args.train.corpus.stdin_flag(), args.dry_run) {
+        bail!("{flag} -: the corpus is read again to train what fits: write it to a file first");
+    }
     let board = board::find(&args.board)?;
     if !args.dry_run {
         args.train.check_save()?;

@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<()> {
     let way = way(args, flashing)?;
     let program = firmware::build(&board, &args.model)?;
     match way {
-        Way::Drive(folder) => copy(&program, &board, &folder, args.dry_run),
+        Way::Drive(folder) => copy(&program, &board, &folder, args),
         Way::Probe(chip) => probe(&program, &board, &chip, args.dry_run),
         Way::Hand => by_hand(&board, args),
     }
@@ -115,11 +115,16 @@ fn mounted(roots: &[PathBuf], drives: &[String]) -> Result<Option<PathBuf>> {
 }
 
 /// Copies the program onto a drive: the board's interface chip, or its boot loader, programs what it is given.
-fn copy(program: &Program, board: &Board, folder: &Path, dry_run: bool) -> Result<()> {
+fn copy(program: &Program, board: &Board, folder: &Path, args: &Args) -> Result<()> {
     let ending = board.flashing.file.as_deref().unwrap_or("hex");
     let path = folder.join(format!("telltale.{ending}"));
+    ensure!(
+        !files::is_same(&path, &args.model),
+        "{}: that file is read as --model, and no input is ever overwritten: move it away from the drive",
+        path.display()
+    );
     let file = program.write(ImageFormat::of(&path)?, board)?;
-    if dry_run {
+    if args.dry_run {
         say!("would write {}, {} bytes", path.display(), file.len());
         return Ok(());
     }
@@ -127,6 +132,8 @@ fn copy(program: &Program, board: &Board, folder: &Path, dry_run: bool) -> Resul
     let mut to = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     to.write_all(&file)
         .and_then(|()| to.sync_all())
+        // A part of a program is none.
+        .inspect_err(|_| drop(std::fs::remove_file(&path)))
         .with_context(|| format!("cannot write {}: is the drive full, or gone?", path.display()))?;
     say!("wrote {}, {} bytes: the board programs itself and starts anew", path.display(), file.len());
     Ok(())
@@ -135,11 +142,13 @@ fn copy(program: &Program, board: &Board, folder: &Path, dry_run: bool) -> Resul
 fn probe(program: &Program, board: &Board, chip: &str, dry_run: bool) -> Result<()> {
     let folder = tempfile::tempdir().context("no folder for temporary files")?;
     let path = folder.path().join("telltale.elf");
-    files::write(&path, &program.write(ImageFormat::Elf, board)?)?;
+    let elf = program.write(ImageFormat::Elf, board)?;
+    files::write(&path, &elf)?;
     for arguments in [&["download", "--chip", chip, files_text(&path)?][..], &["reset", "--chip", chip]] {
         let line = format!("probe-rs {}", arguments.join(" "));
         if dry_run {
-            say!("would run {line}");
+            let file = format!("FILE ({} bytes, as `firmware --out FILE.elf` writes it)", elf.len());
+            say!("would run {}", line.replacen(files_text(&path)?, &file, 1));
             continue;
         }
         let status = Command::new("probe-rs")

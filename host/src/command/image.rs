@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::Args as ClapArgs;
 use telltale::engine::image::image as lay_out;
 use telltale::engine::kernel::Layout;
@@ -41,6 +41,9 @@ pub struct Args {
     export: PathBuf,
 }
 
+/// What a program says of its core beside the target.
+const CFGS: [&str; 2] = ["telltale_dsp", "telltale_mve"];
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -52,6 +55,10 @@ pub fn run(args: &Args) -> Result<()> {
             target.split('-').filter(|part| !part.is_empty()).count() > 1,
             "--target {target:?}: a Rust target triple is expected, such as thumbv6m-none-eabi"
         );
+    }
+    let words = args.rustflags.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    if let Some(other) = words.filter(|own| own.starts_with("telltale")).find(|own| !CFGS.contains(own)) {
+        bail!("--rustflags: there is no `{other}`; {} tell of a core's instructions", CFGS.join(" and "));
     }
     let board = args.board.as_deref().map(board::find).transpose()?;
     let layout = match &board {

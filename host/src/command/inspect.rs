@@ -259,8 +259,17 @@ fn print(report: &Report, path: &Path) {
         report.c_handle_bytes
     );
     say!("layout: {}", report.layout);
-    say!("trained on {} ({} texts), seed {}", report.corpus, report.examples, report.seed);
-    say!("corpus SHA-256: {}", report.corpus_sha256);
+    // A model that was imported has seen no text here, but for those that it was calibrated and measured on.
+    let (is_imported, is_calibrated) = (report.examples == 0, report.corpus_sha256.contains(|c| c != '0'));
+    if is_imported {
+        say!("{}", report.corpus);
+    } else {
+        say!("trained on {} ({} texts), seed {}", report.corpus, report.examples, report.seed);
+    }
+    if is_calibrated {
+        let what = if is_imported { "texts of calibration and test" } else { "corpus" };
+        say!("{what} SHA-256: {}", report.corpus_sha256);
+    }
     say!(
         "quantised accuracy: validation {}, test {}; agreement with float {}",
         percent(report.quantised_valid_accuracy),

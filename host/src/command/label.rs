@@ -47,6 +47,8 @@ struct Answer<'m> {
     label: &'m str,
     probability: f64,
     known: f64,
+    #[serde(skip)]
+    words: u32,
 }
 
 /// Runs the verb.
@@ -97,6 +99,7 @@ fn answers<'m>(model: &Model<'m>, texts: &[String]) -> Result<Vec<Answer<'m>>> {
             false => labels.get(own.class).copied().unwrap_or_default(),
         },
         probability: own.share(),
+        words: own.words,
         known: (f64::from(own.known) / f64::from(own.words.max(1)) * 10_000.0).round() / 10_000.0,
     };
     Ok(answer_all(model, texts)?.into_iter().map(shown).collect())
@@ -108,7 +111,7 @@ fn conclude(answers: &[Answer<'_>]) {
     answers.iter().for_each(|answer| *counts.entry(answer.label).or_default() += 1);
     let counts: Vec<String> = counts.iter().map(|(label, count)| format!("{label} {count}")).collect();
     say!("{} texts: {}", answers.len(), counts.join(", "));
-    let strange = answers.iter().filter(|answer| answer.known < 0.5).count();
+    let strange = answers.iter().filter(|answer| answer.words > 0 && answer.known < 0.5).count();
     if strange > 0 {
         console::warn(&format!(
             "{strange} of {} texts: the model knows less than half of their words",

@@ -23,7 +23,6 @@ mod rows;
 pub mod run;
 pub mod train;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -47,13 +46,8 @@ pub fn write_json(to: Option<&PathBuf>, value: &impl Serialize) -> Result<()> {
     }
     text.push('\n');
     if to == Path::new("-") {
-        let mut out = std::io::stdout().lock();
-        return match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(error).context("cannot write to standard output")
-            }
-            _ => Ok(()),
-        };
+        crate::console::raw(text.as_bytes());
+        return Ok(());
     }
     crate::files::write(to, text.as_bytes())
 }

@@ -59,8 +59,7 @@ pub fn run(args: &Args) -> Result<()> {
         };
         let mut streams = Streams::new();
         let controls = [form, if args.paragraphs { PARAGRAPHS } else { LINES }];
-        let result = streams
-            .check_encoding()
+        let result = check_encoding(&mut streams.input)
             .and_then(|()| controls.into_iter().try_for_each(|control| session.push(control, &mut streams)))
             .and_then(|()| match args.explain {
                 true => explain(model, &mut session, &mut streams),
@@ -157,19 +156,22 @@ impl Streams {
     fn broken(&self) -> usize {
         self.broken + usize::from(!self.started.is_empty())
     }
+}
 
-    /// Refuses what begins as UTF-16 or gzip do.
-    fn check_encoding(&mut self) -> std::io::Result<()> {
-        let start = self.input.fill_buf()?;
-        let reason = match Encoding::for_bom(start) {
-            Some((encoding, _)) if encoding != UTF_8 => {
-                "it is UTF-16, and UTF-8 is expected: `iconv -f UTF-16 -t UTF-8` makes it that"
-            }
-            _ if start.starts_with(&GZIP) => "it is gzip: `gunzip` unpacks it",
-            _ => return Ok(()),
-        };
-        Err(std::io::Error::new(std::io::ErrorKind::InvalidData, reason))
-    }
+/// Refuses an input that begins as UTF-16 or gzip do.
+///
+/// # Errors
+/// If it does, which says what to do, or cannot be read.
+pub fn check_encoding(input: &mut impl BufRead) -> std::io::Result<()> {
+    let start = input.fill_buf()?;
+    let reason = match Encoding::for_bom(start) {
+        Some((encoding, _)) if encoding != UTF_8 => {
+            "it is UTF-16, and UTF-8 is expected: `iconv -f UTF-16 -t UTF-8` makes it that"
+        }
+        _ if start.starts_with(&GZIP) => "it is gzip: `gunzip` unpacks it",
+        _ => return Ok(()),
+    };
+    Err(std::io::Error::new(std::io::ErrorKind::InvalidData, reason))
 }
 
 impl embedded_io::ErrorType for Streams {

@@ -52,7 +52,7 @@ fn members<T>(
     let name = path.display();
     let file = File::open(path).with_context(|| format!("{name}: cannot be opened"))?;
     let file = BufReader::with_capacity(1 << 16, file);
-    let input: Box<dyn Read> = if path.extension().is_some_and(|ending| ending == "tar") {
+    let input: Box<dyn Read> = if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("tar")) {
         Box::new(file)
     } else {
         Box::new(flate2::read::GzDecoder::new(file))

@@ -69,7 +69,7 @@ pub fn read(
         notes.say(format!("{name}: quotes within fields stand behind a backslash"));
     }
     if delimiter == b'\t' {
-        dialect.quotes = tabs_are_quoted(body);
+        dialect.quotes = tabs_are_quoted(body, dialect.escapes);
         if !dialect.quotes && body.contains('"') {
             notes.say(format!("{name}: quotes are taken for characters, they enclose no fields"));
         }
@@ -234,11 +234,11 @@ fn are_whole(records: &[Raw], text: &str, dialect: Dialect) -> bool {
 }
 
 /// Whether quotes enclose fields of a text with tabs: pandas writes them so, most others take them for characters.
-fn tabs_are_quoted(text: &str) -> bool {
+fn tabs_are_quoted(text: &str, escapes: bool) -> bool {
     if !text.contains('"') {
         return false;
     }
-    let quoted = Dialect { delimiter: b'\t', quotes: true, escapes: false };
+    let quoted = Dialect { delimiter: b'\t', quotes: true, escapes };
     let records = Raw::all(text, quoted);
     if !are_whole(&records, text, quoted) {
         return false;
@@ -348,9 +348,15 @@ fn check_quotes(text: &str, dialect: Dialect, records: &[Raw], name: &str, shift
             );
         }
         // Two stray quotes may look like one field; then whole rows are in it.
-        let inner: Vec<&str> = whole.split(['\r', '\n']).filter(|line| !line.is_empty()).collect();
-        let inner = inner.get(1..inner.len().saturating_sub(1)).unwrap_or_default();
-        let is_row = |line: &&str| {
+        let all: Vec<String> = whole
+            .split(['\r', '\n'])
+            .filter(|line| !line.is_empty())
+            .map(|line| line.replace('"', ""))
+            .collect();
+        // Of two lines, none is within the quotes alone.
+        let inner = if all.len() == 2 { 0..2 } else { 1..all.len().saturating_sub(1) };
+        let inner = all.get(inner).unwrap_or_default();
+        let is_row = |line: &String| {
             let fields: Vec<&str> = line.split(char::from(dialect.delimiter)).collect();
             let like = |record: &Raw| {
                 let own = &record.fields;
@@ -365,7 +371,7 @@ fn check_quotes(text: &str, dialect: Dialect, records: &[Raw], name: &str, shift
                 "{name}: line {}: the quote that opens here closes {} later, and what it encloses are whole rows: \
                  close it, or write it twice and enclose the field",
                 line_of(record.place.start + first),
-                super::notes::count(inner.len() + 1, "line")
+                super::notes::count(all.len() - 1, "line")
             );
         }
     }

@@ -32,5 +32,5 @@ pub fn read(text: &str, name: &str, notes: &mut Notes) -> Table {
             count(several.len(), "line")
         ));
     }
-    Table { rows, text: "text".to_owned(), label: Some(PREFIX.to_owned()), unit: LINE }
+    Table { rows, text: "text".to_owned(), label: Some(PREFIX.to_owned()), unit: LINE, named: true }
 }

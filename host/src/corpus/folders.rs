@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 
-use super::input::{self, Decoder, read_text};
+use super::input::{self, Decoder, read_bytes};
 use super::notes::{Notes, count, few};
 use super::splits::{children, is_table, split_of};
 use super::{Found, Split};
@@ -36,8 +36,12 @@ pub fn read(root: &Path, decoder: &mut Decoder, notes: &mut Notes) -> Result<Vec
     let split = |path: &Path| path.file_name().and_then(|name| split_of(&name.to_string_lossy()));
     let splits: Vec<_> =
         all.iter().filter(|path| path.is_dir()).filter_map(|path| Some((split(path)?, path))).collect();
+    // A class may be called `train`, too: then texts lie in it.
+    let mut trained = splits.iter().filter(|(split, _)| *split == Split::Train);
+    let is_split =
+        trained.any(|(_, path)| children(path, &mut 0).is_ok_and(|all| all.iter().any(|own| own.is_dir())));
     let mut found = Vec::new();
-    if splits.iter().any(|(split, _)| *split == Split::Train) {
+    if is_split {
         for (split, folder) in &splits {
             read_classes(folder, *split, decoder, &mut found, &mut skipped)?;
         }
@@ -105,6 +109,11 @@ fn read_classes(
             skipped.beside.push(label);
             continue;
         }
+        ensure!(
+            class.file_name().is_none_or(|name| name.to_str().is_some()),
+            "{}: its name is not UTF-8, and makes no label: rename the folder",
+            class.display()
+        );
         let before = found.len();
         for file in children(&class, &mut skipped.junk)? {
             if !file.is_file() {
@@ -112,7 +121,7 @@ fn read_classes(
                 continue;
             }
             let name = file.display().to_string();
-            let bytes = read_text(&file, &name)?;
+            let bytes = read_bytes(&file, &name)?;
             if input::is_packed(&bytes) {
                 skipped.binary += 1;
                 continue;

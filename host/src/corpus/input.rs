@@ -71,7 +71,7 @@ const POINTERS: [(&[u8], &str); 2] = [
 
 /// What a file is, and the way out, if its first bytes are those of another kind.
 fn foreign(start: &[u8]) -> Option<&'static str> {
-    const KINDS: [(&[u8], &str); 10] = [
+    const KINDS: [(&[u8], &str); 11] = [
         (
             b"ARROW1",
             "an Arrow file: write it as JSON Lines first (pandas: \
@@ -89,6 +89,7 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
             "a Python pickle: write it as CSV in UTF-8 (pandas: read_pickle(FILE).to_csv(\"train.csv\"))",
         ),
         (b"\xFF\xFE\0\0", "UTF-32: save it in UTF-8"),
+        (b"\0\0\xFE\xFF", "UTF-32: save it in UTF-8"),
     ];
     POINTERS.iter().chain(&KINDS).find(|(magic, _)| start.starts_with(magic)).map(|(_, kind)| *kind)
 }
@@ -113,7 +114,7 @@ fn is_page(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// If it cannot be read, is too long, or stands for a file which is somewhere else.
-pub fn read_text(path: &Path, name: &str) -> Result<Vec<u8>> {
+pub fn read_bytes(path: &Path, name: &str) -> Result<Vec<u8>> {
     let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
     ensure!(
         bytes.len() <= LONGEST_TEXT,

@@ -1,6 +1,7 @@
 //! JSON Lines, and arrays of JSON objects.
 
 use std::borrow::Cow;
+use std::fmt::Arguments;
 
 use anyhow::{Result, bail, ensure};
 use serde::de::IgnoredAny;
@@ -11,6 +12,7 @@ use super::input::numbered;
 use super::notes::{Notes, count, few};
 use super::table::{LINE, ROW, Records, is_text_name};
 use crate::console::one_line;
+use crate::json::Members;
 
 /// The names of all members, and the objects as records with these columns; what an object lacks is empty.
 ///
@@ -71,8 +73,18 @@ fn objects(text: &str, name: &str, notes: &mut Notes) -> Result<Objects> {
     let is_value = |(_, line): (usize, &str)| serde_json::from_str::<IgnoredAny>(line).is_ok();
     let is_array = text.trim_start().starts_with('[') && !lines().next().is_some_and(is_value);
     match serde_json::from_str(text) {
-        Ok(Value::Array(list)) => return elements(list, name),
-        Ok(Value::Object(whole)) => return members(whole, name, notes),
+        Ok(Value::Array(list)) => {
+            let objects = elements(list, name)?;
+            let all: Vec<Names> = serde_json::from_str(text)?;
+            for (place, object) in (1..).zip(&all) {
+                check_names(object, name, format_args!("row {place} of the array"))?;
+            }
+            return Ok(objects);
+        }
+        Ok(Value::Object(whole)) => {
+            check_names(&serde_json::from_str(text)?, name, format_args!("the object"))?;
+            return members(whole, name, notes);
+        }
         Err(error) if is_array => {
             let line = numbered(text).nth(error.line().saturating_sub(1)).map_or("", |(_, line)| line);
             bail!("{name}: line {}: not JSON ({}); {EXPECTED}", error.line(), reason(&error, line))
@@ -82,12 +94,28 @@ fn objects(text: &str, name: &str, notes: &mut Notes) -> Result<Objects> {
     let mut all = Vec::new();
     for (line, text) in lines() {
         match serde_json::from_str(text) {
-            Ok(Value::Object(object)) => all.push((line, object)),
+            Ok(Value::Object(object)) => {
+                check_names(&serde_json::from_str(text)?, name, format_args!("line {line}"))?;
+                all.push((line, object));
+            }
             Ok(other) => bail!("{name}: line {line}: {} in place of an object; {EXPECTED}", kind(&other)),
             Err(error) => bail!("{name}: line {line}: not JSON ({}); {EXPECTED}", reason(&error, text)),
         }
     }
     Ok((all, LINE))
+}
+
+/// The names of an object's members.
+type Names = Members<IgnoredAny>;
+
+/// Refuses an object that has a name twice.
+fn check_names(object: &Names, name: &str, place: Arguments<'_>) -> Result<()> {
+    match object.repeated() {
+        None => Ok(()),
+        Some(member) => {
+            bail!("{name}: {place}: `{}` is there twice, and one of the two would be lost", one_line(member))
+        }
+    }
 }
 
 /// The objects of an object that is the whole file: those of its only list of objects, otherwise itself.

@@ -217,7 +217,9 @@ fn is_several(label: &str, all: &[&String]) -> bool {
 
 /// Whether a label is what programs write in place of one.
 fn is_missing(label: &str) -> bool {
-    ["nan", "n/a", "#n/a", "<na>", "null", "nil"].iter().any(|own| own.eq_ignore_ascii_case(label))
+    ["nan", "na", "n/a", "#n/a", "#ref!", "#value!", "<na>", "none", "null", "nil", "\\n", "-"]
+        .iter()
+        .any(|own| own.eq_ignore_ascii_case(label))
 }
 
 /// The label that differs from `wanted` by case, space or spelling alone.
@@ -238,7 +240,7 @@ fn as_read(label: &str) -> String {
 }
 
 /// A label for people, with what takes no room as `\u{…}`.
-fn visible(label: &str) -> String {
+pub fn visible(label: &str) -> String {
     let shown = |c: char| if is_invisible(c) { c.escape_unicode().to_string() } else { c.to_string() };
     label.chars().map(shown).collect()
 }

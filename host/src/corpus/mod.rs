@@ -33,17 +33,25 @@ mod table;
 pub mod unlabelled;
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
+use telltale::engine::text::Options;
 
 pub use embedded::{NAME as EMBEDDED, test_texts as review_texts};
 use input::Decoder;
 pub use input::{GZIP, numbered};
-pub use labels::{alike as label_alike, check as check_label, class_of, position as label_position};
+pub use labels::{
+    alike as label_alike, check as check_label, class_of, position as label_position,
+    visible as visible_label,
+};
 pub use notes::{Note, Notes, count, few};
 use table::{Columns, Label, Row};
+
+use crate::vocabulary::words_of;
 
 /// The longest text or line that is read, in bytes.
 pub const LONGEST_TEXT: usize = 16 << 20;
@@ -175,6 +183,8 @@ pub struct Corpus {
     pub test: Vec<Example>,
     /// Whether `valid` are the training texts themselves, for want of others.
     pub validates_on_train: bool,
+    /// The splits that were drawn from the training texts, at random.
+    pub drawn: Vec<Split>,
     /// SHA-256 over all labels and texts as read.
     pub digest: [u8; 32],
     /// Rows that the files have, whether they are used or not.
@@ -217,7 +227,18 @@ impl Split {
     }
 }
 
+/// The texts of a validation split that are not those of the training.
+const fn set_aside(valid: &[Example], validates_on_train: bool) -> &[Example] {
+    if validates_on_train { &[] } else { valid }
+}
+
 impl Corpus {
+    /// The texts that are chosen by and not learnt from.
+    #[must_use]
+    pub fn set_aside(&self) -> &[Example] {
+        set_aside(&self.valid, self.validates_on_train)
+    }
+
     /// The texts of a split.
     #[must_use]
     pub fn texts(&self, split: Split) -> &[Example] {
@@ -253,8 +274,12 @@ pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
         ensure!((0.0..=0.8).contains(&share), "{flag} {share}: a fraction from 0 to 0.8 is expected");
     }
     ensure!(valid + test <= 0.9, "--valid and --test together leave too little to train on");
-    let mut notes = Notes::default();
-    let mut found = read(config, &mut notes)?;
+    let (corpus, notes) = Notes::gather(|notes| load_with(config, seed, notes))?;
+    Ok(Corpus { notes, ..corpus })
+}
+
+fn load_with(config: &CorpusConfig, seed: u64, notes: &mut Notes) -> Result<Corpus> {
+    let mut found = read(config, notes)?;
     if let Some(test) = &config.test_data {
         ensure!(
             config.data != input::STDIN || test != input::STDIN,
@@ -265,25 +290,32 @@ pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
         let why = "of its own test split, since --test-data brings another";
         notes.leave_out(all - found.len(), why, &format!(" ({})", name_of(&config.data)));
         let own = CorpusConfig { data: test.clone(), ..config.clone() };
-        found.extend(
-            read(&own, &mut notes)?.into_iter().map(|example| Found { split: Split::Test, ..example }),
-        );
+        found.extend(read(&own, notes)?.into_iter().map(|example| Found { split: Split::Test, ..example }));
     }
-    let united = prepare_labels(config, &mut found, &mut notes)?;
+    let united = prepare_labels(config, &mut found, notes)?;
     let rows = found.len() + notes.count_left_out();
     let learnt = found.iter().filter(|example| example.split == Split::Train).map(|example| &example.label);
-    let labels = labels::list(&config.data, learnt, united, &mut notes)?;
+    let labels = labels::list(&config.data, learnt, united, notes)?;
     let digest = digest_of(&found);
     let name = name_of(&config.data);
-    let sifted = sift(found, &labels, config, &mut notes)?;
+    let sifted = sift(found, &labels, config, notes)?;
     let (own_valid, own_test) = (!sifted.valid.is_empty(), !sifted.test.is_empty());
     let few = sifted.train.len() < FEW;
-    let share = |own: bool, asked: Option<f64>| match asked {
-        _ if own => 0.0,
-        None if few => 0.0,
+    let mut share = |split: Split, own: bool, flag: &str, asked: Option<f64>| match asked {
+        Some(share) if own => {
+            let split = split.name();
+            notes.warn(format!("{flag} {share} has no effect: the corpus has a {split} split of its own"));
+            0.0
+        }
+        None if own || few => 0.0,
         asked => asked.unwrap_or(SHARE),
     };
-    let shares = (share(own_valid, config.valid), share(own_test, config.test));
+    let shares = (
+        share(Split::Valid, own_valid, "--valid", config.valid),
+        share(Split::Test, own_test, "--test", config.test),
+    );
+    let drawn = [(Split::Valid, shares.0), (Split::Test, shares.1)];
+    let drawn = drawn.iter().filter(|(_, share)| *share > 0.0).map(|(split, _)| *split).collect();
     let [mut train, split_valid, split_test] =
         split::split(sifted.train, labels.len(), shares.0, shares.1, seed);
     let (mut valid, mut test) = (sifted.valid, sifted.test);
@@ -302,11 +334,27 @@ pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
             count(train.len(), "text")
         ));
     }
-    tell_of_classes(&labels, &train, if validates_on_train { &[] } else { &valid }, &mut notes);
+    tell_of_likeness(
+        &train,
+        &[(Split::Valid, set_aside(&valid, validates_on_train)), (Split::Test, &test)],
+        notes,
+    );
+    tell_of_classes(&labels, &train, set_aside(&valid, validates_on_train), notes);
     if config.data == embedded::NAME {
         train.extend(generate::reviews(seed)?);
     }
-    Ok(Corpus { name, labels, train, valid, test, validates_on_train, digest, rows, notes })
+    Ok(Corpus {
+        name,
+        labels,
+        train,
+        valid,
+        test,
+        validates_on_train,
+        drawn,
+        digest,
+        rows,
+        notes: Notes::default(),
+    })
 }
 
 /// Reads every labelled text of a corpus, in order, with the labels' own names.
@@ -314,10 +362,20 @@ pub fn load(config: &CorpusConfig, seed: u64) -> Result<Corpus> {
 /// # Errors
 /// As [`load`].
 pub fn load_all(config: &CorpusConfig) -> Result<Labelled> {
-    let mut notes = Notes::default();
-    let mut found = read(config, &mut notes)?;
-    prepare_labels(config, &mut found, &mut notes)?;
-    ensure!(!found.is_empty(), "{}: {}", config.data, labels::NONE);
+    ensure!(
+        config.test_data.is_none() && config.valid.is_none() && config.test.is_none(),
+        "--test-data, --valid and --test say how `train` splits a corpus, and all of it is read: name a --split"
+    );
+    let (found, notes) = Notes::gather(|notes| {
+        let mut found = read(config, notes)?;
+        prepare_labels(config, &mut found, notes)?;
+        ensure!(!found.is_empty(), "{}: {}", config.data, labels::NONE);
+        let empty = found.iter().filter(|example| example.text.trim().is_empty()).count();
+        if empty > 0 {
+            notes.warn(format!("{} without a text: read as they are", count(empty, "row")));
+        }
+        Ok(found)
+    })?;
     let digest = digest_of(&found);
     let examples = found.into_iter().map(|example| (example.text, example.label)).collect();
     Ok(Labelled { examples, digest, notes })
@@ -331,7 +389,7 @@ pub fn load_column(config: &CorpusConfig, column: &str) -> Result<Vec<String>> {
     let path = Path::new(&config.data);
     ensure!(
         config.data != embedded::NAME && path.is_file() && !acl_imdb::is_archive(path),
-        "{}: only a .csv, .tsv or .jsonl has a column `{column}`",
+        "{}: only a .csv, .tsv, .jsonl or .parquet has a column `{column}`",
         config.data
     );
     let columns = Columns { other: Some(column), ..config.columns() };
@@ -339,8 +397,9 @@ pub fn load_column(config: &CorpusConfig, column: &str) -> Result<Vec<String>> {
     Ok(table.rows.into_iter().filter(|row| !row.label.is_empty()).map(|row| row.other).collect())
 }
 
-/// The last part of a path, for people.
-fn name_of(data: &str) -> String {
+/// What a corpus is called for people: the last part of its path.
+#[must_use]
+pub fn name_of(data: &str) -> String {
     match Path::new(data).file_name() {
         _ if data == input::STDIN => "standard input".to_owned(),
         Some(name) => name.to_string_lossy().into_owned(),
@@ -361,27 +420,39 @@ fn read(config: &CorpusConfig, notes: &mut Notes) -> Result<Vec<Found>> {
         embedded::NAME
     );
     let mut decoder = config.decoder()?;
-    let mut without_label = String::new();
-    let mut found = if path.is_dir() {
-        match splits::read(path, &config.columns(), &mut decoder, notes)? {
-            Some(found) => found,
-            None => folders::read(path, &mut decoder, notes)?,
-        }
-    } else if acl_imdb::is_archive(path) {
-        acl_imdb::read_archive(path, &mut decoder)?
-    } else {
-        let table = source::read(path, &config.columns(), &mut decoder, notes)?;
-        ensure!(table.rows.iter().any(|row| !row.label.is_empty()), "{data}: {}", labels::NONE);
-        if let Some(row) = table.rows.iter().find(|row| row.label.is_empty()) {
-            without_label = format!(" ({data}: {} {} is the first)", table.unit, row.line);
-        }
-        table.rows.into_iter().map(|row| Found::new(row, Split::Train)).collect()
-    };
+    let found = read_path(path, config, &mut decoder, notes);
     decoder.tell(notes);
+    let (mut found, without_label) = found?;
     let rows = found.len();
     found.retain(|example| !example.label.is_empty());
     notes.leave_out(rows - found.len(), "without a label", &without_label);
     Ok(found)
+}
+
+/// Every row of a file or folder, and where the first one without a label is.
+fn read_path(
+    path: &Path,
+    config: &CorpusConfig,
+    decoder: &mut Decoder,
+    notes: &mut Notes,
+) -> Result<(Vec<Found>, String)> {
+    let nowhere = String::new();
+    if path.is_dir() {
+        let found = match splits::read(path, &config.columns(), decoder, notes)? {
+            Some(found) => found,
+            None => folders::read(path, decoder, notes)?,
+        };
+        return Ok((found, nowhere));
+    }
+    if acl_imdb::is_archive(path) {
+        return Ok((acl_imdb::read_archive(path, decoder)?, nowhere));
+    }
+    let data = &config.data;
+    let table = source::read(path, &config.columns(), decoder, notes)?;
+    ensure!(table.rows.iter().any(|row| !row.label.is_empty()), "{data}: {}", labels::NONE);
+    let first = table.rows.iter().find(|row| row.label.is_empty());
+    let first = first.map_or(nowhere, |row| format!(" ({data}: {} {} is the first)", table.unit, row.line));
+    Ok((table.rows.into_iter().map(|row| Found::new(row, Split::Train)).collect(), first))
 }
 
 /// Renames labels and unites those that are equal numbers; whether there were any.
@@ -423,16 +494,17 @@ fn sift(found: Vec<Found>, labels: &[String], config: &CorpusConfig, notes: &mut
     }
     notes.leave_out(strange, "with labels that the training texts never have", "");
     notes.leave_out(empty, "without a text", "");
-    // A text that the judge knows must not be learnt.
+    // A text that the judge knows must not be learnt, and none of the test be chosen by.
     let before = sifted.train.len();
-    for (split, learnt) in
-        [(&sifted.test, "that also stand in the test"), (&sifted.valid, "that also stand in the validation")]
-    {
-        let known: HashSet<&str> = split.iter().map(|example| &example.text[..]).collect();
-        let rows = sifted.train.len();
-        sifted.train.retain(|example| !known.contains(&example.text[..]));
-        notes.leave_out(rows - sifted.train.len(), learnt, "");
-    }
+    let mut without = |texts: &mut Vec<Example>, known: &[Example], why| {
+        let known: HashSet<&str> = known.iter().map(|example| &example.text[..]).collect();
+        let rows = texts.len();
+        texts.retain(|example| !known.contains(&example.text[..]));
+        notes.leave_out(rows - texts.len(), why, "");
+    };
+    without(&mut sifted.valid, &sifted.test, "of the validation that also stand in the test");
+    without(&mut sifted.train, &sifted.test, "that also stand in the test");
+    without(&mut sifted.train, &sifted.valid, "that also stand in the validation");
     ensure!(
         !sifted.train.is_empty(),
         "{}: nothing is left to train on: {}",
@@ -477,10 +549,16 @@ fn tell_of_splits(found: &[Found], labels: &[String], config: &CorpusConfig, not
         strange.dedup();
         let file = file(split, what);
         if rows > 0 {
-            let all =
-                if rows == theirs().count() { ", all of its rows: its labels look withheld" } else { "" };
+            let alike = strange.iter().find_map(|label| Some((label, labels::alike(labels, label)?)));
+            let hint = match alike {
+                Some((label, own)) => format!(
+                    "; `{label}` differs from `{own}` by case, space or spelling alone (--rename-labels FILE makes them one)"
+                ),
+                None if rows == theirs().count() => ", all of its rows: its labels look withheld".to_owned(),
+                None => String::new(),
+            };
             notes.warn(format!(
-                "{file} has labels that {learnt} never has: {} ({}{all})",
+                "{file} has labels that {learnt} never has: {} ({}{hint})",
                 notes::few(&strange),
                 count(rows, "row")
             ));
@@ -506,7 +584,8 @@ fn tell_of_repetitions(train: &[Example], notes: &mut Notes) {
     }
     let repeated = train.len() - seen.len();
     if repeated > 0 {
-        notes.say(format!("{} repeat a text that is there already", count(repeated, "row")));
+        let verb = if repeated == 1 { "repeats" } else { "repeat" };
+        notes.say(format!("{} {verb} a text that is there already", count(repeated, "row")));
     }
     let mut contradicted: Vec<&str> = seen.iter().filter(|(_, own)| own.1).map(|(text, _)| *text).collect();
     contradicted.sort_unstable();
@@ -516,6 +595,30 @@ fn tell_of_repetitions(train: &[Example], notes: &mut Notes) {
             "{} with contradictory labels: the same text stands under several (one begins `{start}`)",
             count(contradicted.len(), "text")
         ));
+    }
+}
+
+/// Texts of other splits with the words of a training text: what is said of them is no news.
+fn tell_of_likeness(train: &[Example], splits: &[(Split, &[Example])], notes: &mut Notes) {
+    let words = |example: &Example| {
+        let mut hasher = DefaultHasher::new();
+        let mut count = 0usize;
+        words_of(example.text.as_bytes(), Options::default(), |word| {
+            hasher.write_u32(word.hash());
+            count += 1;
+        });
+        (count > 0).then(|| hasher.finish())
+    };
+    let learnt: HashSet<u64> = train.par_iter().filter_map(words).collect();
+    for (split, texts) in splits {
+        let like = texts.par_iter().filter_map(words).filter(|own| learnt.contains(own)).count();
+        if like > 0 {
+            notes.say(format!(
+                "{} of {} have the words of a training text, with other case, spaces or punctuation",
+                like,
+                count(texts.len(), &format!("{} text", split.name()))
+            ));
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a reader noticed: a line each, so that nothing is guessed, left out or merged in silence.
 
+use anyhow::Result;
+
 use crate::console;
 
 /// A line about a corpus.
@@ -20,6 +22,18 @@ pub struct Notes {
 }
 
 impl Notes {
+    /// What `read` gives, and what it noticed, which is printed if it fails.
+    pub fn gather<T>(read: impl FnOnce(&mut Self) -> Result<T>) -> Result<(T, Self)> {
+        let mut notes = Self::default();
+        match read(&mut notes) {
+            Ok(read) => Ok((read, notes)),
+            Err(error) => {
+                notes.print();
+                Err(error)
+            }
+        }
+    }
+
     /// How the corpus was read.
     pub fn say(&mut self, text: impl Into<String>) {
         self.push(false, text.into());

@@ -26,6 +26,15 @@ pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &m
     let ending = lower_ending(&name);
     let is_json = matches!(&ending[..], "jsonl" | "ndjson" | "json") || json_lines::is_one(&text);
     if fasttext::is_one(&text) && !matches!(&ending[..], "csv" | "tsv") {
+        let asked = match columns.label {
+            // As in another file of the corpus.
+            Label::Perhaps(_) => None,
+            Label::Named(column) => Some(column),
+            Label::None | Label::Guessed => columns.text,
+        };
+        if let Some(column) = asked.or(columns.other) {
+            bail!("{name}: fastText's lines have no columns, and none that is called `{column}`");
+        }
         return Ok(fasttext::read(&text, &name, notes));
     }
     match &ending[..] {
@@ -33,7 +42,13 @@ pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &m
         "txt" if columns.label == Label::None => {
             let rows =
                 numbered(&text).map(|(line, text)| Row { line, text: text.to_owned(), ..Row::default() });
-            Ok(Table { rows: rows.collect(), text: "a text a line".to_owned(), label: None, unit: LINE })
+            Ok(Table {
+                rows: rows.collect(),
+                text: "a text a line".to_owned(),
+                label: None,
+                unit: LINE,
+                named: false,
+            })
         }
         "txt" if !text.contains(DELIMITERS.map(char::from)) => {
             bail!(

@@ -113,8 +113,9 @@ fn parts(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
 }
 
 fn parts_in(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
-    let all: Vec<PathBuf> = children(folder, junk)?.into_iter().filter(|path| path.is_file()).collect();
-    let mut found: Vec<Part> = all.iter().filter_map(|path| part_of(path)).collect();
+    let all = children(folder, junk)?;
+    let mut found: Vec<Part> =
+        all.iter().filter(|path| path.is_file()).filter_map(|path| part_of(path)).collect();
     // Files of one kind belong together.
     found.sort_by_key(|part| (part.split, part.ending));
     let Some(kind) = found.iter().find(|part| part.split == Split::Train).map(|part| part.ending) else {
@@ -135,7 +136,10 @@ fn parts_in(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)>
             if there == 1 { "is" } else { "are" }
         );
     }
-    let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = |path: &PathBuf| {
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        Some(if path.is_dir() { name + "/" } else { name })
+    };
     let is_chosen = |path: &PathBuf| found.iter().any(|part| part.path == *path);
     let others = all.iter().filter(|path| !is_chosen(path)).filter_map(name).collect();
     Ok((found, others))
@@ -170,6 +174,7 @@ pub fn read(
         let same = trained.as_ref().map(|table| Columns {
             text: Some(&table.text).filter(|_| columns.text.is_none()).map(|text| &text[..]).or(columns.text),
             label: table.label.as_deref().map_or(columns.label, Label::Perhaps),
+            no_header: columns.no_header || !table.named,
             ..*columns
         });
         let mut table = source::read(&path, same.as_ref().unwrap_or(columns), decoder, notes)?;

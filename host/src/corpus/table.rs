@@ -62,6 +62,8 @@ pub struct Table {
     pub label: Option<String>,
     /// What a row's `line` counts.
     pub unit: &'static str,
+    /// Whether columns have names.
+    pub named: bool,
 }
 
 /// The rows of a file that has names for columns, but no header.
@@ -140,9 +142,17 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
         notes.say(format!("{name}: the header has no name for the first column, which names the rows"));
         first.insert(0, String::new());
     }
+    // What comes again as a value of its own column is none of its name, unless the whole row does.
+    let comes_again = |(column, own): (usize, &String)| {
+        let is_value = |row: &Record| row.fields.get(column).is_some_and(|field| field.trim() == own);
+        known(std::slice::from_ref(own)) > 0
+            && records[1..]
+                .iter()
+                .any(|row| is_value(row) && row.fields.len() == first.len() && !is_same(row, &records[0]))
+    };
     let choice = if columns.no_header {
         Choice::by_number(&records, columns, name)?
-    } else if known(&first) > 0 {
+    } else if known(&first) > 0 && !first.iter().enumerate().any(comes_again) {
         Choice::by_name(&first, &records[1..], columns, name, NO_HEADER, notes)?
     } else {
         Choice::of_unknown(&first, &records, columns, name, notes)?
@@ -156,11 +166,19 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
     if choice.header.is_some() {
         let header = records.remove(0);
         let all = records.len();
-        records.retain(|record| record.fields != header.fields);
+        // Who wants an answer to every row gets one to such a row, too.
+        records.retain(|record| columns.every_row || !is_same(record, &header));
         notes.leave_out(all - records.len(), "like the header", &format!(" ({name})"));
         ensure!(!records.is_empty(), "{name}: the corpus is empty: there is no line after the header");
     }
     choice.rows(records, LINE, name, notes)
+}
+
+/// Whether a row is the header again, as where files were joined; each of them may begin with a byte order mark.
+fn is_same(row: &Record, header: &Record) -> bool {
+    let own =
+        |record: &Record| record.fields.first().map(|first| first.trim_start_matches('\u{FEFF}').to_owned());
+    own(row) == own(header) && row.fields.get(1..) == header.fields.get(1..)
 }
 
 /// Gives the header an empty name for the rows' names where it is one field short of all rows: `write.table` of R
@@ -268,7 +286,10 @@ impl Choice {
             Label::None => None,
             Label::Guessed => usual(&LABEL_NAMES)?,
             Label::Named(own) => Some(wanted(own)?),
-            Label::Perhaps(own) => at(own)?,
+            Label::Perhaps(own) => match at(own)? {
+                None => usual(&LABEL_NAMES)?,
+                there => there,
+            },
         };
         let text = match columns.text {
             Some(own) => Some(wanted(own)?),
@@ -381,13 +402,26 @@ impl Choice {
         let numbers = |column: usize| {
             is_number(&first[column]) && content.values(column).iter().all(|value| is_number(value))
         };
+        // A table without names, as pandas writes it: 0, 1, … above a column of other values.
+        let names = first.iter().skip(usize::from(first[0].is_empty()));
+        let is_counted = (0..).zip(names).all(|(at, own): (usize, _)| *own == at.to_string())
+            && !(0..first.len()).all(numbers);
         let headless = match (columns.label, first.len()) {
+            (_, 2..) if is_counted => false,
             (Label::None, 1) => true,
             _ if records.len() > 2 && (0..first.len()).any(numbers) => true,
             (Label::None, _) => first.iter().any(|field| field.split_whitespace().count() > 3),
             (Label::Named(own) | Label::Perhaps(own), width) => number(own, width).is_some_and(is_label),
             _ => content.text(None).and_then(|text| content.label(text)).is_some_and(is_label),
         };
+        let by_number = |own: Option<&str>| own.is_some_and(|own| number(own, first.len()).is_some());
+        let label = match columns.label {
+            Label::Named(own) => Some(own),
+            Label::None | Label::Guessed | Label::Perhaps(_) => None,
+        };
+        if !headless && (by_number(columns.text) || by_number(label)) {
+            notes.say(format!("{name}: the first row is taken for a header: {}{NO_HEADER}", preview(first)));
+        }
         if !headless {
             return Self::by_name(first, &records[1..], columns, name, NO_HEADER, notes);
         }
@@ -400,9 +434,10 @@ impl Choice {
         let unread = if unread.is_empty() { String::new() } else { format!("; not read: {}", few(&unread)) };
         notes.say(format!(
             "{name}: no header, the first row is {}; the text is in column {}{label}{unread} (--no-header says so, \
-             --text-column and --label-column take numbers)",
+             --text-column and --label-column take numbers{})",
             preview(first),
-            choice.text + 1
+            choice.text + 1,
+            if first.len() == 1 { ", or the name if that is one" } else { "" }
         ));
         Ok(choice)
     }
@@ -450,7 +485,8 @@ impl Choice {
         }
         let column =
             |at: usize| self.header.as_ref().map_or_else(|| (at + 1).to_string(), |names| names[at].clone());
-        Ok(Table { rows, text: column(self.text), label: self.label.map(column), unit })
+        let named = self.header.is_some();
+        Ok(Table { rows, text: column(self.text), label: self.label.map(column), unit, named })
     }
 }
 

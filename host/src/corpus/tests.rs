@@ -285,6 +285,12 @@ fn a_column_is_read_as_it_is_named() {
     assert_eq!(load_column(&args(&path), "kind").expect("is there"), ["x", "y"]);
     let missing = format!("{:#}", load_column(&args(&path), "sort").expect_err("is not there"));
     assert!(missing.contains("the columns are text, label, kind; there is no `sort`"), "{missing}");
+    let lines = file(&folder, "lines.txt", "__label__a good\n__label__b bad\n");
+    let none = format!("{:#}", load_column(&args(&lines), "kind").expect_err("has none"));
+    assert!(
+        none.contains("lines.txt: fastText's lines have no columns, and none that is called `kind`"),
+        "{none}"
+    );
     let other = format!("{:#}", load_column(&args(Path::new("reviews")), "kind").expect_err("has none"));
-    assert!(other.contains("only a .csv, .tsv or .jsonl has a column `kind`"), "{other}");
+    assert!(other.contains("only a .csv, .tsv, .jsonl or .parquet has a column `kind`"), "{other}");
 }

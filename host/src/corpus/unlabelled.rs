@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-use super::input::{self, Decoder, read_text};
+use super::input::{self, Decoder, read_bytes};
 use super::notes::Notes;
 use super::table::{Columns, Label};
 use super::{CorpusConfig, acl_imdb, source};
@@ -15,22 +15,24 @@ use super::{CorpusConfig, acl_imdb, source};
 /// # Errors
 /// Names the file and the line or member that is wrong.
 pub fn read(path: &Path, config: &CorpusConfig) -> Result<(Vec<String>, Notes)> {
-    let name = input::name(path);
-    let mut notes = Notes::default();
-    let mut decoder = config.decoder()?;
-    let mut texts = if path.is_dir() {
-        folder(path, &mut decoder)?
-    } else if acl_imdb::is_archive(path) {
-        acl_imdb::read_unlabelled(path, &mut decoder)?
-    } else {
-        file(path, config, false, &mut decoder, &mut notes)?
-    };
-    let rows = texts.len();
-    texts.retain(|text| !text.trim().is_empty());
-    decoder.tell(&mut notes);
-    notes.leave_out(rows - texts.len(), "without a text", &format!(" ({name})"));
-    ensure!(!texts.is_empty(), "{name}: no text in it");
-    Ok((texts, notes))
+    Notes::gather(|notes| {
+        let name = input::name(path);
+        let mut decoder = config.decoder()?;
+        let texts = if path.is_dir() {
+            folder(path, &mut decoder)
+        } else if acl_imdb::is_archive(path) {
+            acl_imdb::read_unlabelled(path, &mut decoder)
+        } else {
+            file(path, config, false, &mut decoder, notes)
+        };
+        decoder.tell(notes);
+        let mut texts = texts?;
+        let rows = texts.len();
+        texts.retain(|text| !text.trim().is_empty());
+        notes.leave_out(rows - texts.len(), "without a text", &format!(" ({name})"));
+        ensure!(!texts.is_empty(), "{name}: no text in it");
+        Ok(texts)
+    })
 }
 
 /// Reads every row of a file, in order, empty ones included.
@@ -38,11 +40,12 @@ pub fn read(path: &Path, config: &CorpusConfig) -> Result<(Vec<String>, Notes)> 
 /// # Errors
 /// As [`read`], and if a row is of another width.
 pub fn read_rows(path: &Path, config: &CorpusConfig) -> Result<(Vec<String>, Notes)> {
-    let mut notes = Notes::default();
-    let mut decoder = config.decoder()?;
-    let texts = file(path, config, true, &mut decoder, &mut notes)?;
-    decoder.tell(&mut notes);
-    Ok((texts, notes))
+    Notes::gather(|notes| {
+        let mut decoder = config.decoder()?;
+        let texts = file(path, config, true, &mut decoder, notes);
+        decoder.tell(notes);
+        texts
+    })
 }
 
 fn file(
@@ -72,9 +75,7 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let mut open = vec![path.to_owned()];
     let mut files: Vec<PathBuf> = Vec::new();
     while let Some(folder) = open.pop() {
-        let context = || format!("{}: cannot be listed", folder.display());
-        for entry in std::fs::read_dir(&folder).with_context(context)? {
-            let path = entry.with_context(context)?.path();
+        for path in super::children(&folder)? {
             if path.is_dir() {
                 open.push(path);
             } else if path.extension().is_some_and(|ending| ending == "txt") {
@@ -91,7 +92,7 @@ fn folder(root: &Path, decoder: &mut Decoder) -> Result<Vec<String>> {
         .iter()
         .map(|path| {
             let name = path.display().to_string();
-            decoder.decode(read_text(path, &name)?, &name)
+            decoder.decode(read_bytes(path, &name)?, &name)
         })
         .collect()
 }
@@ -116,6 +117,7 @@ mod tests {
         assert_eq!(texts(&table), ["x, y", "z"]);
         file("sub/deep/1.txt", b"deep");
         file("sub/2.txt", b"flat");
+        file("sub/._2.txt", b"\0\x05\x16\x07");
         let mut both = texts(&folder.path().join("sub"));
         both.sort();
         assert_eq!(both, ["deep", "flat"]);

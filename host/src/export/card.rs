@@ -18,6 +18,21 @@ pub(super) fn card(order: &Order<'_>) -> String {
     };
     let metrics = &provenance.metrics;
     let corpus = hex(provenance.digest);
+    // A model that was imported has seen no text here, but for those that it was calibrated and measured on.
+    let training = match provenance.examples {
+        0 if provenance.digest.iter().all(|byte| *byte == 0) => {
+            format!("| origin | {} |\n", plain(provenance.corpus))
+        }
+        0 => format!(
+            "| origin | {} |\n| SHA-256 of the texts of calibration and test | {corpus} |\n",
+            plain(provenance.corpus)
+        ),
+        count => format!(
+            "| trained on | {} ({count} texts), seed {} |\n| SHA-256 of the corpus | {corpus} |\n",
+            plain(provenance.corpus),
+            provenance.seed
+        ),
+    };
     format!(
         "## The model\n\n\
          | | |\n|---|---|\n\
@@ -29,8 +44,7 @@ pub(super) fn card(order: &Order<'_>) -> String {
          | digest | {:08x} |\n\
          | accuracy on validation texts | {} |\n\
          | accuracy on test texts | {} |\n\
-         | trained on | {} ({} texts), seed {} |\n\
-         | SHA-256 of the corpus | {corpus} |\n\
+         {training}\
          | written by | {} |\n",
         labels.join(", "),
         model.bytes(),
@@ -40,9 +54,6 @@ pub(super) fn card(order: &Order<'_>) -> String {
         model.digest(),
         share(metrics.quantised_valid),
         share(metrics.quantised_test),
-        plain(provenance.corpus),
-        provenance.examples,
-        provenance.seed,
         plain(provenance.writer),
     )
 }

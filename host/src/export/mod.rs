@@ -47,6 +47,13 @@ pub struct Order<'o> {
     pub cores: &'o [Core],
 }
 
+impl Order<'_> {
+    /// What the library is built with, if these are the model's features.
+    const fn library<'f>(&self, features: &'f [&'static str]) -> Features<'f> {
+        if self.any_model { Features::Full } else { Features::Only(features) }
+    }
+}
+
 /// Makes the folder; libraries are built where cargo has not built them before.
 ///
 /// # Errors
@@ -69,9 +76,8 @@ pub fn folder(order: &Order<'_>) -> Result<Folder> {
 /// The library for each core.
 fn objects(order: &Order<'_>) -> Result<Vec<(Core, Vec<u8>)>> {
     let features = order.model.features();
-    let features = if order.any_model { Features::Full } else { Features::Only(&features) };
     let object = |core: &Core| {
-        let object = library::object(core, features);
+        let object = library::object(core, order.library(&features));
         Ok((*core, object.with_context(|| format!("cannot build the library for {}", core.title))?))
     };
     order.cores.iter().map(object).collect()
@@ -99,7 +105,7 @@ fn c(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
         folder.add(format!("lib/{}/telltale.o", core.name), object);
     }
     let features = order.model.features();
-    let shared = library::shared(if order.any_model { Features::Full } else { Features::Only(&features) })?;
+    let shared = library::shared(order.library(&features))?;
     let pc = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
     folder.add(format!("lib/{pc}/{}", library::shared_name("telltale")), shared);
     folder.add("examples/classify.c", fill(order, include_str!("templates/classify.c")));
@@ -188,16 +194,19 @@ fn fill(order: &Order<'_>, template: &str) -> String {
 }
 
 /// What no model can be called: words of C, C++ and Rust, modules of node, and names in the examples.
-const TAKEN: &str = "abstract alignas alignof alloc and answer as asm assert async auto await become bool box break buffer byte \
-    case catch char class classifier cluster compl concept console const const_cast consteval constexpr constinit constants \
-    continue core crate crypto decltype default delete dgram dns do domain double dyn dynamic_cast else enum events explicit \
-    export extern false final float fn for friend fs gen goto http http2 https if impl import in inline inspector int let long \
-    loop macro main match memory mod module move mut mutable namespace net new next noexcept not nullptr operator or os \
-    override path perf_hooks printf priv private process protected proto pub public punycode puts querystring readline ref \
-    register reinterpret_cast repl requires restrict return self setup short signed sizeof static static_assert static_cast std \
-    stream string_decoder struct super switch sys telltale template test this thread_local throw timers tls trait true try tty \
-    type typedef typeid typename typeof union unsafe unsigned unsized url use using util v8 virtual vm void volatile wasi \
-    wchar_t where while worker_threads wrong xor yield zlib";
+const TAKEN: &str = "abstract alignas alignof alloc and answer arduino as asm assert async auto await become bool box break buffer \
+    byte case catch char class classifier cluster compl concept console const const_cast constants consteval \
+    constexpr constinit continue core crate crypto ctype decltype default delete dgram dns do domain double dyn \
+    dynamic_cast else enum errno events explicit export extern false fenv final float fn for friend fs gen goto http \
+    http2 https if impl import in inline inspector int inttypes iso646 let limits linux locale long loop macro main \
+    match math memory mod module move mut mutable namespace net new next noexcept not nullptr operator or os \
+    override path perf_hooks printf priv private process protected proto pub public punycode puts querystring \
+    readline ref register reinterpret_cast repl requires restrict return self setjmp setup short signal signed \
+    sizeof static static_assert static_cast std stdalign stdarg stdatomic stdbool stddef stderr stdin stdint stdio \
+    stdlib stdnoreturn stdout stream string string_decoder struct super switch sys telltale template test tgmath \
+    this thread_local threads throw time timers tls trait true try tty type typedef typeid typename typeof uchar \
+    union unix unsafe unsigned unsized url use using util v8 virtual vm void volatile wasi wchar wchar_t wctype \
+    where while worker_threads wrong xor yield zlib";
 
 /// An identifier for a model of that name.
 ///
@@ -208,7 +217,8 @@ pub fn identifier(name: &str) -> Result<String> {
     let made = made.with_context(|| {
         format!("{name:?} makes no identifier: give one with --name, such as --name sentiment")
     })?;
-    let is_taken = TAKEN.split(' ').any(|word| word == made) || made.starts_with("tt_");
+    let is_taken =
+        TAKEN.split(' ').any(|word| word == made) || made.starts_with("tt_") || made.ends_with("_t");
     ensure!(
         !is_taken,
         "a model cannot be called `{made}`, which means something to a compiler, to node or in the examples: give another name \
@@ -224,7 +234,18 @@ mod tests {
     #[test]
     fn no_model_has_a_name_that_means_something_else() {
         assert_eq!(identifier("My model.bin").expect("a name"), "my_model");
-        for name in ["int", "class.bin", "fn.bin", "telltale.bin", "events", "tt_open", "memory.bin", "12"] {
+        for name in [
+            "int",
+            "class.bin",
+            "fn.bin",
+            "telltale.bin",
+            "events",
+            "tt_open",
+            "memory.bin",
+            "12",
+            "stdint",
+            "size_t",
+        ] {
             assert!(identifier(name).expect_err("is taken").to_string().contains("--name"), "{name}");
         }
         // Its parts are joined as they stand in the list.

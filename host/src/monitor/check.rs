@@ -10,7 +10,7 @@ use serde::Serialize;
 use telltale::session::{ANSWERS, END, LINES, Line, PLAIN, Session, TRACED};
 use telltale::{Classifier, Model};
 
-use super::greeting::{Facts, Greeting, shortened};
+use super::greeting::{Facts, Greeting, start_of};
 use super::suite::{self, Text};
 use crate::board;
 use crate::engine::memory_for;
@@ -157,7 +157,7 @@ pub fn check(link: &mut Link, greeting: &Greeting, model: &Model<'_>, baud: u32)
         }
     }
     let end = link.line_beside(&sending)?;
-    ensure!(end == [END], "behind the last answer the board says `{}`", shortened(&end));
+    ensure!(end == [END], "behind the last answer the board says `{}`", start_of(&end));
     link.joined(sending)?;
     let (words_per_second, line_words_per_second, long) = clock(link, model, baud)?;
     link.send(&[PLAIN])?;
@@ -258,7 +258,7 @@ impl Comparison<'_> {
     fn place(&self, number: usize, expected: &[u8]) -> String {
         let name = self.texts.get(number).map_or("", |text| text.name);
         let what = match (is_answer(expected), field(expected, 0), field(expected, 1)) {
-            (false, Some(index), Some(word)) => format!("word {index} `{}`", shortened(word.as_bytes())),
+            (false, Some(index), Some(word)) => format!("word {index} `{}`", start_of(word.as_bytes())),
             _ => "its answer".to_owned(),
         };
         format!("text {} of {} ({name}), {what}", number + 1, self.texts.len())
@@ -292,8 +292,8 @@ impl Comparison<'_> {
         };
         anyhow::anyhow!(
             "{place}: {traces}the board says `{}`, the PC `{}`",
-            shortened(said),
-            shortened(expected)
+            start_of(said),
+            start_of(expected)
         )
     }
 }

@@ -50,7 +50,16 @@ impl Greeting {
     /// If it cannot use its model: what is wrong with that.
     pub fn running(&self) -> Result<Facts> {
         self.facts.clone().map_err(|wrong| {
-            anyhow!("{} cannot use its model: {wrong}; flash it again (`flash`)", self.board)
+            // Who has a model says nothing else of it.
+            if wrong.starts_with("model ") {
+                anyhow!(
+                    "the greeting of {} is damaged (`{wrong}`): is another program at this port, or has the board another \
+                     speed (--baud)?",
+                    self.board
+                )
+            } else {
+                anyhow!("{} cannot use its model: {wrong}; flash it again (`flash`)", self.board)
+            }
         })
     }
 }
@@ -99,10 +108,10 @@ pub fn meet(link: &mut Link, patience: Duration) -> Result<Greeting> {
                 Some(line) => bail!(
                     "{who} says other things than a greeting of Telltale (`{}`): is it another program, or has it \
                      another speed (--baud)?",
-                    shortened(&line)
+                    start_of(&line)
                 ),
                 None => bail!(
-                    "{who} has said nothing for {seconds} s; its greeting, `telltale … on …`, was waited for: press \
+                    "{who} has said no line for {seconds} s; its greeting, `telltale … on …`, was waited for: press \
                      its reset button, and see that it is flashed (`flash`), that this is its port, and that --baud \
                      is its speed"
                 ),
@@ -127,7 +136,7 @@ fn catch_up(link: &mut Link) -> Result<()> {
 }
 
 /// The start of a line, for an error.
-pub(super) fn shortened(line: &[u8]) -> String {
+pub(super) fn start_of(line: &[u8]) -> String {
     const MOST: usize = 80;
     let text = String::from_utf8_lossy(line).replace('\t', " ");
     match text.char_indices().nth(MOST) {

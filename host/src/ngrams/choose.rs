@@ -18,10 +18,10 @@ const FEW_TEXTS: usize = 8000;
 /// How many folds.
 const FOLDS: usize = 3;
 
-/// More classes than this have nothing else.
+/// More classes than this have factorised n-grams alone.
 pub const MOST_SEPARATE: usize = 64;
 
-/// Widths of such vectors.
+/// Numbers of a factorised n-gram that are tried.
 const WIDTHS: [usize; 2] = [24, 32];
 
 /// Orders that are tried: of n-grams of words alone,
@@ -29,7 +29,7 @@ pub const OF_WORDS: Orders = Orders { words: 3, characters: 0 };
 /// and of those with n-grams of characters beside them.
 pub const OF_CHARACTERS: Orders = Orders { words: 2, characters: 5 };
 
-/// Those that have a vector each: for many classes, short ones are worth more of the dear bytes.
+/// Orders of n-grams with a number a class, where there are many classes: short ones are worth more of the dear bytes.
 const OF_FEW_CHARACTERS: Orders = Orders { words: 2, characters: 3 };
 
 /// A largest class of more than this many times the mean is weighed against the others.

@@ -366,6 +366,7 @@ fn for_pytorch(
             embed_bits: if bits == EmbeddingBits::Four { 4 } else { 8 },
             ranges,
             metrics: description.metrics,
+            files: String::new(),
         }),
         ..pytorch::config::Description::new(description.labels.clone())
     }

@@ -12,8 +12,8 @@ use super::config::Teacher;
 use super::texts::{Texts, lessons, targets};
 use crate::bytes::hex;
 use crate::console::{human, say};
-use crate::logits::probabilities;
-use crate::logits::top;
+use crate::evaluate::measures::share;
+use crate::logits::{probabilities, top};
 use crate::model::{Cell, Config, Network, Pooling};
 use crate::ngrams::NgramTeacher;
 use crate::train::log::Log;
@@ -75,11 +75,11 @@ fn ask(
     settle(others, opinions);
     let on_valid: Opinions = texts.valid.par_iter().map(opinion).collect();
     say!(
-        "teacher: {} n-grams of {} texts, opinions on {} more, validation accuracy {:.2} %, {}",
+        "teacher: {} n-grams of {} texts, opinions on {} more{}, {}",
         ngrams.len(),
         texts.train.len(),
         others.len(),
-        accuracy(&on_valid, &texts.valid),
+        right(&on_valid, &texts.valid),
         human(started.elapsed())
     );
     if teacher == Teacher::Both {
@@ -87,9 +87,9 @@ fn ask(
         let (own, own_valid) = recurrent(texts, others, classes, seed)?;
         let both_valid: Opinions = on_valid.iter().zip(&own_valid).map(|(a, b)| mean(a, b)).collect();
         say!(
-            "recurrent teacher: validation accuracy {:.2} %, both {:.2} %, {}",
-            accuracy(&own_valid, &texts.valid),
-            accuracy(&both_valid, &texts.valid),
+            "recurrent teacher{}; both{}; {}",
+            right(&own_valid, &texts.valid),
+            right(&both_valid, &texts.valid),
             human(started.elapsed())
         );
         let both = others.iter().zip(&own).map(|(text, own)| mean(&text.target, own)).collect();
@@ -228,10 +228,13 @@ fn mean(a: &[f32], b: &[f32]) -> Vec<f32> {
     logs
 }
 
-/// In per cent.
-fn accuracy(opinions: &[Vec<f32>], texts: &[TrainingExample]) -> f64 {
-    let right = opinions.iter().zip(texts).filter(|(opinion, text)| top(opinion) == text.label as usize);
-    100.0 * right.count() as f64 / texts.len().max(1) as f64
+/// How right opinions of the validation texts are, if there are any, for the end of a sentence.
+fn right(opinions: &[Vec<f32>], texts: &[TrainingExample]) -> String {
+    if texts.is_empty() {
+        return String::new();
+    }
+    let right = opinions.iter().zip(texts).map(|(opinion, text)| top(opinion) == text.label as usize);
+    format!(", validation accuracy {:.2} %", 100.0 * share(right))
 }
 
 #[cfg(test)]

@@ -167,6 +167,9 @@ pub struct Origin {
     pub ranges: Ranges,
     /// What the model achieved.
     pub metrics: Metrics,
+    /// SHA-256 of the weights' and the vocabulary's files, in hexadecimal: all of this is of them alone.
+    #[serde(default)]
+    pub files: String,
 }
 
 const fn last() -> Pooling {
@@ -244,7 +247,8 @@ impl Description {
             });
             refused.unwrap_or_else(|| error.into())
         })?;
-        own.given = keys.into_keys().collect();
+        // Where nothing is said, the default holds.
+        own.given = keys.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key).collect();
         own.check()?;
         Ok(own)
     }
@@ -278,9 +282,10 @@ impl Description {
         }
         if let Some(slope) = self.negative_slope {
             ensure!(
-                self.activation == Some(Activation::LeakyRelu) && slope.is_finite(),
+                self.activation == Some(Activation::LeakyRelu),
                 "`negative_slope` {slope}: only with \"activation\": \"leaky_relu\""
             );
+            ensure!(slope.is_finite(), "`negative_slope`: a number within those of f32 is expected");
         }
         let most = if self.padded.is_some() { MOST_PADDED } else { MOST_WORDS };
         ensure!(self.max_len <= most, "`max_len` {}: 0 to {most} words are expected", self.max_len);

@@ -9,7 +9,7 @@ use telltale::Model;
 use telltale::engine::format::Metrics;
 
 use super::check::{self, Agreement, Answer};
-use super::config::{Description, Origin, Side};
+use super::config::{Activation, Description, Origin, Side};
 use super::map::{Assumption, Row};
 use super::source::{Source, Unseen};
 use crate::aligned::AlignedBytes;
@@ -231,7 +231,8 @@ fn doubts(source: &Source, saturation: Option<Saturation>, pytorch: Option<Check
             share * 100.0
         ));
     }
-    if source.weights.config.head_hidden == 0 && source.description.activation.is_some() {
+    let activation = source.description.activation.filter(|own| *own != Activation::None);
+    if source.weights.config.head_hidden == 0 && activation.is_some() {
         doubts.push("`activation` of the configuration is of two linear layers, and there is one".to_owned());
     }
     if pytorch.is_some_and(|checked| checked.is_another()) {

@@ -544,6 +544,22 @@ impl Mapped {
                 last.module()
             );
         }
+        // A layer that the answers do not need may be as wide as the states, which the scores then fit as well.
+        let place = |layer: &Linear<'_>| state.tensors.iter().position(|own| own.name == layer.weight.name);
+        let is_late = state.ordered && place(first) > place(last);
+        let fits_alone = first.shape() == [hidden, hidden] && description.head.is_none();
+        if fits_alone && (is_late || first.bias.is_none() && last.bias.is_some()) {
+            bail!(misfit(
+                first.weight,
+                &format!(
+                    "{} is a head by itself, and this layer {}: if it is the head's first, say so in the configuration: \"head\": [{:?}, {:?}]; if the answers do not need it, name it under \"ignore\"",
+                    last.weight.told(),
+                    if is_late { "comes behind it" } else { "has no bias, as that has" },
+                    first.module(),
+                    last.module()
+                )
+            ));
+        }
         let units = first.shape()[0];
         let meaning = format!("head: first linear layer, {units} units");
         self.linear("fc1", first, [units, hidden], &meaning)?;

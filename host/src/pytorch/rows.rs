@@ -9,9 +9,11 @@
 //!
 //! A byte order mark is skipped before; lines end in LF, CRLF or CR; blank lines at the end are left out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use anyhow::{Result, bail, ensure};
+
+use crate::json::Members;
 
 /// A word of the vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -238,9 +240,10 @@ impl<'t> Columns<'t> {
             return Ok(Self::Index(rows));
         }
         ensure!(
-            descending || twice,
-            "line {} of the vocabulary: the numbers could be indices with gaps or counts: give one word a line, in the order of the rows",
-            rows[0].0
+            descending,
+            "line {} of the vocabulary: the numbers are neither different indices nor counts from the most frequent word on: {}give one word a line, in the order of the rows",
+            rows[0].0,
+            if twice { "some come twice; " } else { "" }
         );
         Ok(Self::Count(rows))
     }
@@ -255,11 +258,9 @@ fn json(text: &str) -> Result<Option<Vec<(usize, String, usize)>>> {
         return Ok(Some(words.into_iter().enumerate().map(|(row, word)| (row + 1, word, row)).collect()));
     }
     if start.starts_with('{')
-        && let Ok(words) = serde_json::from_str::<BTreeMap<String, usize>>(start)
+        && let Ok(Members(words)) = serde_json::from_str(start)
     {
-        return Ok(Some(
-            words.into_iter().enumerate().map(|(at, (word, row))| (at + 1, word, row)).collect(),
-        ));
+        return Ok(Some((1..).zip(words).map(|(entry, (word, row))| (entry, word, row)).collect()));
     }
     ensure!(
         serde_json::from_str::<serde_json::Value>(start).is_err() || !start.starts_with(['[', '{']),
@@ -385,6 +386,7 @@ mod tests {
             ("0\t1\n1\t0\n", "both columns"),
             ("good\t3\nbad\t2\nfilm\t1\n", "line 1"),
             ("good\t9\nbad\t2\nfilm\t5\n", "line 1"),
+            ("good\t0\nbad\t1\nfilm\t1\nplot\t2\n", "some come twice"),
         ] {
             let error = refused(text);
             assert!(error.contains(reason), "{text:?}: {error}");

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use safetensors::tensor::{Dtype, TensorView, serialize};
+use sha2::{Digest, Sha256};
 
 use super::config::Description;
 use super::{CONFIG, VOCABULARY, WEIGHTS};
+use crate::bytes::hex;
 use crate::model::Weights;
 
 /// The files that [`save`] writes into a folder.
@@ -35,6 +37,16 @@ pub fn check(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// SHA-256 of the files of weights and vocabulary, in hexadecimal.
+pub(super) fn digest_of(weights: &[u8], vocabulary: &[u8]) -> String {
+    let mut digest = Sha256::new();
+    [weights, vocabulary].iter().for_each(|bytes| {
+        digest.update((bytes.len() as u64).to_le_bytes());
+        digest.update(bytes);
+    });
+    hex(&digest.finalize())
+}
+
 /// Writes the three files into `folder`, which is made if need be. `words` are those of the
 /// vocabulary in the order of the embedding's rows; the last row is that of unknown words.
 ///
@@ -55,8 +67,12 @@ pub fn save(folder: &Path, weights: &Weights, words: &[String], description: &De
     let mut text = words.join("\n");
     text.push_str("\n<unk>\n");
     crate::files::write(&folder.join(VOCABULARY), text.as_bytes())?;
+    let mut description = description.clone();
+    if let Some(origin) = &mut description.telltale {
+        origin.files = digest_of(&bytes, text.as_bytes());
+    }
     let mut json =
-        serde_json::to_string_pretty(description).context("the configuration cannot be encoded")?;
+        serde_json::to_string_pretty(&description).context("the configuration cannot be encoded")?;
     json.push('\n');
     crate::files::write(&folder.join(CONFIG), json.as_bytes())
 }

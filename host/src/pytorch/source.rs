@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::config::Description;
 use super::map::{self, Mapped};
 use super::rows::{Rows, Seen};
+use super::save::digest_of;
 use super::words::Words;
 use super::{read_text, weights};
 use crate::model::{Config, Weights};
@@ -53,7 +54,7 @@ impl Source {
     /// # Errors
     /// Names the file, and the tensor, word or value that does not fit.
     pub fn read(weights_path: &Path, vocabulary: &Path, config: &Path) -> Result<Self> {
-        let description = Description::read(config)?;
+        let mut description = Description::read(config)?;
         let state = weights::read(weights_path, description.state_dict.as_deref())?;
         let tables = |rows: usize| {
             state.tensors.iter().any(|tensor| tensor.shape.len() == 2 && tensor.shape[0] == rows)
@@ -80,6 +81,16 @@ impl Source {
             notes.push(format!("left out of the file: {}", state.beside.join(", ")));
         }
         notes.extend(words.notes.iter().cloned());
+        if let Some(origin) = &description.telltale
+            && origin.files != digest_of(&std::fs::read(weights_path)?, file.as_bytes())
+        {
+            description.telltale = None;
+            notes.push(
+                "weights or vocabulary are not those that `train --save` wrote: calibrated anew, and what the \
+                 configuration says of the model's accuracy is left out"
+                    .to_owned(),
+            );
+        }
         Ok(Self { description, mapped, words, vocabulary, weights, pad, notes })
     }
 

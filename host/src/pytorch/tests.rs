@@ -219,6 +219,8 @@ fn rows_follow_their_words() {
     for (file, reason) in [
         ("a\nb\na\n", "line 1 and line 3"),
         ("[\"a\", \"b\", \"a\"]", "entry 1 and entry 3"),
+        ("{\"z\": 0, \"a\": 1, \"z\": 2}", "entry 1 and entry 3"),
+        ("{\"z\": 0, \"a\": 0}", "entry 1 and entry 2"),
         ("", "no line"),
         ("<br>\n", "no line"),
         ("0\ta\n1\ta\n", "line 1 and line 2"),
@@ -226,6 +228,8 @@ fn rows_follow_their_words() {
         ("[\n\"a\",\nnull\n]\n", "is JSON, but neither"),
         ("the\nplay\n##ing\n", "1 of 3 rows of the vocabulary are pieces of words"),
         ("Ġthe\nĠfilm\n", "pieces of words"),
+        ("the\nnot@@\n", "1 of 2 rows of the vocabulary are pieces of words"),
+        ("the</w>\nin\n", "1 of 2 rows of the vocabulary are pieces of words"),
     ] {
         let error = words(file, None).expect_err("must not be read").to_string();
         assert!(error.contains(reason), "{error}");
@@ -279,6 +283,8 @@ fn what_the_engine_cannot_do_is_refused_by_the_configuration() {
     std::fs::write(&path, "\u{FEFF}{\"labels\": [\"a\", \"b\"], \"pooling\": \"mean\"}").expect("writable");
     let marked = Description::read(&path).expect("a byte order mark is skipped");
     assert!(marked.given.contains("pooling") && !marked.given.contains("nonlinearity"));
+    std::fs::write(&path, "{\"labels\": [\"a\", \"b\"], \"activation\": null}").expect("writable");
+    assert!(!Description::read(&path).expect("nothing is said").given.contains("activation"));
     let sizes = Description { hidden: Some(7), ..description(2) };
     let state = read(&fixture("net.pth"), None).expect("reads");
     assert!(format!("{:#}", map(&state, 11, &sizes).expect_err("differs")).contains("`hidden` is 7"));
@@ -553,6 +559,17 @@ fn linear_layers_are_not_guessed() {
     let first = state.tensors.remove(first);
     state.tensors.insert(1, first);
     assert!(error(&state, &description(2)).contains("could stand before"));
+    // What is as wide as the states and comes behind the scores, or has no bias where they have one.
+    for (name, told) in [("gate.bias", "comes behind it"), ("gate.other", "has no bias")] {
+        let mut beside = small(Cell::Gru, 5, 0);
+        beside.ordered = name == "gate.bias";
+        beside.tensors.push(zeros("gate.weight", &[6, 6]));
+        if beside.ordered {
+            beside.tensors.push(zeros(name, &[6]));
+        }
+        let error = error(&beside, &description(2));
+        assert!(error.contains(told) && error.contains("\"head\": [\"gate\", \"fc\"]"), "{error}");
+    }
     // Heads that have more inputs, outputs or layers.
     let head = |shape: &[usize]| {
         let mut state = small(Cell::Gru, 5, 0);

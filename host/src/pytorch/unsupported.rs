@@ -119,11 +119,11 @@ pub fn of_tensor(tensor: &Tensor, state: &State) -> Fate {
                 )
             }
         }
-        ("weight" | "gamma", [_]) => {
-            refused("it is of a LayerNorm or another normalisation, which the engine does not have")
-        }
+        ("weight" | "gamma", [_]) => refused(
+            "it is of a LayerNorm or another normalisation, which the engine does not have; weights of a loss are named under \"ignore\" in the configuration",
+        ),
         ("weight", [_, _, _, ..]) => refused(
-            "it is of a convolution: embeddings, recurrent and linear layers have weights of two dimensions",
+            "it is of a convolution or a bilinear layer: embeddings, recurrent and linear layers have weights of two dimensions",
         ),
         ("h0" | "h_0" | "c0" | "c_0" | "hidden" | "init_hidden", _) => {
             refused("it is an initial state that was learnt: the engine starts from zeros")

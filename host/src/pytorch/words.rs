@@ -66,7 +66,7 @@ impl Words {
         let pieces = rows.words.iter().flatten().filter(|entry| is_piece(&entry.text)).count();
         ensure!(
             pieces == 0 || pieces * PIECES < count,
-            "{pieces} of {count} rows of the vocabulary are pieces of words (`##ing` of WordPiece, `Ġthe` of byte pairs, `▁the` of \
+            "{pieces} of {count} rows of the vocabulary are pieces of words (`##ing` of WordPiece, `Ġthe`, `the@@` and `the</w>` of byte pairs, `▁the` of \
              SentencePiece): the engine reads whole words, so the network has to be trained on words"
         );
         let mut own = Self {
@@ -113,7 +113,11 @@ impl Words {
             let mut words = Vec::new();
             words_of(text.as_bytes(), options, |word| words.push(*word));
             let [word] = words[..] else {
-                impossible.push(format!("`{text}`"));
+                let mut symbols = 0;
+                words_of(text.as_bytes(), Options { punctuation: true, ..options }, |_| symbols += 1);
+                let way =
+                    if words.is_empty() && symbols == 1 { " (but with \"punctuation\": true)" } else { "" };
+                impossible.push(format!("`{text}`{way}"));
                 unseen.insert(row);
                 continue;
             };
@@ -244,7 +248,9 @@ impl Words {
 /// Whether a word is a piece of one, as WordPiece, byte pairs or SentencePiece mark it.
 fn is_piece(text: &str) -> bool {
     let rest = ["##", "Ġ", "▁"].into_iter().find_map(|mark| text.strip_prefix(mark));
+    let whole = ["@@", "</w>"].into_iter().find_map(|mark| text.strip_suffix(mark));
     rest.is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
+        || whole.is_some_and(|rest| rest.ends_with(char::is_alphanumeric))
 }
 
 /// Whether a word is a tokeniser's own mark, such as `<bos>` or `[CLS]`.

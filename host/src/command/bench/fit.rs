@@ -5,7 +5,7 @@ use serde::Serialize;
 use telltale::Model;
 
 use super::measure::Bench;
-use super::synthetic::{Extras, Shape, WORD_CHARACTERS, blob_of};
+use super::synthetic::{Extras, SYNTHETIC_CHARACTERS, Shape, blob_of};
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
 use crate::console::say;
@@ -78,7 +78,7 @@ pub fn fit(bench: &Bench, board: &Board) -> Result<Fit> {
         let blob: AlignedBytes = blob_of(&Shape { cell, layers, embed, hidden }, pooling, classes, extras)?;
         let model = Model::open(&blob)?;
         if board.obstacle(&model).is_none() {
-            let work = Work::with_characters(&model, WORD_CHARACTERS);
+            let work = Work::with_characters(&model, SYNTHETIC_CHARACTERS);
             measured.push((work, bench.ask(board, &program, &blob)?.part("word")?));
         }
     }

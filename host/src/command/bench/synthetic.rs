@@ -68,7 +68,7 @@ pub struct Extras {
 }
 
 /// Characters of w0 to w63 in the mean, the gap behind each included.
-pub const WORD_CHARACTERS: f64 = (10.0 * 3.0 + 54.0 * 4.0) / 64.0;
+pub const SYNTHETIC_CHARACTERS: f64 = (10.0 * 3.0 + 54.0 * 4.0) / 64.0;
 
 impl Extras {
     /// None of them.

@@ -73,6 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
         .print("--json", &args.json)
         .check()?;
     let corpus = corpus::load(&args.corpus.config(), args.seed)?;
+    corpus.notes.print();
     let options = Options { punctuation: true, tags: false };
     let counts = Counts::of(
         corpus.train.iter().map(|example| (example.text.as_bytes(), Some(example.label))),

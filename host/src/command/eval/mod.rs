@@ -138,16 +138,15 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn examples(model: &Model<'_>, args: &Args) -> Result<Vec<(String, String)>> {
     let Some(split) = args.split.split() else {
-        let CorpusArgs { test_data, valid, test, .. } = &args.corpus;
         ensure!(
-            test_data.is_none() && valid.is_none() && test.is_none(),
-            "--test-data, --valid and --test say how `train` split the corpus, and all of it is measured: name a --split"
+            args.seed.is_none(),
+            "--seed says how `train` splits a corpus, and all of it is read: name a --split"
         );
         let all = corpus::load_all(&args.corpus.config())?;
         all.notes.print();
         return Ok(all.examples);
     };
-    let corpus = load_for(model, &args.corpus.config(), args.seed)?;
+    let corpus = load_for(model, &args.corpus.config(), args.seed, &[split])?;
     let texts = corpus.texts(split);
     ensure!(!texts.is_empty(), "{}: that split is empty", corpus.name);
     let named = |example: &Example| (example.text.clone(), corpus.labels[example.label as usize].clone());
@@ -180,6 +179,12 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
             None => items(model, text),
         };
         texts.push((items, label as u32));
+    }
+    let ids = texts.iter().flat_map(|(items, _)| items).filter_map(Item::word);
+    let (words, known) = ids
+        .fold((0, 0), |(words, known), id| (words + 1, known + usize::from(id < model.vocabulary().len())));
+    if 2 * known < words {
+        warn(&format!("{}: the model knows {known} of {words} words, less than half", args.corpus.data));
     }
     let readings: Vec<Reading<'_>> =
         texts.iter().map(|(items, truth)| Reading { items, truth: *truth }).collect();
@@ -226,7 +231,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
         measures: Measures::of(&judged, &labels),
         loss: verdicts.iter().map(|verdict| verdict.loss).sum::<f64>() / verdicts.len().max(1) as f64,
         labels,
-        words: texts.iter().flat_map(|(items, _)| items).filter(|item| item.is_word()).count(),
+        words,
         seconds,
         early_exit,
         rejection,

@@ -14,7 +14,7 @@ mod table;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args as ClapArgs;
 
 use super::train::{self, DeviceChoice, Preset, ShapeArgs, TrainingArgs};
@@ -78,7 +78,16 @@ impl Args {
 /// [`ExitReason`](crate::exit_reason::ExitReason) if the user stops it or a run diverges.
 pub fn run(args: &Args) -> Result<()> {
     ensure!(!args.presets.is_empty() && !args.seeds.is_empty(), "--presets and --seeds: at least one each");
-    ensure!(args.corpus.data != "-", "--data -: each run reads the corpus anew: write it to a file first");
+    let texts = args.unlabelled.as_ref().filter(|path| path.as_os_str() == "-").map(|_| "--unlabelled");
+    if let Some(flag) = args.corpus.stdin_flag().or(texts) {
+        bail!("{flag} -: each run reads the texts anew: write them to a file first");
+    }
+    let mut seeds = args.seeds.clone();
+    seeds.sort_unstable();
+    ensure!(
+        seeds.windows(2).all(|pair| pair[0] != pair[1]),
+        "--seeds: one is there twice, which is the same run"
+    );
     ensure!(args.corpus.valid != Some(0.0), "--valid 0: the frontier is one of validation accuracies");
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("--out: cannot make the folder {}", args.out.display()))?;

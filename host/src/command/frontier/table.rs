@@ -61,9 +61,8 @@ pub struct Point<'r> {
 impl Frontier {
     /// No run yet on a corpus.
     pub fn new(data: &str) -> Self {
-        let name = std::path::Path::new(data).file_name();
         Self {
-            corpus: name.map_or_else(|| data.to_owned(), |name| name.to_string_lossy().into_owned()),
+            corpus: crate::corpus::name_of(data),
             command: command(std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned())),
             presets: Vec::new(),
         }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 use telltale::Model;
 
-use crate::command::corpus::load_for;
+use crate::command::corpus::{load_for, with_classes};
 use crate::console::say;
 use crate::corpus::{self, Corpus, CorpusConfig, Split, count};
 use crate::engine::answer_all;
@@ -75,7 +75,7 @@ impl Results {
             }
             return Self::read(model, &config.data, "all", &texts);
         };
-        Self::of_split(model, &load_for(model, config, None)?, split)
+        Self::of_split(model, &load_for(model, config, None, &[split])?, split)
     }
 
     /// Reads the texts of a split.
@@ -83,15 +83,7 @@ impl Results {
     /// # Errors
     /// If there are none, or a label is unknown to the model.
     pub fn of_split(model: &Model<'_>, corpus: &Corpus, split: Split) -> Result<Self> {
-        let own: Vec<&str> = model.labels().collect();
-        let class = |label: &String| corpus::class_of(&corpus.name, &own, label);
-        let classes = corpus.labels.iter().map(class).collect::<Result<Vec<_>>>()?;
-        let texts: Vec<(&str, usize)> = corpus
-            .texts(split)
-            .iter()
-            .map(|example| (&example.text[..], classes[example.label as usize]))
-            .collect();
-        Self::read(model, &corpus.name, split.name(), &texts)
+        Self::read(model, &corpus.name, split.name(), &with_classes(model, corpus, split)?)
     }
 
     fn read(model: &Model<'_>, name: &str, split: &'static str, texts: &[(&str, usize)]) -> Result<Self> {

@@ -15,6 +15,7 @@ use super::{Args, report};
 use crate::bytes::hex;
 use crate::console::say;
 use crate::exit_reason::ExitReason;
+use crate::files;
 use crate::model::Network;
 use crate::pipeline::{Data, Observer, RunConfig};
 use crate::stop::Stop;
@@ -103,7 +104,7 @@ impl Checkpointer {
             }
         }
         if let Some(folder) = &args.keeping.checkpoint {
-            let same = store.as_ref().is_some_and(|store: &Store| is_same(store.folder(), folder));
+            let same = store.as_ref().is_some_and(|store: &Store| files::is_same(store.folder(), folder));
             if !same {
                 store = Some(Store::create(folder)?);
             }
@@ -226,12 +227,19 @@ impl Observer for Checkpointer {
 impl Args {
     /// Refuses to go on without the texts of the checkpoint's run.
     fn find_corpus(&self) -> Result<()> {
-        let is_given = |name: &str| self.given.contains(name);
-        ensure!(
-            self.corpus.data != "-" || is_given("data"),
-            "the corpus of the checkpoint's run was standard input: give the same bytes by --data"
-        );
-        let mut all = self.corpus.inputs().into_iter().chain(self.unlabelled.clone());
+        let texts = self.unlabelled.as_ref().filter(|path| path.as_os_str() == "-").map(|_| "--unlabelled");
+        if let Some(flag) = self.corpus.stdin_flag().or(texts) {
+            let is_given = self.given.contains(&flag[2..].replace('-', "_"));
+            ensure!(
+                is_given,
+                "what {flag} read in the checkpoint's run was standard input: give the same bytes by {flag}"
+            );
+        }
+        let mut all = self
+            .corpus
+            .inputs()
+            .into_iter()
+            .chain(self.unlabelled.clone().filter(|path| path.as_os_str() != "-"));
         if let Some(path) = all.find(|path| !path.exists()) {
             bail!(
                 "{}: the checkpoint's run read it, and it is there no more: say where the same texts are (--data, \
@@ -278,11 +286,6 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     }
-}
-
-fn is_same(a: &Path, b: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    real(a) == real(b)
 }
 
 /// What a run is made of beside its configuration: the words as read, the network's shape.

@@ -164,7 +164,8 @@ impl Args {
 
     /// Says what PyTorch's files have no place for.
     fn tell_of_saving(&self) {
-        if self.shape.ngrams.is_none() {
+        let is_tutorial = matches!(self.preset, Some(Preset::RnnCell | Preset::RnnLayer));
+        if self.shape.ngrams.is_none() && !is_tutorial {
             console::warn(
                 "--save: the model has no n-grams, since PyTorch has none; without --save it is more accurate",
             );
@@ -227,21 +228,21 @@ pub fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     let (args, mut checkpointer) = Checkpointer::begin(args)?;
     let device = device(args.device)?;
-    ensure!(
-        args.save.is_none() || args.shape.ngrams.unwrap_or(0) == 0,
-        "--save: PyTorch has no n-grams: {}",
-        if args.keeping.resume.is_some() {
-            "the run that this goes on with has some, and cannot be saved"
-        } else {
-            "leave --ngrams out"
-        }
-    );
     args.check_paths()?;
-    if args.save.is_some() {
-        args.tell_of_saving();
-    }
     let source = args.source()?;
     let config = checkpointer.settle(args.resolve(&source)?)?;
+    if args.save.is_some() {
+        ensure!(
+            config.ngrams.most == Some(0),
+            "--save: PyTorch has no n-grams: {}",
+            if args.keeping.resume.is_some() {
+                "the run that this goes on with has some, and cannot be saved"
+            } else {
+                "leave --ngrams out"
+            }
+        );
+        args.tell_of_saving();
+    }
     let data = Data::prepare(source, config)?;
     let trained = match pipeline::run(&data, &device, &mut checkpointer)? {
         Outcome::Stopped(position) => return Err(checkpointer.stopped(&position).into()),
@@ -249,7 +250,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let finished = &trained.finished;
     if args.given.contains("bytes") && finished.blob.len() > data.config.bytes {
-        let why = if data.config.ngrams.most.is_some() {
+        let why = if data.config.ngrams.most.is_some_and(|most| most > 0) {
             "--ngrams or the preset says how many n-grams there are"
         } else {
             "the network alone is larger (--hidden, --embed and --vocab make it smaller)"

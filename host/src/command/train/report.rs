@@ -7,7 +7,7 @@ use candle_core::Device;
 
 use crate::command::measures::print_measures;
 use crate::console::{human, say, warn};
-use crate::corpus::{Corpus, count};
+use crate::corpus::{Corpus, count, visible_label};
 use crate::evaluate::measures::Measures;
 use crate::model::Config;
 use crate::pipeline::{Data, Report};
@@ -24,7 +24,7 @@ pub fn describe(data: &Data, config: &Config, device: &Device) {
         corpus.name,
         corpus.labels.len(),
         corpus.train.len(),
-        if corpus.validates_on_train { 0 } else { corpus.valid.len() },
+        corpus.set_aside().len(),
         corpus.test.len(),
         data.words,
     );
@@ -46,13 +46,12 @@ pub fn describe(data: &Data, config: &Config, device: &Device) {
 fn classes(corpus: &Corpus) -> String {
     const SHOWN: usize = 20;
     let mut counts: Vec<(usize, &str)> = corpus.labels.iter().map(|label| (0, &label[..])).collect();
-    let valid = if corpus.validates_on_train { &[][..] } else { &corpus.valid };
-    for example in corpus.train.iter().chain(valid).chain(&corpus.test) {
+    for example in corpus.train.iter().chain(corpus.set_aside()).chain(&corpus.test) {
         counts[example.label as usize].0 += 1;
     }
     counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
     let shown: Vec<String> =
-        counts.iter().take(SHOWN).map(|(count, label)| format!("{label} {count}")).collect();
+        counts.iter().take(SHOWN).map(|(count, label)| format!("{} {count}", visible_label(label))).collect();
     let mut text = shown.join(", ");
     if let (Some((largest, _)), Some((smallest, _))) = (counts.get(SHOWN), counts.last()) {
         text += &format!(" and {} more of {largest} to {smallest} texts", counts.len() - SHOWN);

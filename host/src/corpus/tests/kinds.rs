@@ -336,6 +336,9 @@ fn json_lines_and_fasttext() {
         ("\"a\"", "a string in place of an object"),
         ("[\"a\",1]\n[\"b\",2]", "line 1: an array in place of an object"),
         ("{}", "the corpus is empty"),
+        ("{\"text\":\"a\",\"text\":\"b\",\"label\":1}", "the object: `text` is there twice"),
+        ("[{\"text\":\"a\"},{\"label\":1,\"label\":2}]", "row 2 of the array: `label` is there twice"),
+        ("{\"text\":\"a\"}\n{\"n\":1,\"n\":1}", "line 2: `n` is there twice"),
         ("[{\"a\":\"b\",\"c\":1}]", "--text-column"),
     ] {
         let other = refused("p.json", content);
@@ -391,7 +394,7 @@ fn parquet_as_hubs_publish_it() {
         file(&folder, &format!("hub/data/{piece}.parquet"), HUB);
     }
     file(&folder, "hub/README.md", "what it is\n");
-    let config = CorpusConfig { test: Some(0.0), ..args(&hub) };
+    let config = args(&hub);
     assert_eq!(config.inputs().len(), 3);
     assert_eq!(load_all(&config).expect("is read").examples.len(), 3 * own.len());
     std::fs::remove_file(hub.join("data/train-00000-of-00002.parquet")).expect("removed");
@@ -684,6 +687,14 @@ fn few_texts_are_not_split_and_rare_classes_are_said() {
     let none = CorpusConfig { valid: Some(0.0), ..args(&folder.path().join("two.csv")) };
     let none = load(&none, 1).expect("is read");
     assert!(none.valid.is_empty() && !none.validates_on_train);
+    assert!(two.set_aside().is_empty() && none.set_aside().is_empty());
+    file(&folder, "own/train.csv", csv(&rows(60)));
+    file(&folder, "own/dev.csv", "text,label\nfresh,pos\nstale,neg\n");
+    let own = CorpusConfig { valid: Some(0.0), ..args(&folder.path().join("own")) };
+    let own = load(&own, 1).expect("is read");
+    assert_eq!(own.set_aside().len(), 2);
+    let idle = "--valid 0 has no effect: the corpus has a validation split of its own";
+    assert!(own.notes.mention(idle), "{}", said(&own.notes));
     let asked = CorpusConfig { valid: Some(0.5), ..args(&file(&folder, "ten.csv", csv(&rows(10)))) };
     assert_eq!(load(&asked, 1).expect("is read").valid.len(), 6, "of each class half, rounded");
 
@@ -700,4 +711,109 @@ fn few_texts_are_not_split_and_rare_classes_are_said() {
     let lone = load(&args(&file(&folder, "lone.csv", lone)), 1).expect("is read");
     assert!(lone.notes.mention("1 class with one training text only: rare"), "{}", said(&lone.notes));
     assert!(lone.notes.mention("classes of unequal size"), "{}", said(&lone.notes));
+}
+
+#[test]
+fn a_header_is_told_from_rows() {
+    // A label that is called as a column often is, and rows of which one column's values come again.
+    let acts: Vec<_> =
+        (0..40).map(|at| (format!("is that so number {at}"), ["question", "answer"][at % 2])).collect();
+    let first: String = acts.iter().map(|(text, label)| format!("{label},{text}\n")).collect();
+    let first = read_file("acts.csv", first).expect("is read");
+    assert_eq!(
+        first.examples,
+        acts.iter().map(|(text, label)| (text.clone(), (*label).to_owned())).collect::<Vec<_>>()
+    );
+    // Files that were joined, each with a mark.
+    let all = rows(60);
+    let joined = format!("\u{FEFF}{}\u{FEFF}{}", csv(&all[..30]), csv(&all[30..]));
+    let joined = read_file("joined.csv", joined).expect("is read");
+    assert!(
+        joined.examples.len() == 60 && joined.notes.mention("1 row like the header"),
+        "{}",
+        said(&joined.notes)
+    );
+    // Columns that pandas numbers.
+    let numbered = all.iter().enumerate().map(|(at, (text, _))| format!("{text},{}\n", 3 + at % 2));
+    let numbered: String = std::iter::once("0,1\n".to_owned()).chain(numbered).collect();
+    assert_eq!(read_file("pandas.csv", numbered).expect("is read").examples.len(), 60);
+    // Named by number, above a label that no other row has.
+    let folder = folder();
+    let lone = file(&folder, "lone.csv", "a,one thing\nb,two things\nc,three things\n");
+    let lone = CorpusConfig { text_column: Some("2".into()), label_column: Some("1".into()), ..args(&lone) };
+    let lone = load_all(&lone).expect("is read");
+    assert!(lone.notes.mention("the first row is taken for a header: a, one thing"), "{}", said(&lone.notes));
+    // Who wants every row gets every row.
+    let every = file(&folder, "every.csv", "text\ngood film\ntext\nbad film\n");
+    let every = unlabelled::read_rows(&every, &CorpusConfig::of("reviews")).expect("is read").0;
+    assert_eq!(every, ["good film", "text", "bad film"]);
+}
+
+#[test]
+fn splits_of_other_columns_are_read() {
+    let folder = folder();
+    file(&folder, "names/train.csv", csv(&rows(60)));
+    file(
+        &folder,
+        "names/test.csv",
+        lines("text,category", ",", "\n", &[("fresh".into(), "pos"), ("stale".into(), "neg")]),
+    );
+    std::fs::create_dir_all(folder.path().join("names/more")).expect("made");
+    let names = load(&args(&folder.path().join("names")), 1).expect("is read");
+    assert_eq!((names.test.len(), &names.drawn[..]), (2, &[Split::Valid][..]));
+    assert!(names.notes.mention("not read: more/"), "{}", said(&names.notes));
+    // Without a header there, there is none here.
+    let bare: String = rows(60).iter().map(|(text, label)| format!("{text};{label}\n")).collect();
+    file(&folder, "bare/train.csv", bare);
+    file(&folder, "bare/test.csv", "fresh one;pos\nstale one;neg\n");
+    assert_eq!(load(&args(&folder.path().join("bare")), 1).expect("is read").test.len(), 2);
+    // Labels that differ by case alone, texts that differ by case alone, and texts to choose by that are tested on.
+    let all = rows(60);
+    file(&folder, "like/train.csv", csv(&all));
+    let loud = [(all[0].0.to_uppercase(), "neg"), ("fresh".into(), "pos"), ("stale".into(), "NEG")];
+    file(&folder, "like/test.csv", csv(&loud));
+    file(&folder, "like/valid.csv", csv(&loud[..2]));
+    let like = load(&args(&folder.path().join("like")), 1).expect("is read");
+    for part in [
+        "`NEG` differs from `neg` by case",
+        "2 rows of the validation that also stand in the test",
+        "1 of 2 test texts have the words of a training text",
+    ] {
+        assert!(like.notes.mention(part), "{part}: {}", said(&like.notes));
+    }
+    assert!(!like.notes.mention("withheld"), "{}", said(&like.notes));
+}
+
+#[test]
+fn quotes_of_two_lines_and_quotes_between_tabs() {
+    let mut stray: Vec<String> = csv(&rows(60)).lines().map(str::to_owned).collect();
+    stray[9] = format!("\"{}", stray[9]);
+    stray[10] = stray[10].replace(',', "\",");
+    let stray = refused("stray.csv", stray.join("\n"));
+    assert!(stray.contains("line 10: the quote that opens here closes 1 line later"), "{stray}");
+    // As one of Kaggle's competitions has them: quoted, with backslashes.
+    let quoted = rows(60)
+        .iter()
+        .map(|(text, label)| format!("\"{label}\"\t\"say \\\"{text}\\\"\"\n"))
+        .collect::<String>();
+    let quoted = read_file("quoted.tsv", format!("\"sentiment\"\t\"review\"\n{quoted}")).expect("is read");
+    assert_eq!(quoted.examples[0], ("say \"text number 0 is bad\"".to_owned(), "neg".to_owned()));
+}
+
+#[test]
+fn folders_that_are_called_as_splits_or_by_no_text() {
+    let folder = folder();
+    for class in ["train", "bus"] {
+        for at in 0..3 {
+            file(&folder, &format!("traffic/{class}/{at}.txt"), format!("a {class} {at}"));
+        }
+    }
+    let traffic = load_all(&args(&folder.path().join("traffic"))).expect("is read");
+    assert_eq!(traffic.examples.len(), 6);
+    let wide = refused("wide.csv", b"\0\0\xFE\xFF\0\0\0t");
+    assert!(wide.contains("UTF-32: save it in UTF-8"), "{wide}");
+    let missing =
+        [("one", "NA"), ("two", "\\N"), ("three", "x")].map(|(text, label)| (text.to_owned(), label));
+    let missing = load(&args(&file(&folder, "missing.csv", csv(&missing))), 1).expect("is read");
+    assert!(missing.notes.mention("`NA`, `\\N` are each a class of its own"), "{}", said(&missing.notes));
 }
