@@ -196,6 +196,19 @@ fn outputs_are_no_inputs() {
     let latest = format!("{checkpoints}/latest.checkpoint");
     let error = fail(&["train", "--data", &data, "--checkpoint", &checkpoints, "--export", &latest]);
     assert!(error.contains("read as --checkpoint"), "{error}");
+    // A text behind a link, and one in a folder behind a link, are inputs as well.
+    for class in ["store/neg", "links/pos"] {
+        fs::create_dir_all(folder.path().join(class)).expect("made");
+    }
+    let kept = write(&folder.path().join("store/neg"), "1.txt", "bad");
+    let single = write(folder.path(), "single.txt", "good");
+    std::os::unix::fs::symlink(folder.path().join("store/neg"), folder.path().join("links/neg"))
+        .expect("linked");
+    std::os::unix::fs::symlink(&single, folder.path().join("links/pos/1.txt")).expect("linked");
+    for output in [&kept, &single] {
+        let error = fail(&["train", "--data", text(&folder.path().join("links")), "--export", output]);
+        assert!(error.contains("that file is read as the corpus"), "{error}");
+    }
     let error = fail(&["train", "--data", &data, "--export", text(&folder.path().join("no/model.bin"))]);
     assert!(error.contains("no/model.bin: No such file") && !error.contains("no/.tmp"), "{error}");
     assert_eq!(fs::read_to_string(&data).expect("is there"), content);

@@ -345,7 +345,10 @@ fn a_saved_model_imports_as_the_same_blob() {
         *changed.last_mut().expect("not empty") ^= 1;
         fs::write(&weights, changed).expect("writable");
         let said = succeed(&[&import[..], &["--export", text(&own)]].concat(), b"");
-        assert!(String::from_utf8_lossy(&said).contains("are not those that `train --save` wrote"));
+        assert!(
+            String::from_utf8_lossy(&said)
+                .contains("are not those that `train --save` of this version wrote")
+        );
         let card = String::from_utf8(succeed(&["inspect", text(&own)], b"")).expect("UTF-8");
         assert!(card.contains("trained in PyTorch") && !card.contains("SHA-256: 0"), "{card}");
         assert!(card.contains("quantised accuracy: validation –, test –"), "{card}");

@@ -106,7 +106,7 @@ impl Paths {
                 }
                 for (other, written) in &self.outputs[..at] {
                     ensure!(
-                        identity(path) != identity(written),
+                        !is_same(path, written),
                         "{flag} {}: {other} goes to the same file: name another one",
                         path.display()
                     );
@@ -120,20 +120,28 @@ impl Paths {
 
 /// Whether `path` is the file `read`, or one in a folder of the folder `read`.
 fn is_part(path: &Path, read: &Path) -> bool {
-    if read.is_dir() {
-        // A folder of classes holds its texts one level down, some behind links; what lies beside them is not read.
-        return path.exists() && below(read, 1).contains(&identity(path));
+    if !read.is_dir() {
+        return is_same(path, read);
     }
-    identity(path) == identity(read)
+    let (Ok(whole), Ok(folder)) = (path.canonicalize(), read.canonicalize()) else { return false };
+    // A folder of classes holds its texts one level down; what lies beside them is not read.
+    let is_within = whole.strip_prefix(folder).is_ok_and(|rest| rest.components().count() > 1);
+    let leads_there = |link: &PathBuf| link.canonicalize().is_ok_and(|to| whole.starts_with(to));
+    is_within || links(read, 1).iter().any(leads_there)
 }
 
-/// The files in the folders of a folder, at most two more levels down.
-fn below(folder: &Path, level: usize) -> Vec<Identity> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) = entries.partition(|path| path.is_dir());
-    let own = files.iter().filter(|_| level > 1).map(|path| identity(path));
-    let deeper = folders.iter().filter(|_| level < 4).flat_map(|path| below(path, level + 1));
-    own.chain(deeper).collect()
+/// The links below a folder, where texts may be read: at most two levels down.
+fn links(folder: &Path, level: usize) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let kind = entry.file_type();
+        if kind.as_ref().is_ok_and(fs::FileType::is_symlink) {
+            found.push(entry.path());
+        } else if level < 3 && kind.is_ok_and(|kind| kind.is_dir()) {
+            found.extend(links(&entry.path(), level + 1));
+        }
+    }
+    found
 }
 
 /// Whether two paths lead to the same file or folder.

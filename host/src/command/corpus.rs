@@ -1,5 +1,6 @@
 //! The flags that say which corpus, and how it is read and split.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf, absolute};
 
 use anyhow::Result;
@@ -72,11 +73,13 @@ impl CorpusArgs {
         self.config().inputs()
     }
 
-    /// The flag whose texts are standard input, which can be read once.
+    /// The flag whose texts are standard input, which can be read once; texts without labels may be, too.
     #[must_use]
-    pub fn stdin_flag(&self) -> Option<&'static str> {
-        let flags = [("--data", Some(&self.data)), ("--test-data", self.test_data.as_ref())];
-        flags.iter().find(|(_, data)| data.is_some_and(|data| data == "-")).map(|(flag, _)| *flag)
+    pub fn stdin_flag(&self, unlabelled: Option<&PathBuf>) -> Option<&'static str> {
+        let (data, test) = (Some(Path::new(&self.data)), self.test_data.as_ref().map(Path::new));
+        let flags =
+            [("--data", data), ("--test-data", test), ("--unlabelled", unlabelled.map(PathBuf::as_path))];
+        flags.iter().find(|(_, data)| *data == Some(Path::new(corpus::STDIN))).map(|(flag, _)| *flag)
     }
 
     /// With paths that hold from any folder.
@@ -97,7 +100,7 @@ impl CorpusArgs {
 }
 
 /// Reads a corpus, says what was noticed, and splits it by `seed`, otherwise as the training of `model` did; warns where
-/// the `wanted` splits are drawn otherwise than in the training.
+/// the `wanted` splits are drawn from other texts, by another seed, or beside more or fewer training texts than then.
 ///
 /// # Errors
 /// If the corpus cannot be read.
@@ -114,7 +117,7 @@ pub fn load_for(
     let is_same = corpus.digest == training.digest
         && seed == training.seed
         && corpus.train.len() == training.examples as usize;
-    if !is_same && corpus.drawn.iter().any(|split| wanted.contains(split)) {
+    if !is_same && training.examples > 0 && corpus.drawn.iter().any(|split| wanted.contains(split)) {
         warn(&format!(
             "{}: these splits are not those of the model's training (other texts, or in another order, another --seed, \
              --valid or --test): texts of them may have been learnt",
@@ -127,17 +130,20 @@ pub fn load_for(
 /// The texts of a split, and their classes in the model's order.
 ///
 /// # Errors
-/// If a label is unknown to the model.
-pub fn with_classes<'c>(
-    model: &Model<'_>,
-    corpus: &'c Corpus,
-    split: Split,
-) -> Result<Vec<(&'c str, usize)>> {
+/// If one of their labels is unknown to the model.
+pub fn texts_of<'c>(model: &Model<'_>, corpus: &'c Corpus, split: Split) -> Result<Vec<(&'c str, usize)>> {
     let own: Vec<&str> = model.labels().collect();
-    let class = |label: &String| corpus::class_of(&corpus.name, &own, label);
-    let classes = corpus.labels.iter().map(class).collect::<Result<Vec<_>>>()?;
-    let text = |example: &'c Example| (&example.text[..], classes[example.label as usize]);
-    Ok(corpus.texts(split).iter().map(text).collect())
+    let mut classes: HashMap<u32, usize> = HashMap::new();
+    let mut texts = Vec::new();
+    for Example { text, label } in corpus.texts(split) {
+        let class = match classes.get(label) {
+            Some(class) => *class,
+            None => corpus::class_of(&corpus.name, &own, &corpus.labels[*label as usize])?,
+        };
+        classes.insert(*label, class);
+        texts.push((&text[..], class));
+    }
+    Ok(texts)
 }
 
 /// Which texts of a corpus are read.

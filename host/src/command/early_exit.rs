@@ -9,7 +9,7 @@ use telltale::Model;
 use telltale::engine::format::Kind;
 
 use crate::aligned::AlignedBytes;
-use crate::command::corpus::{CorpusArgs, load_for, with_classes};
+use crate::command::corpus::{CorpusArgs, load_for, texts_of};
 use crate::console::say;
 use crate::corpus::Split;
 use crate::engine::unusable;
@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> Result<()> {
     let model = Model::open(&bytes).with_context(|| unusable(&args.model, &bytes))?;
     let corpus = load_for(&model, &args.corpus.config(), args.seed, &[Split::Valid, Split::Test])?;
     ensure!(!corpus.valid.is_empty(), "{}: the validation split is empty (--valid)", corpus.name);
-    let read = |split| answers(&model, &with_classes(&model, &corpus, split)?);
+    let read = |split| answers(&model, &texts_of(&model, &corpus, split)?);
     let valid = read(Split::Valid)?;
     let candidates = calibrate(&valid, args.agreement);
     let &(rule, on_valid) = candidates

@@ -146,8 +146,9 @@ pub fn run(args: &Args) -> Result<()> {
         !args.train.is_settled(),
         "`fit` picks the preset itself: leave --preset out, and go on with a run by `host train --resume DIR`"
     );
-    if let (Some(flag), false) = (args.train.corpus.stdin_flag(), args.dry_run) {
-        bail!("{flag} -: the corpus is read again to train what fits: write it to a file first");
+    if let (Some(flag), false) = (args.train.corpus.stdin_flag(args.train.unlabelled.as_ref()), args.dry_run)
+    {
+        bail!("{flag} -: what it reads is read again to train what fits: write it to a file first");
     }
     let board = board::find(&args.board)?;
     if !args.dry_run {

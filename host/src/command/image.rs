@@ -56,8 +56,9 @@ pub fn run(args: &Args) -> Result<()> {
             "--target {target:?}: a Rust target triple is expected, such as thumbv6m-none-eabi"
         );
     }
-    let words = args.rustflags.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    if let Some(other) = words.filter(|own| own.starts_with("telltale")).find(|own| !CFGS.contains(own)) {
+    let mut words =
+        args.rustflags.split([' ', '=']).skip_while(|own| *own != "--cfg").filter(|own| *own != "--cfg");
+    if let Some(other) = words.find(|own| own.starts_with("telltale") && !CFGS.contains(own)) {
         bail!("--rustflags: there is no `{other}`; {} tell of a core's instructions", CFGS.join(" and "));
     }
     let board = args.board.as_deref().map(board::find).transpose()?;

@@ -14,6 +14,7 @@ use crate::bytes::hex;
 use crate::console::{put, say};
 use crate::cost;
 use crate::engine::with_image;
+use crate::export;
 
 /// Shows what is in a model or an image of one: bytes by part, shape, provenance, what a program of one's own needs, and the boards that it fits
 ///
@@ -64,6 +65,8 @@ pub struct Report {
     writer: String,
     corpus: String,
     corpus_sha256: String,
+    #[serde(skip)]
+    training: Vec<(&'static str, String)>,
     seed: u64,
     examples: u32,
     quantised_valid_accuracy: Option<f64>,
@@ -195,6 +198,7 @@ pub fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
         writer: provenance.writer.to_owned(),
         corpus: provenance.corpus.to_owned(),
         corpus_sha256: hex(provenance.digest),
+        training: export::training(provenance),
         seed: provenance.seed,
         examples: provenance.examples,
         quantised_valid_accuracy: share(provenance.metrics.quantised_valid),
@@ -259,17 +263,7 @@ fn print(report: &Report, path: &Path) {
         report.c_handle_bytes
     );
     say!("layout: {}", report.layout);
-    // A model that was imported has seen no text here, but for those that it was calibrated and measured on.
-    let (is_imported, is_calibrated) = (report.examples == 0, report.corpus_sha256.contains(|c| c != '0'));
-    if is_imported {
-        say!("{}", report.corpus);
-    } else {
-        say!("trained on {} ({} texts), seed {}", report.corpus, report.examples, report.seed);
-    }
-    if is_calibrated {
-        let what = if is_imported { "texts of calibration and test" } else { "corpus" };
-        say!("{what} SHA-256: {}", report.corpus_sha256);
-    }
+    report.training.iter().for_each(|(what, is)| say!("{what}: {is}"));
     say!(
         "quantised accuracy: validation {}, test {}; agreement with float {}",
         percent(report.quantised_valid_accuracy),

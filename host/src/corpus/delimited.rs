@@ -319,6 +319,11 @@ fn fault(raw: &str, dialect: Dialect, strict: bool) -> Option<Fault> {
     })
 }
 
+/// The first or the last field.
+fn end_of(fields: &[impl AsRef<str>], last: bool) -> Option<&str> {
+    if last { fields.last() } else { fields.first() }.map(AsRef::as_ref)
+}
+
 /// Refuses a file in which a quote swallows rows.
 fn check_quotes(text: &str, dialect: Dialect, records: &[Raw], name: &str, shift: usize) -> Result<()> {
     let width = records.first().map_or(0, |record| record.fields.len());
@@ -356,16 +361,16 @@ fn check_quotes(text: &str, dialect: Dialect, records: &[Raw], name: &str, shift
         // Of two lines, none is within the quotes alone.
         let inner = if all.len() == 2 { 0..2 } else { 1..all.len().saturating_sub(1) };
         let inner = all.get(inner).unwrap_or_default();
-        let is_row = |line: &String| {
+        // Other rows have the values of one column of theirs, the first or the last.
+        let is_row = |line: &String, last: bool| {
             let fields: Vec<&str> = line.split(char::from(dialect.delimiter)).collect();
-            let like = |record: &Raw| {
-                let own = &record.fields;
-                own.first().map(|own| &own[..]) == fields.first().copied()
-                    || own.last().map(|own| &own[..]) == fields.last().copied()
-            };
-            fields.len() == width && width > 1 && records.iter().take(1000).any(like)
+            let value = end_of(&fields, last).filter(|value| !value.is_empty());
+            let mut others = records.iter().enumerate().take(1000).filter(|(other, _)| *other != number);
+            let is_like = value.is_some() && others.any(|(_, record)| end_of(&record.fields, last) == value);
+            fields.len() == width && width > 1 && is_like
         };
-        if !inner.is_empty() && inner.iter().all(is_row) {
+        if !inner.is_empty() && [false, true].iter().any(|&last| inner.iter().all(|line| is_row(line, last)))
+        {
             let first = whole.find('"').unwrap_or(0);
             bail!(
                 "{name}: line {}: the quote that opens here closes {} later, and what it encloses are whole rows: \

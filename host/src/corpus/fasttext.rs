@@ -32,5 +32,11 @@ pub fn read(text: &str, name: &str, notes: &mut Notes) -> Table {
             count(several.len(), "line")
         ));
     }
-    Table { rows, text: "text".to_owned(), label: Some(PREFIX.to_owned()), unit: LINE, named: true }
+    Table {
+        rows,
+        text: "text".to_owned(),
+        label: Some(PREFIX.to_owned()),
+        unit: LINE,
+        columns: vec!["text".to_owned()],
+    }
 }

@@ -36,10 +36,12 @@ pub fn read(root: &Path, decoder: &mut Decoder, notes: &mut Notes) -> Result<Vec
     let split = |path: &Path| path.file_name().and_then(|name| split_of(&name.to_string_lossy()));
     let splits: Vec<_> =
         all.iter().filter(|path| path.is_dir()).filter_map(|path| Some((split(path)?, path))).collect();
-    // A class may be called `train`, too: then texts lie in it.
+    // A class may be called `train`, too: beside other classes, and with texts in it.
+    let has_classes =
+        |path: &Path| children(path, &mut 0).is_ok_and(|all| all.iter().any(|own| own.is_dir()));
+    let is_alone = all.iter().all(|path| !path.is_dir() || split(path).is_some());
     let mut trained = splits.iter().filter(|(split, _)| *split == Split::Train);
-    let is_split =
-        trained.any(|(_, path)| children(path, &mut 0).is_ok_and(|all| all.iter().any(|own| own.is_dir())));
+    let is_split = trained.any(|(_, path)| is_alone || has_classes(path));
     let mut found = Vec::new();
     if is_split {
         for (split, folder) in &splits {

@@ -1,7 +1,6 @@
 //! JSON Lines, and arrays of JSON objects.
 
 use std::borrow::Cow;
-use std::fmt::Arguments;
 
 use anyhow::{Result, bail, ensure};
 use serde::de::IgnoredAny;
@@ -12,7 +11,7 @@ use super::input::numbered;
 use super::notes::{Notes, count, few};
 use super::table::{LINE, ROW, Records, is_text_name};
 use crate::console::one_line;
-use crate::json::Members;
+use crate::json::Distinct;
 
 /// The names of all members, and the objects as records with these columns; what an object lacks is empty.
 ///
@@ -75,14 +74,11 @@ fn objects(text: &str, name: &str, notes: &mut Notes) -> Result<Objects> {
     match serde_json::from_str(text) {
         Ok(Value::Array(list)) => {
             let objects = elements(list, name)?;
-            let all: Vec<Names> = serde_json::from_str(text)?;
-            for (place, object) in (1..).zip(&all) {
-                check_names(object, name, format_args!("row {place} of the array"))?;
-            }
+            check_names(text, name, 1)?;
             return Ok(objects);
         }
         Ok(Value::Object(whole)) => {
-            check_names(&serde_json::from_str(text)?, name, format_args!("the object"))?;
+            check_names(text, name, 1)?;
             return members(whole, name, notes);
         }
         Err(error) if is_array => {
@@ -95,7 +91,7 @@ fn objects(text: &str, name: &str, notes: &mut Notes) -> Result<Objects> {
     for (line, text) in lines() {
         match serde_json::from_str(text) {
             Ok(Value::Object(object)) => {
-                check_names(&serde_json::from_str(text)?, name, format_args!("line {line}"))?;
+                check_names(text, name, line)?;
                 all.push((line, object));
             }
             Ok(other) => bail!("{name}: line {line}: {} in place of an object; {EXPECTED}", kind(&other)),
@@ -105,15 +101,14 @@ fn objects(text: &str, name: &str, notes: &mut Notes) -> Result<Objects> {
     Ok((all, LINE))
 }
 
-/// The names of an object's members.
-type Names = Members<IgnoredAny>;
-
-/// Refuses an object that has a name twice.
-fn check_names(object: &Names, name: &str, place: Arguments<'_>) -> Result<()> {
-    match object.repeated() {
-        None => Ok(()),
-        Some(member) => {
-            bail!("{name}: {place}: `{}` is there twice, and one of the two would be lost", one_line(member))
+/// Refuses JSON, from this line on, in which an object has a name twice.
+fn check_names(text: &str, name: &str, line: usize) -> Result<()> {
+    match serde_json::from_str(text) {
+        Ok(Distinct) => Ok(()),
+        Err(error) => {
+            let told = error.to_string();
+            let told = told.split_once(" at line ").map_or(&told[..], |(told, _)| told);
+            bail!("{name}: line {}: {told}, and one of the two would be lost", line + error.line() - 1)
         }
     }
 }

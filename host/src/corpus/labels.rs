@@ -217,7 +217,7 @@ fn is_several(label: &str, all: &[&String]) -> bool {
 
 /// Whether a label is what programs write in place of one.
 fn is_missing(label: &str) -> bool {
-    ["nan", "na", "n/a", "#n/a", "#ref!", "#value!", "<na>", "none", "null", "nil", "\\n", "-"]
+    ["nan", "na", "n/a", "#n/a", "#ref!", "#value!", "<na>", "null", "nil", "\\n"]
         .iter()
         .any(|own| own.eq_ignore_ascii_case(label))
 }

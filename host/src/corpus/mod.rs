@@ -43,7 +43,7 @@ use telltale::engine::text::Options;
 
 pub use embedded::{NAME as EMBEDDED, test_texts as review_texts};
 use input::Decoder;
-pub use input::{GZIP, numbered};
+pub use input::{GZIP, STDIN, numbered};
 pub use labels::{
     alike as label_alike, check as check_label, class_of, position as label_position,
     visible as visible_label,
@@ -183,7 +183,7 @@ pub struct Corpus {
     pub test: Vec<Example>,
     /// Whether `valid` are the training texts themselves, for want of others.
     pub validates_on_train: bool,
-    /// The splits that were drawn from the training texts, at random.
+    /// The splits that are drawn from the training texts, at random, where a share of them is asked for.
     pub drawn: Vec<Split>,
     /// SHA-256 over all labels and texts as read.
     pub digest: [u8; 32],
@@ -598,7 +598,8 @@ fn tell_of_repetitions(train: &[Example], notes: &mut Notes) {
     }
 }
 
-/// Texts of other splits with the words of a training text: what is said of them is no news.
+/// Counts texts of other splits that have the words of a training text: that they are read right is no sign of how others
+/// are.
 fn tell_of_likeness(train: &[Example], splits: &[(Split, &[Example])], notes: &mut Notes) {
     let words = |example: &Example| {
         let mut hasher = DefaultHasher::new();
@@ -613,8 +614,9 @@ fn tell_of_likeness(train: &[Example], splits: &[(Split, &[Example])], notes: &m
     for (split, texts) in splits {
         let like = texts.par_iter().filter_map(words).filter(|own| learnt.contains(own)).count();
         if like > 0 {
+            let verb = if like == 1 { "has" } else { "have" };
             notes.say(format!(
-                "{} of {} have the words of a training text, with other case, spaces or punctuation",
+                "{} of {} {verb} the words of a training text, with other case, spaces or punctuation",
                 like,
                 count(texts.len(), &format!("{} text", split.name()))
             ));

@@ -28,7 +28,7 @@ pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &m
     if fasttext::is_one(&text) && !matches!(&ending[..], "csv" | "tsv") {
         let asked = match columns.label {
             // As in another file of the corpus.
-            Label::Perhaps(_) => None,
+            Label::Perhaps(..) => None,
             Label::Named(column) => Some(column),
             Label::None | Label::Guessed => columns.text,
         };
@@ -47,7 +47,7 @@ pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &m
                 text: "a text a line".to_owned(),
                 label: None,
                 unit: LINE,
-                named: false,
+                columns: Vec::new(),
             })
         }
         "txt" if !text.contains(DELIMITERS.map(char::from)) => {

@@ -173,8 +173,11 @@ pub fn read(
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let same = trained.as_ref().map(|table| Columns {
             text: Some(&table.text).filter(|_| columns.text.is_none()).map(|text| &text[..]).or(columns.text),
-            label: table.label.as_deref().map_or(columns.label, Label::Perhaps),
-            no_header: columns.no_header || !table.named,
+            label: table.label.as_deref().map_or(columns.label, |label| {
+                let is_asked = matches!(columns.label, Label::Named(_));
+                Label::Perhaps(label, (!is_asked).then_some(&table.columns))
+            }),
+            no_header: columns.no_header || table.columns.is_empty(),
             ..*columns
         });
         let mut table = source::read(&path, same.as_ref().unwrap_or(columns), decoder, notes)?;

@@ -36,8 +36,9 @@ pub enum Label<'a> {
     Guessed,
     /// From this column.
     Named(&'a str),
-    /// From this column if it is there.
-    Perhaps(&'a str),
+    /// From this column, as in another file, if it is there; otherwise from one with a usual name that is none of the
+    /// other file's columns, if these are told.
+    Perhaps(&'a str, Option<&'a [String]>),
 }
 
 /// A text of a file.
@@ -62,8 +63,8 @@ pub struct Table {
     pub label: Option<String>,
     /// What a row's `line` counts.
     pub unit: &'static str,
-    /// Whether columns have names.
-    pub named: bool,
+    /// The names of all columns, if they have some.
+    pub columns: Vec<String>,
 }
 
 /// The rows of a file that has names for columns, but no header.
@@ -127,7 +128,7 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
     let asked = |own: &str| {
         columns.text == Some(own)
             || columns.label == Label::Named(own)
-            || columns.label == Label::Perhaps(own)
+            || matches!(columns.label, Label::Perhaps(label, _) if label == own)
     };
     let known = |header: &[String]| {
         header.iter().filter(|own| asked(own) || is_text_name(own) || is_one_of(own, &LABEL_NAMES)).count()
@@ -142,7 +143,7 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
         notes.say(format!("{name}: the header has no name for the first column, which names the rows"));
         first.insert(0, String::new());
     }
-    // What comes again as a value of its own column is none of its name, unless the whole row does.
+    // A name alone that comes again as a value of its own column is one, unless the whole row comes again.
     let comes_again = |(column, own): (usize, &String)| {
         let is_value = |row: &Record| row.fields.get(column).is_some_and(|field| field.trim() == own);
         known(std::slice::from_ref(own)) > 0
@@ -150,9 +151,14 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
                 .iter()
                 .any(|row| is_value(row) && row.fields.len() == first.len() && !is_same(row, &records[0]))
     };
-    let choice = if columns.no_header {
+    // A file beside one without a header may have one all the same.
+    let is_headless =
+        columns.no_header && !(matches!(columns.label, Label::Perhaps(..)) && known(&first) > 1);
+    let choice = if is_headless {
         Choice::by_number(&records, columns, name)?
-    } else if known(&first) > 0 && !first.iter().enumerate().any(comes_again) {
+    } else if known(&first) > 1
+        || known(&first) > 0 && !(first.len() > 1 && first.iter().enumerate().any(comes_again))
+    {
         Choice::by_name(&first, &records[1..], columns, name, NO_HEADER, notes)?
     } else {
         Choice::of_unknown(&first, &records, columns, name, notes)?
@@ -176,9 +182,12 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
 
 /// Whether a row is the header again, as where files were joined; each of them may begin with a byte order mark.
 fn is_same(row: &Record, header: &Record) -> bool {
-    let own =
-        |record: &Record| record.fields.first().map(|first| first.trim_start_matches('\u{FEFF}').to_owned());
-    own(row) == own(header) && row.fields.get(1..) == header.fields.get(1..)
+    // Behind the mark, quotes are characters of the field.
+    fn name(field: &str) -> &str {
+        field.trim_start_matches('\u{FEFF}').trim_matches('"').trim()
+    }
+    row.fields.len() == header.fields.len()
+        && row.fields.iter().zip(&header.fields).all(|(a, b)| name(a) == name(b))
 }
 
 /// Gives the header an empty name for the rows' names where it is one field short of all rows: `write.table` of R
@@ -286,9 +295,20 @@ impl Choice {
             Label::None => None,
             Label::Guessed => usual(&LABEL_NAMES)?,
             Label::Named(own) => Some(wanted(own)?),
-            Label::Perhaps(own) => match at(own)? {
-                None => usual(&LABEL_NAMES)?,
-                there => there,
+            Label::Perhaps(own, others) => match (at(own)?, others) {
+                (None, Some(others)) => {
+                    let is_new = |name: &&str| !others.iter().any(|other| other.eq_ignore_ascii_case(name));
+                    let found = usual(&LABEL_NAMES.into_iter().filter(is_new).collect::<Vec<_>>())?;
+                    if let Some(found) = found {
+                        let found = one_line(&header[found]);
+                        notes.say(format!(
+                            "{name}: the labels are in column `{found}`: there is no `{}`",
+                            one_line(own)
+                        ));
+                    }
+                    found
+                }
+                (there, _) => there,
             },
         };
         let text = match columns.text {
@@ -358,7 +378,7 @@ impl Choice {
         let content = Content::of(records, width);
         let named = match columns.label {
             Label::Named(own) => Some(wanted(own)?),
-            Label::Perhaps(own) => number(own, width),
+            Label::Perhaps(own, _) => number(own, width),
             Label::None | Label::Guessed => None,
         };
         let text = match columns.text {
@@ -411,13 +431,13 @@ impl Choice {
             (Label::None, 1) => true,
             _ if records.len() > 2 && (0..first.len()).any(numbers) => true,
             (Label::None, _) => first.iter().any(|field| field.split_whitespace().count() > 3),
-            (Label::Named(own) | Label::Perhaps(own), width) => number(own, width).is_some_and(is_label),
+            (Label::Named(own) | Label::Perhaps(own, _), width) => number(own, width).is_some_and(is_label),
             _ => content.text(None).and_then(|text| content.label(text)).is_some_and(is_label),
         };
         let by_number = |own: Option<&str>| own.is_some_and(|own| number(own, first.len()).is_some());
         let label = match columns.label {
             Label::Named(own) => Some(own),
-            Label::None | Label::Guessed | Label::Perhaps(_) => None,
+            Label::None | Label::Guessed | Label::Perhaps(..) => None,
         };
         if !headless && (by_number(columns.text) || by_number(label)) {
             notes.say(format!("{name}: the first row is taken for a header: {}{NO_HEADER}", preview(first)));
@@ -485,8 +505,8 @@ impl Choice {
         }
         let column =
             |at: usize| self.header.as_ref().map_or_else(|| (at + 1).to_string(), |names| names[at].clone());
-        let named = self.header.is_some();
-        Ok(Table { rows, text: column(self.text), label: self.label.map(column), unit, named })
+        let (text, label) = (column(self.text), self.label.map(column));
+        Ok(Table { rows, text, label, unit, columns: self.header.unwrap_or_default() })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is told of a model, and of the objects that read it.
 
-use telltale::engine::format::Manifest;
+use telltale::engine::format::{Manifest, Provenance};
 
 use super::Order;
 use crate::bytes::hex;
@@ -17,22 +17,8 @@ pub(super) fn card(order: &Order<'_>) -> String {
         units.map_or_else(|| "not measured".to_owned(), |units| format!("{:.2} %", f64::from(units) / 100.0))
     };
     let metrics = &provenance.metrics;
-    let corpus = hex(provenance.digest);
-    // A model that was imported has seen no text here, but for those that it was calibrated and measured on.
-    let training = match provenance.examples {
-        0 if provenance.digest.iter().all(|byte| *byte == 0) => {
-            format!("| origin | {} |\n", plain(provenance.corpus))
-        }
-        0 => format!(
-            "| origin | {} |\n| SHA-256 of the texts of calibration and test | {corpus} |\n",
-            plain(provenance.corpus)
-        ),
-        count => format!(
-            "| trained on | {} ({count} texts), seed {} |\n| SHA-256 of the corpus | {corpus} |\n",
-            plain(provenance.corpus),
-            provenance.seed
-        ),
-    };
+    let training: String =
+        training(provenance).iter().map(|(what, is)| format!("| {what} | {} |\n", plain(is))).collect();
     format!(
         "## The model\n\n\
          | | |\n|---|---|\n\
@@ -56,6 +42,30 @@ pub(super) fn card(order: &Order<'_>) -> String {
         share(metrics.quantised_test),
         plain(provenance.writer),
     )
+}
+
+/// Where a model is from: what, and what that is. One that was imported has seen no text here, but for those that it was
+/// calibrated and measured on.
+#[must_use]
+pub fn training(
+    Provenance { corpus, digest, seed, examples, .. }: &Provenance<'_>,
+) -> Vec<(&'static str, String)> {
+    let (is_imported, sha) = (*examples == 0, hex(digest));
+    let mut all = vec![match is_imported {
+        true => ("origin", (*corpus).to_owned()),
+        false => ("trained on", format!("{corpus} ({examples} texts), seed {seed}")),
+    }];
+    if digest.iter().any(|byte| *byte != 0) {
+        all.push((
+            if is_imported {
+                "SHA-256 of the texts of calibration and test"
+            } else {
+                "SHA-256 of the corpus"
+            },
+            sha,
+        ));
+    }
+    all
 }
 
 /// The objects, in Markdown.

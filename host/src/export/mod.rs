@@ -7,6 +7,7 @@ mod npm;
 mod rust;
 mod source;
 
+pub use card::training;
 pub use folder::Folder;
 
 use anyhow::{Context, Result, ensure};

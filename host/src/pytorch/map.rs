@@ -547,7 +547,7 @@ impl Mapped {
         // A layer that the answers do not need may be as wide as the states, which the scores then fit as well.
         let place = |layer: &Linear<'_>| state.tensors.iter().position(|own| own.name == layer.weight.name);
         let is_late = state.ordered && place(first) > place(last);
-        let fits_alone = first.shape() == [hidden, hidden] && description.head.is_none();
+        let fits_alone = first.shape() == [hidden, hidden] && !named && description.head_hidden.is_none();
         if fits_alone && (is_late || first.bias.is_none() && last.bias.is_some()) {
             bail!(misfit(
                 first.weight,

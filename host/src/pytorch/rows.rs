@@ -13,7 +13,8 @@ use std::collections::HashMap;
 
 use anyhow::{Result, bail, ensure};
 
-use crate::json::Members;
+use super::words::is_special;
+use crate::json::Numbers;
 
 /// A word of the vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,8 +240,12 @@ impl<'t> Columns<'t> {
             let rows = rows.into_iter().map(|(line, word, row)| (line, word, row as usize)).collect();
             return Ok(Self::Index(rows));
         }
+        // Special words may stand before the others, and indices are no larger than their number.
+        let counts = rows.iter().skip_while(|row| is_special(row.1)).map(|row| row.2).collect::<Vec<_>>();
+        let descending = descending || counts.windows(2).all(|pair| pair[0] >= pair[1]);
+        let largest = numbers.iter().max().copied().unwrap_or(0);
         ensure!(
-            descending,
+            descending || twice && largest > 2 * rows.len() as u64,
             "line {} of the vocabulary: the numbers are neither different indices nor counts from the most frequent word on: {}give one word a line, in the order of the rows",
             rows[0].0,
             if twice { "some come twice; " } else { "" }
@@ -258,7 +263,7 @@ fn json(text: &str) -> Result<Option<Vec<(usize, String, usize)>>> {
         return Ok(Some(words.into_iter().enumerate().map(|(row, word)| (row + 1, word, row)).collect()));
     }
     if start.starts_with('{')
-        && let Ok(Members(words)) = serde_json::from_str(start)
+        && let Ok(Numbers(words)) = serde_json::from_str(start)
     {
         return Ok(Some((1..).zip(words).map(|(entry, (word, row))| (entry, word, row)).collect()));
     }
@@ -360,6 +365,8 @@ mod tests {
         ] {
             assert_eq!(read(text, 3), expected, "{text:?}");
         }
+        assert_eq!(read("<unk>\t0\n<pad>\t0\ngood\t50\nfilm\t30\n", 4), ["<unk>", "<pad>", "good", "film"]);
+        assert_eq!(read("good\t9\nfilm\t70\nbad\t9\n", 3), ["good", "film", "bad"]);
         assert_eq!(read("1\tgood\n2\tfilm\n", 3), ["-", "good", "film"]);
         assert_eq!(read("good\t1\nfilm\t2\n", 3), ["-", "good", "film"]);
         assert_eq!(read("good 9\nfilm 5\n", 6), ["<s>", "<pad>", "</s>", "<unk>", "good", "film"]);
@@ -387,6 +394,7 @@ mod tests {
             ("good\t3\nbad\t2\nfilm\t1\n", "line 1"),
             ("good\t9\nbad\t2\nfilm\t5\n", "line 1"),
             ("good\t0\nbad\t1\nfilm\t1\nplot\t2\n", "some come twice"),
+            ("good\t9\nbad\t7\nfilm\t8\n", "neither different indices nor counts"),
         ] {
             let error = refused(text);
             assert!(error.contains(reason), "{text:?}: {error}");

@@ -82,11 +82,15 @@ impl Source {
         }
         notes.extend(words.notes.iter().cloned());
         if let Some(origin) = &description.telltale
-            && origin.files != digest_of(&std::fs::read(weights_path)?, file.as_bytes())
+            && origin.files
+                != digest_of(
+                    &std::fs::read(weights_path).with_context(|| weights_path.display().to_string())?,
+                    file.replace('\r', "").as_bytes(),
+                )
         {
             description.telltale = None;
             notes.push(
-                "weights or vocabulary are not those that `train --save` wrote: calibrated anew, and what the \
+                "weights or vocabulary are not those that `train --save` of this version wrote: calibrated anew, and what the \
                  configuration says of the model's accuracy is left out"
                     .to_owned(),
             );

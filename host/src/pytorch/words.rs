@@ -254,7 +254,7 @@ fn is_piece(text: &str) -> bool {
 }
 
 /// Whether a word is a tokeniser's own mark, such as `<bos>` or `[CLS]`.
-fn is_special(text: &str) -> bool {
+pub(super) fn is_special(text: &str) -> bool {
     let inner = |open, close| text.strip_prefix(open).and_then(|text: &str| text.strip_suffix(close));
     let named = |inner: &str| inner.len() > 1 && inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     inner('<', '>').is_some_and(|inner| named(inner.trim_start_matches('/')) || ["s", "/s"].contains(&inner))

@@ -183,8 +183,8 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let ids = texts.iter().flat_map(|(items, _)| items).filter_map(Item::word);
     let (words, known) = ids
         .fold((0, 0), |(words, known), id| (words + 1, known + usize::from(id < model.vocabulary().len())));
-    if 2 * known < words {
-        warn(&format!("{}: the model knows {known} of {words} words, less than half", args.corpus.data));
+    if 5 * known < words {
+        warn(&format!("the model knows {known} of the texts' {words} words"));
     }
     let readings: Vec<Reading<'_>> =
         texts.iter().map(|(items, truth)| Reading { items, truth: *truth }).collect();

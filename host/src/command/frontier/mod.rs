@@ -78,8 +78,7 @@ impl Args {
 /// [`ExitReason`](crate::exit_reason::ExitReason) if the user stops it or a run diverges.
 pub fn run(args: &Args) -> Result<()> {
     ensure!(!args.presets.is_empty() && !args.seeds.is_empty(), "--presets and --seeds: at least one each");
-    let texts = args.unlabelled.as_ref().filter(|path| path.as_os_str() == "-").map(|_| "--unlabelled");
-    if let Some(flag) = args.corpus.stdin_flag().or(texts) {
+    if let Some(flag) = args.corpus.stdin_flag(args.unlabelled.as_ref()) {
         bail!("{flag} -: each run reads the texts anew: write them to a file first");
     }
     let mut seeds = args.seeds.clone();

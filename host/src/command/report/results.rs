@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 use telltale::Model;
 
-use crate::command::corpus::{load_for, with_classes};
+use crate::command::corpus::{load_for, texts_of};
 use crate::console::say;
 use crate::corpus::{self, Corpus, CorpusConfig, Split, count};
 use crate::engine::answer_all;
@@ -83,7 +83,7 @@ impl Results {
     /// # Errors
     /// If there are none, or a label is unknown to the model.
     pub fn of_split(model: &Model<'_>, corpus: &Corpus, split: Split) -> Result<Self> {
-        Self::read(model, &corpus.name, split.name(), &with_classes(model, corpus, split)?)
+        Self::read(model, &corpus.name, split.name(), &texts_of(model, corpus, split)?)
     }
 
     fn read(model: &Model<'_>, name: &str, split: &'static str, texts: &[(&str, usize)]) -> Result<Self> {

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{Args, report};
 use crate::bytes::hex;
 use crate::console::say;
+use crate::corpus::STDIN;
 use crate::exit_reason::ExitReason;
 use crate::files;
 use crate::model::Network;
@@ -227,8 +228,7 @@ impl Observer for Checkpointer {
 impl Args {
     /// Refuses to go on without the texts of the checkpoint's run.
     fn find_corpus(&self) -> Result<()> {
-        let texts = self.unlabelled.as_ref().filter(|path| path.as_os_str() == "-").map(|_| "--unlabelled");
-        if let Some(flag) = self.corpus.stdin_flag().or(texts) {
+        if let Some(flag) = self.corpus.stdin_flag(self.unlabelled.as_ref()) {
             let is_given = self.given.contains(&flag[2..].replace('-', "_"));
             ensure!(
                 is_given,
@@ -239,7 +239,7 @@ impl Args {
             .corpus
             .inputs()
             .into_iter()
-            .chain(self.unlabelled.clone().filter(|path| path.as_os_str() != "-"));
+            .chain(self.unlabelled.clone().filter(|path| path != Path::new(STDIN)));
         if let Some(path) = all.find(|path| !path.exists()) {
             bail!(
                 "{}: the checkpoint's run read it, and it is there no more: say where the same texts are (--data, \

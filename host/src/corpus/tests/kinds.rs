@@ -336,9 +336,10 @@ fn json_lines_and_fasttext() {
         ("\"a\"", "a string in place of an object"),
         ("[\"a\",1]\n[\"b\",2]", "line 1: an array in place of an object"),
         ("{}", "the corpus is empty"),
-        ("{\"text\":\"a\",\"text\":\"b\",\"label\":1}", "the object: `text` is there twice"),
-        ("[{\"text\":\"a\"},{\"label\":1,\"label\":2}]", "row 2 of the array: `label` is there twice"),
+        ("{\"text\":\"a\",\"text\":\"b\",\"label\":1}", "line 1: `text` is there twice"),
+        ("[{\"text\":\"a\"},{\"label\":1,\"label\":2}]", "line 1: `label` is there twice"),
         ("{\"text\":\"a\"}\n{\"n\":1,\"n\":1}", "line 2: `n` is there twice"),
+        ("{\"data\":[{\"text\":\"a\"},\n{\"n\":1,\"n\":1}]}", "line 2: `n` is there twice"),
         ("[{\"a\":\"b\",\"c\":1}]", "--text-column"),
     ] {
         let other = refused("p.json", content);
@@ -733,6 +734,20 @@ fn a_header_is_told_from_rows() {
         "{}",
         said(&joined.notes)
     );
+    // Quoted, or with blanks.
+    let quoted = format!(
+        "\u{FEFF}\"text\",\"label\"\n{}\u{FEFF}\"text\",\"label\"\n{}",
+        &csv(&all[..30])[11..],
+        &csv(&all[30..])[11..]
+    );
+    assert_eq!(read_file("quoted.csv", quoted).expect("is read").examples.len(), 60);
+    let blank = format!("{}text, label\n{}", csv(&all[..30]), &csv(&all[30..])[11..]);
+    assert_eq!(read_file("blank.csv", blank).expect("is read").examples.len(), 60);
+    // A class that is called as its column.
+    let topics: Vec<_> =
+        (0..40).map(|at| (format!("a text number {at}"), ["topic", "other"][at % 2])).collect();
+    let topics = read_file("topics.csv", lines("text,topic", ",", "\n", &topics)).expect("is read");
+    assert_eq!(topics.examples.len(), 40);
     // Columns that pandas numbers.
     let numbered = all.iter().enumerate().map(|(at, (text, _))| format!("{text},{}\n", 3 + at % 2));
     let numbered: String = std::iter::once("0,1\n".to_owned()).chain(numbered).collect();
@@ -767,6 +782,20 @@ fn splits_of_other_columns_are_read() {
     file(&folder, "bare/train.csv", bare);
     file(&folder, "bare/test.csv", "fresh one;pos\nstale one;neg\n");
     assert_eq!(load(&args(&folder.path().join("bare")), 1).expect("is read").test.len(), 2);
+    // But where its first row has the usual names, it has one.
+    file(&folder, "bare/test.csv", "text;label\nfresh one;pos\nstale one;neg\n");
+    assert_eq!(load(&args(&folder.path().join("bare")), 1).expect("is read").test.len(), 2);
+    // No column that the training file has, too, nor another than was asked for.
+    file(&folder, "withheld/train.csv", "text,label,rating\ngood,pos,5\nbad,neg,1\nfine,pos,4\n");
+    file(&folder, "withheld/test.csv", "text,rating\nfresh,5\nstale,1\n");
+    let withheld = load(&args(&folder.path().join("withheld")), 1).expect("is read");
+    assert!(
+        withheld.test.is_empty() && withheld.notes.mention("test.csv has no labels"),
+        "{}",
+        said(&withheld.notes)
+    );
+    let asked = CorpusConfig { label_column: Some("label".into()), ..args(&folder.path().join("names")) };
+    assert!(load(&asked, 1).expect("is read").notes.mention("test.csv has no labels"));
     // Labels that differ by case alone, texts that differ by case alone, and texts to choose by that are tested on.
     let all = rows(60);
     file(&folder, "like/train.csv", csv(&all));
@@ -777,7 +806,7 @@ fn splits_of_other_columns_are_read() {
     for part in [
         "`NEG` differs from `neg` by case",
         "2 rows of the validation that also stand in the test",
-        "1 of 2 test texts have the words of a training text",
+        "1 of 2 test texts has the words of a training text",
     ] {
         assert!(like.notes.mention(part), "{part}: {}", said(&like.notes));
     }
@@ -791,6 +820,15 @@ fn quotes_of_two_lines_and_quotes_between_tabs() {
     stray[10] = stray[10].replace(',', "\",");
     let stray = refused("stray.csv", stray.join("\n"));
     assert!(stray.contains("line 10: the quote that opens here closes 1 line later"), "{stray}");
+    // Texts of two lines that are like no rows.
+    for (header, text, rest) in [
+        ("id,text,label", "2,\"Dear all,\nthanks, bye\",pos", "1,good film,pos\n3,bad film,neg\n"),
+        ("label,text,lang", "pos,\"a, b\nc, d\",en", "pos,good film,en\nneg,bad film,de\n"),
+        ("text,label", "\"Dear all,\nthanks\",pos", "good film,\nbad film,neg\ngood film,pos\n"),
+    ] {
+        let whole = read_file("whole.csv", format!("{header}\n{text}\n{rest}")).expect("is read");
+        assert!(whole.examples[0].0.contains('\n'), "{whole:?}");
+    }
     // As one of Kaggle's competitions has them: quoted, with backslashes.
     let quoted = rows(60)
         .iter()
@@ -810,6 +848,10 @@ fn folders_that_are_called_as_splits_or_by_no_text() {
     }
     let traffic = load_all(&args(&folder.path().join("traffic"))).expect("is read");
     assert_eq!(traffic.examples.len(), 6);
+    file(&folder, "bare/train/1.txt", "a text");
+    file(&folder, "bare/test/1.txt", "a text");
+    let bare = format!("{:#}", load_all(&args(&folder.path().join("bare"))).expect_err("is refused"));
+    assert!(bare.contains("no texts in class folders"), "{bare}");
     let wide = refused("wide.csv", b"\0\0\xFE\xFF\0\0\0t");
     assert!(wide.contains("UTF-32: save it in UTF-8"), "{wide}");
     let missing =
