@@ -302,12 +302,14 @@ fn load_with(config: &CorpusConfig, seed: u64, notes: &mut Notes) -> Result<Corp
     let (own_valid, own_test) = (!sifted.valid.is_empty(), !sifted.test.is_empty());
     let few = sifted.train.len() < FEW;
     let mut share = |split: Split, own: bool, flag: &str, asked: Option<f64>| match asked {
-        Some(share) if own => {
+        // Who wants none of the training texts to be tested on has that already.
+        Some(share) if own && (share > 0.0 || split == Split::Valid) => {
             let split = split.name();
             notes.warn(format!("{flag} {share} has no effect: the corpus has a {split} split of its own"));
             0.0
         }
-        None if own || few => 0.0,
+        _ if own => 0.0,
+        None if few => 0.0,
         asked => asked.unwrap_or(SHARE),
     };
     let shares = (
@@ -598,8 +600,7 @@ fn tell_of_repetitions(train: &[Example], notes: &mut Notes) {
     }
 }
 
-/// Counts texts of other splits that have the words of a training text: that they are read right is no sign of how others
-/// are.
+/// Counts texts of other splits that have the words of a training text: right answers to those say little about others.
 fn tell_of_likeness(train: &[Example], splits: &[(Split, &[Example])], notes: &mut Notes) {
     let words = |example: &Example| {
         let mut hasher = DefaultHasher::new();

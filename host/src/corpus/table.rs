@@ -143,7 +143,8 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
         notes.say(format!("{name}: the header has no name for the first column, which names the rows"));
         first.insert(0, String::new());
     }
-    // A name alone that comes again as a value of its own column is one, unless the whole row comes again.
+    // A usual name that stands alone in the first row, and again in its own column, is a value there; unless all of the
+    // row comes again, as where files were joined.
     let comes_again = |(column, own): (usize, &String)| {
         let is_value = |row: &Record| row.fields.get(column).is_some_and(|field| field.trim() == own);
         known(std::slice::from_ref(own)) > 0
