@@ -7,7 +7,7 @@ use host::board;
 use host::engine::with_model;
 use host::toolchain::{Emulator, build, build_for, workspace};
 use serde_json::Value;
-use tests::{fail, folder, succeed, text, train};
+use tests::{fail, folder, host, succeed, text, train};
 
 #[test]
 fn a_bad_model_is_named_and_the_board_stays_alive() {
@@ -255,4 +255,16 @@ fn estimates_are_near_to_measurements() {
         let speed = number(&own["words_per_second_at_best"]);
         assert!((speed * estimate / number(&own["clock_hz"]) - 1.0).abs() < 1e-9);
     }
+}
+
+/// What is no text is refused as `run` refuses it.
+#[test]
+fn input_that_is_packed_is_named() {
+    let folder = folder();
+    let model = folder.path().join("model.bin");
+    train(&model, &["--cell", "gru"]);
+    let flags = ["emulate", "--board", "mps2-an386", "--model", text(&model)];
+    let output = host(&flags, b"\x1f\x8b\x08\0packed");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("it is gzip: `gunzip` unpacks it"), "{said}");
 }

@@ -1,6 +1,6 @@
 //! `emulate`: the firmware in an emulated board, with standard input on its UART.
 
-use std::io::BufReader;
+use std::io::{self, BufReader, Read, Stdin};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -68,9 +68,24 @@ fn converse(emulator: &mut Emulator, trace: bool) -> Result<()> {
     if let Err(wrong) = greeting.facts {
         bail!("the board cannot use the model: {wrong}");
     }
-    let mut input = BufReader::new(std::io::stdin());
-    check_encoding(&mut input).context("cannot read the input")?;
+    let input = Text { input: BufReader::new(std::io::stdin()), checked: false };
     emulator.converse(input, &mut std::io::stdout().lock(), trace)
+}
+
+/// Standard input, which is checked once somebody waits for it.
+struct Text {
+    input: BufReader<Stdin>,
+    checked: bool,
+}
+
+impl Read for Text {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        if !self.checked {
+            check_encoding(&mut self.input)?;
+            self.checked = true;
+        }
+        self.input.read(to)
+    }
 }
 
 /// Until Ctrl-C; the emulator ends with this program.
