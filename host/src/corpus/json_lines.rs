@@ -106,9 +106,8 @@ fn check_names(text: &str, name: &str, line: usize) -> Result<()> {
     match serde_json::from_str(text) {
         Ok(Distinct) => Ok(()),
         Err(error) => {
-            let told = error.to_string();
-            let told = told.split_once(" at line ").map_or(&told[..], |(told, _)| told);
-            bail!("{name}: line {}: {told}, and one of the two would be lost", line + error.line() - 1)
+            let line = line + error.line() - 1;
+            bail!("{name}: line {line}: {}, and one of the two would be lost", without_place(&error))
         }
     }
 }
@@ -190,13 +189,17 @@ fn whole_characters(text: &str) -> (Cow<'_, str>, usize) {
 fn reason(error: &serde_json::Error, line: &str) -> String {
     let column = error.column();
     let rest = line.get(column.saturating_sub(1)..).unwrap_or_default();
-    let told = error.to_string();
-    let told = told.split_once(" at line ").map_or(&told[..], |(told, _)| told);
     let number = ["NaN", "Infinity", "-Infinity"].into_iter().find(|own| rest.starts_with(own));
     match number {
         Some(number) => format!("column {column}: JSON has no {number}: write null"),
-        None => format!("column {column}: {told}"),
+        None => format!("column {column}: {}", without_place(error)),
     }
+}
+
+/// An error in the library's words, but for where it is.
+fn without_place(error: &serde_json::Error) -> String {
+    let told = error.to_string();
+    told.split_once(" at line ").map_or(told.clone(), |(told, _)| told.to_owned())
 }
 
 /// A value as text: nothing for null and an empty list, the only element of a list of one.

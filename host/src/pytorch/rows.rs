@@ -13,7 +13,6 @@ use std::collections::HashMap;
 
 use anyhow::{Result, bail, ensure};
 
-use super::words::is_special;
 use crate::json::Numbers;
 
 /// A word of the vocabulary.
@@ -252,6 +251,15 @@ impl<'t> Columns<'t> {
         );
         Ok(Self::Count(rows))
     }
+}
+
+/// Whether a word is a tokeniser's own mark, such as `<bos>` or `[CLS]`.
+pub(super) fn is_special(text: &str) -> bool {
+    let inner = |open, close| text.strip_prefix(open).and_then(|text: &str| text.strip_suffix(close));
+    let named = |inner: &str| inner.len() > 1 && inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    inner('<', '>').is_some_and(|inner| named(inner.trim_start_matches('/')) || ["s", "/s"].contains(&inner))
+        || inner('[', ']')
+            .is_some_and(|inner| named(inner) && !inner.contains(|c: char| c.is_ascii_lowercase()))
 }
 
 /// The words of a JSON file, as (line, word, row); lines are counted by entries.

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use anyhow::{Context, Result, bail, ensure};
 use telltale::engine::text::{Options, Word};
 
-use super::rows::{Cutter, Entry, Rows, Seen};
+use super::rows::{Cutter, Entry, Rows, Seen, is_special};
 use crate::vocabulary::{Built, words_of};
 
 /// The words of a vocabulary file that a text can have.
@@ -251,13 +251,4 @@ fn is_piece(text: &str) -> bool {
     let whole = ["@@", "</w>"].into_iter().find_map(|mark| text.strip_suffix(mark));
     rest.is_some_and(|rest| rest.starts_with(char::is_alphanumeric))
         || whole.is_some_and(|rest| rest.ends_with(char::is_alphanumeric))
-}
-
-/// Whether a word is a tokeniser's own mark, such as `<bos>` or `[CLS]`.
-pub(super) fn is_special(text: &str) -> bool {
-    let inner = |open, close| text.strip_prefix(open).and_then(|text: &str| text.strip_suffix(close));
-    let named = |inner: &str| inner.len() > 1 && inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    inner('<', '>').is_some_and(|inner| named(inner.trim_start_matches('/')) || ["s", "/s"].contains(&inner))
-        || inner('[', ']')
-            .is_some_and(|inner| named(inner) && !inner.contains(|c: char| c.is_ascii_lowercase()))
 }
