@@ -11,10 +11,10 @@ fn main() {
     println!("cargo:rerun-if-changed=src/kernel/target.rs");
     let kernels = r#""mve", "dsp", "armv7m", "armv6m", "riscv", "x86", "wasm", "portable""#;
     println!("cargo:rustc-check-cfg=cfg(kernel, values({kernels}))");
-    println!("cargo:rustc-check-cfg=cfg(telltale_dsp, telltale_mve, quads, nodes)");
+    println!("cargo:rustc-check-cfg=cfg({}, quads, nodes)", target::CFGS.join(", "));
     let triple = std::env::var("TARGET").unwrap_or_default();
     let set = |name: &str| std::env::var_os(name).is_some();
-    let (dsp, mve) = (set("CARGO_CFG_TELLTALE_DSP"), set("CARGO_CFG_TELLTALE_MVE"));
+    let [dsp, mve] = target::CFGS.map(|name| set(&format!("CARGO_CFG_{}", name.to_uppercase())));
     let target::Kernel { name, quads } = target::kernel_of(&triple, dsp, mve, set("CARGO_FEATURE_STD"));
     println!("cargo:rustc-cfg=kernel=\"{name}\"");
     if quads {

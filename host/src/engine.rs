@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use telltale::engine::decide;
 use telltale::engine::early_exit::{ExitTracker, Rule};
 use telltale::engine::fixed::Score;
+use telltale::engine::format::MAGIC;
 use telltale::engine::image::{file_of, image as lay_out};
 use telltale::engine::kernel::Layout;
 use telltale::engine::model::{Context, State};
@@ -15,6 +16,7 @@ use telltale::{Answer, Classifier, Model, Probability};
 
 use crate::aligned::AlignedBytes;
 use crate::board::Board;
+use crate::file_kind;
 use crate::logits::log_sum_exp;
 
 /// Memory for reading texts with a model.
@@ -46,25 +48,20 @@ pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> 
 /// What is said of a file that does not open as a model.
 pub fn unusable(path: &Path, bytes: &[u8]) -> String {
     const WEIGHTS: &str = "PyTorch's weights: `import --weights` makes a model of them";
-    const KINDS: [(&[u8], &str); 11] = [
+    const KINDS: [(&[u8], &str); 3] = [
         (b"PK\x03\x04", "a zip archive, as torch.save writes it: `import --weights` makes a model of one"),
         (b"\x80", WEIGHTS),
-        (b"TTCKPT", "a checkpoint: `train --resume` goes on from its folder"),
-        (b"\x7FELF", "a program for a board or a PC"),
-        (b"UF2\n", "a program for a board"),
         (b":10", "a program for a board"),
-        (b"<!", "a web page: the download failed"),
-        (b"<html", "a web page: the download failed"),
-        (b"\xFD7zXZ", "an xz archive: unpack it"),
-        (b"BZh", "a bzip2 archive: unpack it"),
-        (b"\xBA\x16\x4F\x2F", "fastText's: `train` makes one from the same texts"),
     ];
+    let is_model = bytes.starts_with(&MAGIC);
     let is_safetensors = bytes.get(8) == Some(&b'{') && bytes.get(6..8) == Some(&[0, 0]);
-    let kind = KINDS.iter().find(|(start, _)| bytes.starts_with(start)).map(|(_, kind)| *kind);
-    let kind = kind.or(is_safetensors.then_some(WEIGHTS));
     let is_image = || file_of(bytes).is_ok_and(|file| file[..] != *bytes);
-    let kind = kind
-        .or_else(|| is_image().then_some("an image for a board's core: name the file that it was made of"));
+    let kind = match file_kind::of(bytes, &KINDS) {
+        _ if is_model => is_image().then_some("an image for a board's core: name the file that it was made of"),
+        _ if is_safetensors => Some(WEIGHTS),
+        _ if file_kind::is_page(bytes) => Some("a web page: the download failed"),
+        kind => kind,
+    };
     let is = kind.map_or_else(String::new, |kind| format!("; it is {kind}"));
     format!("{} is not a usable model (write one with `train --export`){is}", path.display())
 }
@@ -89,6 +86,18 @@ pub fn image(path: &Path, board: &Board) -> Result<Vec<u8>> {
     with_model(path, |model| Ok(lay_out(model, Layout::of_target(&board.target, &board.rustflags))))
 }
 
+/// A share, 0 to 1, of a number of ten-thousandths, in which the model's file and the engine have shares.
+#[must_use]
+pub fn share_of(ten_thousandths: u16) -> f64 {
+    f64::from(ten_thousandths) / 10_000.0
+}
+
+/// The inverse of [`share_of`], rounded.
+#[must_use]
+pub fn ten_thousandths(share: f64) -> u16 {
+    (share * 10_000.0).round() as u16
+}
+
 /// What the engine answers to a text.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered {
@@ -108,7 +117,7 @@ impl Answered {
     /// The label's probability as a number, 0 to 1.
     #[must_use]
     pub fn share(&self) -> f64 {
-        f64::from(self.probability.ten_thousandths()) / 10_000.0
+        share_of(self.probability.ten_thousandths())
     }
 }
 

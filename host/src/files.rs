@@ -91,19 +91,13 @@ impl Paths {
         if !self.printed.is_empty() {
             console::divert();
         }
+        self.keep_inputs()?;
         for (at, (flag, path)) in self.outputs.iter().enumerate() {
             ensure!(
                 path != Path::new(STANDARD),
                 "{flag} -: this is not written to standard output: name a file (./- for one of that name)"
             );
             if !is_special(path) {
-                for (input, read) in &self.inputs {
-                    ensure!(
-                        !is_part(path, read),
-                        "{flag} {}: that file is read as {input}, and no input is ever overwritten: name another one",
-                        path.display()
-                    );
-                }
                 for (other, written) in &self.outputs[..at] {
                     ensure!(
                         !is_same(path, written),
@@ -113,6 +107,23 @@ impl Paths {
                 }
             }
             check(path)?;
+        }
+        Ok(())
+    }
+
+    /// Finds out that no output is an input, and nothing else.
+    ///
+    /// # Errors
+    /// Names the flags and the path.
+    pub fn keep_inputs(&self) -> Result<()> {
+        for (flag, path) in self.outputs.iter().filter(|(_, path)| !is_special(path)) {
+            for (input, read) in &self.inputs {
+                ensure!(
+                    !is_part(path, read),
+                    "{flag} {}: that file is read as {input}, and no input is ever overwritten: name another one",
+                    path.display()
+                );
+            }
         }
         Ok(())
     }

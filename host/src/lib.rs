@@ -10,7 +10,8 @@
 //! - [`library`] and [`export`]: the engine in C, and a model as a folder for other people's tools
 //! - [`web`]: the engine as WebAssembly
 //! - [`pytorch`]: models to and from PyTorch; [`ngrams`]: what counts beside the network; [`logits`]: their sums
-//! - [`command`]: the verbs; [`console`], [`files`] and [`json`]: what they say, read and write; [`program`]: a board's program
+//! - [`command`]: the verbs; [`console`], [`files`], [`file_kind`] and [`json`]: what they say, read and write;
+//!   [`program`]: a board's program; [`aligned`] and [`bytes`]: blocks of bytes
 //! - [`stop`]: Ctrl-C; [`exit_reason`]: what the process ends with
 #![forbid(unsafe_code)]
 
@@ -25,6 +26,7 @@ pub mod engine;
 pub mod evaluate;
 pub mod exit_reason;
 pub mod export;
+pub mod file_kind;
 pub mod files;
 pub mod json;
 pub mod library;

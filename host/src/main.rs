@@ -28,11 +28,11 @@ fn main() -> ExitCode {
         },
         Err(error) => match error.downcast_ref::<ExitReason>() {
             Some(reason) => {
-                eprintln!("{}", host::console::printable(&reason.to_string()));
+                host::console::note(&reason.to_string());
                 reason.status().into()
             }
             None => {
-                eprintln!("error: {}", host::console::printable(&format!("{error:#}")));
+                host::console::note(&format!("error: {error:#}"));
                 ExitCode::FAILURE
             }
         },

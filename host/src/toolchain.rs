@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 use crate::board::{Board, Runner, RunnerKind};
 use crate::serial::{self, Link, Peer, Terminal, to_stream};
 use crate::stop::Stop;
-use crate::{engine, files};
+use crate::{console, engine, files};
 
 /// The folder of the workspace.
 ///
@@ -186,6 +186,7 @@ struct Recipe<'r> {
 /// If no compiler can be found, which names the command to run, or the build fails, with its output; if
 /// `model` is unsound.
 pub fn build(board: &Board, bin: &str, model: Option<&Path>) -> Result<PathBuf> {
+    console::note(&format!("building the firmware for {} ({}) …", board.name, board.core));
     let tailored =
         model.map(|path| engine::with_model(path, |model| Ok(Tailored::to(model, board)))).transpose()?;
     Recipe { board, target: &board.target, bin, features: "", tailored, model }.build()
@@ -400,7 +401,7 @@ type Places = Vec<(PathBuf, u64)>;
 /// the file, for the board to say so.
 fn images_of(board: &Board, model: &Path) -> Result<(Places, Vec<NamedTempFile>)> {
     let context = || format!("cannot write an image of {}", model.display());
-    let bytes = std::fs::read(model).with_context(|| format!("cannot read the model {}", model.display()))?;
+    let bytes = files::read(model).with_context(|| format!("cannot read the model {}", model.display()))?;
     ensure!(
         bytes.len() as u64 <= board.memory.model,
         "{}: {} bytes, the model's region of {} has {}",

@@ -210,25 +210,26 @@ impl Built {
     /// # Errors
     /// If there is no word, or more than [`MAX_WORDS`].
     pub fn new(words: &[(u32, String)]) -> Result<Self> {
-        Self::with_fingerprints(words, FINGERPRINT_BITS)
-    }
-
-    /// As [`Self::new`], of keys without a text; one in 2^`fingerprint_bits` others passes for one of them.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn of_keys(keys: &[u32], fingerprint_bits: u32) -> Result<Self> {
-        let words: Vec<(u32, String)> = keys.iter().map(|&key| (key, format!("{key:08x}"))).collect();
-        Self::with_fingerprints(&words, fingerprint_bits)
-    }
-
-    fn with_fingerprints(words: &[(u32, String)], fingerprint_bits: u32) -> Result<Self> {
         ensure!(!words.is_empty(), "no word is frequent enough for the vocabulary: lower --min-freq");
         ensure!(
             words.len() <= MAX_WORDS,
             "a vocabulary of {} words is too large: {MAX_WORDS} is the most (--vocab)",
             words.len()
         );
+        Self::with_fingerprints(words, FINGERPRINT_BITS)
+    }
+
+    /// As [`Self::new`], of keys without a text; one in 2^`fingerprint_bits` others passes for one of them.
+    ///
+    /// # Errors
+    /// If there is no key, or more than [`MAX_WORDS`].
+    pub fn of_keys(keys: &[u32], fingerprint_bits: u32) -> Result<Self> {
+        let words: Vec<(u32, String)> = keys.iter().map(|&key| (key, format!("{key:08x}"))).collect();
+        Self::with_fingerprints(&words, fingerprint_bits)
+    }
+
+    fn with_fingerprints(words: &[(u32, String)], fingerprint_bits: u32) -> Result<Self> {
+        ensure!((1..=MAX_WORDS).contains(&words.len()), "{} keys, 1 to {MAX_WORDS} are expected", words.len());
         let hashes: Vec<u32> = words.iter().map(|word| word.0).collect();
         let conf = BuildConf { use_multiple_threads: false, ..BuildConf::hash(LevelHasher) };
         let function = Function::try_with_conf_stats(

@@ -66,6 +66,7 @@ mod memory;
 mod prediction;
 mod reading;
 mod saved;
+mod sentence;
 
 #[doc(hidden)]
 pub mod activation;

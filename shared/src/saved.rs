@@ -18,6 +18,7 @@ use crate::fixed::{Mean, UNIT_MAX, Unit};
 use crate::model::{Context, Model, Requirements, State};
 use crate::ngrams::RollingKeys;
 use crate::reading::{Exit, Reading};
+use crate::sentence::Sentence;
 use crate::text::Tokeniser;
 
 /// Why a state was not saved or restored.
@@ -34,20 +35,32 @@ pub enum StateError {
     Damaged,
 }
 
-impl fmt::Display for StateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+impl StateError {
+    /// Gives the sentence to `put`, piece by piece in ASCII.
+    ///
+    /// # Errors
+    /// Those of `put`.
+    pub fn say<E>(&self, put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        let (text, numbers): (&[u8], _) = match *self {
             Self::BufferTooSmall(found, expected) => {
-                write!(f, "buffer smaller than a saved state: found {found} bytes, expected {expected}")
+                (b"buffer smaller than a saved state, in bytes", Some([found as u32, expected as u32]))
             }
             Self::Length(found, expected) => {
-                write!(f, "no saved state of this model: found {found} bytes, expected {expected}")
+                (b"no saved state of this model, in bytes", Some([found as u32, expected as u32]))
             }
             Self::Model(found, expected) => {
-                write!(f, "saved state of another model: found {found:08x}, expected {expected:08x}")
+                (b"saved state of another model, by its digest", Some([found, expected]))
             }
-            Self::Damaged => f.write_str("saved state damaged: a number is out of range"),
-        }
+            Self::Damaged => (b"saved state damaged: a number is out of range", None),
+        };
+        let (found, expected) = (numbers.map(|[found, _]| found), numbers.map(|[_, expected]| [expected; 2]));
+        Sentence { text: [text, &[]], found, expected }.say(put)
+    }
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.say(|piece| f.write_str(core::str::from_utf8(piece).unwrap_or("")))
     }
 }
 

@@ -45,6 +45,7 @@ use crate::format::OpenError;
 use crate::model::Model;
 use crate::prediction::{Prediction, Probability};
 use crate::reading::Conclusion;
+use crate::sentence::{DIGITS, digits};
 use crate::text::Word;
 
 /// Chooses plain lines.
@@ -138,7 +139,7 @@ fn refuse<L: Read + Write>(line: &mut L, error: OpenError, footprint: &Footprint
         for &byte in bytes.get(..count).unwrap_or(&[]) {
             if matches!(byte, HELLO | END) {
                 introduce(line, footprint)?;
-                say_error(line, error)?;
+                error.say(|piece| send(line, piece))?;
                 send(line, if byte == END { &[b'\n', END, b'\n'] } else { b"\n" })?;
                 line.flush()?;
             }
@@ -363,26 +364,6 @@ fn greet<W: Write>(out: &mut W, model: &Model<'_>, footprint: &Footprint) -> Res
     out.flush()
 }
 
-fn say_error<W: Write>(out: &mut W, error: OpenError) -> Result<(), W::Error> {
-    for half in error.text() {
-        send(out, half)?;
-    }
-    if let Some(found) = error.found() {
-        send(out, b": found ")?;
-        say_number(out, found)?;
-    }
-    if let Some(expected) = error.expected() {
-        send(out, b", expected ")?;
-        let [least, most] = expected;
-        say_number(out, least)?;
-        if least != most {
-            send(out, b" to ")?;
-            say_number(out, most)?;
-        }
-    }
-    Ok(())
-}
-
 fn say_probability<W: Write>(out: &mut W, probability: Probability) -> Result<(), W::Error> {
     let steps = u32::from(probability.ten_thousandths());
     send(out, if steps >= 10_000 { b"1." } else { b"0." })?;
@@ -397,41 +378,14 @@ fn say_hex<W: Write>(out: &mut W, number: u32) -> Result<(), W::Error> {
     say_digits(out, number, 16, 8)
 }
 
-/// Says a number to a base of 10 or 16 in as many digits as it takes, and at least in `least`.
 #[inline(never)]
-fn say_digits<W: Write>(out: &mut W, mut number: u32, base: u32, least: usize) -> Result<(), W::Error> {
-    let mut text = [0; 10];
-    let mut zeros = text.len();
-    for (before, digit) in text.iter_mut().enumerate().rev() {
-        let value = (number % base) as u8;
-        *digit = if value < 10 { b'0' + value } else { b'a' - 10 + value };
-        number /= base;
-        zeros = before;
-        if number == 0 && before + least <= 10 {
-            break;
-        }
-    }
-    send(out, text.get(zeros..).unwrap_or(&[]))
+fn say_digits<W: Write>(out: &mut W, number: u32, base: u32, least: usize) -> Result<(), W::Error> {
+    send(out, digits(number, base, least, &mut [0; DIGITS]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_said_in_digits() {
-        let say = |number, base, least| {
-            let mut out = [0; 16];
-            let mut rest = &mut out[..];
-            say_digits(&mut rest, number, base, least).expect("room");
-            let left = rest.len();
-            String::from_utf8(out[..16 - left].to_vec()).expect("ASCII")
-        };
-        assert_eq!(say(0, 10, 1), "0");
-        assert_eq!(say(u32::MAX, 10, 1), "4294967295");
-        assert_eq!(say(7, 10, 4), "0007");
-        assert_eq!(say(0xBEEF, 16, 8), "0000beef");
-    }
 
     #[test]
     fn control_bytes_become_spaces() {

@@ -1,6 +1,6 @@
 //! Errors as sentences, without `core::fmt`.
 
-use telltale::StateError;
+use core::convert::Infallible;
 
 use crate::code::Code;
 use crate::handle::Failure;
@@ -27,62 +27,18 @@ impl Out {
         text.iter().for_each(|&byte| self.byte(byte));
     }
 
-    fn number(&mut self, mut number: u32) {
-        let mut digits = [0; 10];
-        let mut count = 0;
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (number % 10) as u8;
-            number /= 10;
-            count += 1;
-            if number == 0 {
-                break;
-            }
-        }
-        self.text(digits.get(digits.len() - count..).unwrap_or(&[]));
-    }
-
-    fn found(&mut self, found: Option<u32>, expected: Option<[u32; 2]>) {
-        if let Some(found) = found {
-            self.text(b": found ");
-            self.number(found);
-        }
-        if let Some([least, most]) = expected {
-            self.text(b", expected ");
-            self.number(least);
-            if least != most {
-                self.text(b" to ");
-                self.number(most);
-            }
-        }
-    }
-
     /// The sentence.
     pub(crate) fn failure(&mut self, failure: &Failure) {
-        match *failure {
-            Failure::None => self.text(b"ok"),
-            Failure::Call(code) => self.text(wrong_call(code)),
-            Failure::Open(error) => {
-                error.text().into_iter().for_each(|half| self.text(half));
-                self.found(error.found(), error.expected());
-            }
-            Failure::State(error) => {
-                let (text, numbers): (&[u8], _) = match error {
-                    StateError::BufferTooSmall(found, expected) => (
-                        b"buffer smaller than a saved state, in bytes",
-                        Some([found as u32, expected as u32]),
-                    ),
-                    StateError::Length(found, expected) => {
-                        (b"no saved state of this model, in bytes", Some([found as u32, expected as u32]))
-                    }
-                    StateError::Model(found, expected) => {
-                        (b"saved state of another model, by its digest", Some([found, expected]))
-                    }
-                    _ => (b"saved state damaged: a number is out of range", None),
-                };
-                self.text(text);
-                self.found(numbers.map(|[found, _]| found), numbers.map(|[_, expected]| [expected; 2]));
-            }
-        }
+        let put = |piece: &[u8]| {
+            self.text(piece);
+            Ok::<_, Infallible>(())
+        };
+        let Ok(()) = match *failure {
+            Failure::None => put(b"ok"),
+            Failure::Call(code) => put(wrong_call(code)),
+            Failure::Open(error) => error.say(put),
+            Failure::State(error) => error.say(put),
+        };
     }
 
     /// Writes the final zero, if there is room for it; the bytes of the sentence.

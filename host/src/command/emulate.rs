@@ -43,7 +43,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<()> {
     let board = board::find(&args.board)?;
     engine::with_model(&args.model, |_| Ok(()))?;
-    eprintln!("building the firmware for {} ({}) …", board.name, board.core);
     let program = build(&board, "classifier", args.embed.then_some(&args.model))?;
     let loaded = (!args.embed).then_some(args.model.as_path());
     if args.pty {

@@ -55,7 +55,6 @@ pub fn build(board: &Board, model: &Path) -> Result<Program> {
         check(own, board)?;
         Ok(board.memory_for(own))
     })?;
-    eprintln!("building the firmware for {} ({}) …", board.name, board.core);
     let program = Program::of_elf(std::fs::read(toolchain::build(board, "classifier", Some(model))?)?)?;
     let memory = &board.memory;
     let (of_model, of_program) = program.flash(board);

@@ -118,11 +118,7 @@ fn mounted(roots: &[PathBuf], drives: &[String]) -> Result<Option<PathBuf>> {
 fn copy(program: &Program, board: &Board, folder: &Path, args: &Args) -> Result<()> {
     let ending = board.flashing.file.as_deref().unwrap_or("hex");
     let path = folder.join(format!("telltale.{ending}"));
-    ensure!(
-        !files::is_same(&path, &args.model),
-        "{}: that file is read as --model, and no input is ever overwritten: move it away from the drive",
-        path.display()
-    );
+    files::Paths::default().read("--model", [&args.model]).write("--drive", [&path]).keep_inputs()?;
     let file = program.write(ImageFormat::of(&path)?, board)?;
     if args.dry_run {
         say!("would write {}, {} bytes", path.display(), file.len());

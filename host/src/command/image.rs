@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 use clap::Args as ClapArgs;
 use telltale::engine::image::image as lay_out;
-use telltale::engine::kernel::Layout;
+use telltale::engine::kernel::{CFGS, Layout};
 
 use super::firmware::check_fit;
 use crate::console::{self, say};
@@ -40,9 +40,6 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     export: PathBuf,
 }
-
-/// What a program says of its core beside the target.
-const CFGS: [&str; 2] = ["telltale_dsp", "telltale_mve"];
 
 /// Runs the verb.
 ///

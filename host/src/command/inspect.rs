@@ -13,7 +13,7 @@ use crate::board;
 use crate::bytes::hex;
 use crate::console::{put, say};
 use crate::cost;
-use crate::engine::with_image;
+use crate::engine::{share_of, with_image};
 use crate::export;
 
 /// Shows what is in a model or an image of one: bytes by part, shape, provenance, what a program of one's own needs, and the boards that it fits
@@ -148,7 +148,7 @@ fn part_name(kind: u8) -> &'static str {
 pub fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
     let manifest = model.manifest()?;
     let provenance = &manifest.provenance;
-    let share = |units: Option<u16>| units.map(|units| f64::from(units) / 10_000.0);
+    let share = |units: Option<u16>| units.map(share_of);
     let requirements = model.requirements();
     let mut parts: Vec<PartReport> = manifest
         .sections
@@ -182,12 +182,12 @@ pub fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
         head_hidden: model.head().hidden(),
         macs_per_word: layers + head,
         early_exit: model.early_exit().map(|rule| ExitReport {
-            probability: f64::from(rule.probability) / 10_000.0,
+            probability: share_of(rule.probability),
             words: rule.words,
         }),
         rejection: model.rejection().map(|rule| RejectionReport {
-            probability: f64::from(rule.probability) / 10_000.0,
-            known: f64::from(rule.known) / 10_000.0,
+            probability: share_of(rule.probability),
+            known: share_of(rule.known),
         }),
         state_bytes: requirements.state_bytes(),
         scratch_bytes: requirements.memory_bytes() - requirements.state_bytes(),

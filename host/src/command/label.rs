@@ -10,7 +10,7 @@ use telltale::Model;
 use super::rows::{REJECTED, RowFormat};
 use crate::console::{self, say};
 use crate::corpus::{CorpusConfig, unlabelled};
-use crate::engine::{Answered, answer_all, with_model};
+use crate::engine::{Answered, answer_all, share_of, ten_thousandths, with_model};
 use crate::files::Paths;
 
 /// Answers every text of a file: a row each, in their order, with label, probability and the share of known words
@@ -100,7 +100,7 @@ fn answers<'m>(model: &Model<'m>, texts: &[String]) -> Result<Vec<Answer<'m>>> {
         },
         probability: own.share(),
         words: own.words,
-        known: (f64::from(own.known) / f64::from(own.words.max(1)) * 10_000.0).round() / 10_000.0,
+        known: share_of(ten_thousandths(f64::from(own.known) / f64::from(own.words.max(1)))),
     };
     Ok(answer_all(model, texts)?.into_iter().map(shown).collect())
 }

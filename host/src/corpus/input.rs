@@ -11,6 +11,7 @@ use encoding_rs::{Encoding, IBM866, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE, WIND
 
 use super::notes::{Notes, count};
 use super::{LONGEST_TEXT, parquet};
+use crate::file_kind;
 
 /// What standard input is called on the command line.
 pub const STDIN: &str = "-";
@@ -63,15 +64,9 @@ pub const GZIP: [u8; 2] = [0x1F, 0x8B];
 /// Bytes from which a kind of file is known.
 const MAGIC_BYTES: u64 = 512;
 
-/// How files start that stand for others, what they are, and what fetches those.
-const POINTERS: [(&[u8], &str); 2] = [
-    (b"version https://git-lfs.", "a Git LFS pointer in place of the file: run `git lfs pull`"),
-    (b"/annex/objects/", "a git-annex pointer in place of the file: run `git annex get`"),
-];
-
 /// What a file is, and the way out, if its first bytes are those of another kind.
 fn foreign(start: &[u8]) -> Option<&'static str> {
-    const KINDS: [(&[u8], &str); 11] = [
+    const KINDS: [(&[u8], &str); 8] = [
         (
             b"ARROW1",
             "an Arrow file: write it as JSON Lines first (pandas: \
@@ -79,9 +74,6 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
         ),
         (b"PK\x03\x04", "a zip archive or an .xlsx workbook: unpack it, or save the sheet as CSV in UTF-8"),
         (b"\xD0\xCF\x11\xE0", "an old Office document: save the sheet as CSV in UTF-8"),
-        (b"BZh", "a bzip2 archive: unpack it (`bunzip2`)"),
-        (b"\xFD7zXZ", "an xz archive: unpack it (`unxz`)"),
-        (b"\x28\xB5\x2F\xFD", "a Zstandard archive: unpack it (`unzstd`)"),
         (b"%PDF", "a PDF document: save its texts as CSV in UTF-8"),
         (b"SQLite format 3", "an SQLite database: write its table as CSV in UTF-8"),
         (
@@ -91,7 +83,7 @@ fn foreign(start: &[u8]) -> Option<&'static str> {
         (b"\xFF\xFE\0\0", "UTF-32: save it in UTF-8"),
         (b"\0\0\xFE\xFF", "UTF-32: save it in UTF-8"),
     ];
-    POINTERS.iter().chain(&KINDS).find(|(magic, _)| start.starts_with(magic)).map(|(_, kind)| *kind)
+    file_kind::of(start, &KINDS)
 }
 
 /// Whether a file is an archive or a document of another kind.
@@ -103,11 +95,10 @@ pub fn is_packed(bytes: &[u8]) -> bool {
 fn is_page(bytes: &[u8]) -> bool {
     const END: &[u8] = b"</html>";
     let page = bytes.trim_ascii();
-    let starts_with = |tag: &&[u8]| page.get(..tag.len()).is_some_and(|own| own.eq_ignore_ascii_case(tag));
     let ends = page.last_chunk().is_some_and(|end: &[u8; END.len()]| end.eq_ignore_ascii_case(END));
     let first = page.split(|&byte| byte == b'\n').next().unwrap_or(page);
     let is_row = first.len() < page.len() && first.trim_ascii_end().to_ascii_lowercase().ends_with(END);
-    ends && !is_row && [&b"<!doctype html"[..], b"<html"].iter().any(starts_with)
+    ends && !is_row && file_kind::is_page(page)
 }
 
 /// The bytes of a file that is one text.
@@ -115,14 +106,13 @@ fn is_page(bytes: &[u8]) -> bool {
 /// # Errors
 /// If it cannot be read, is too long, or stands for a file which is somewhere else.
 pub fn read_bytes(path: &Path, name: &str) -> Result<Vec<u8>> {
-    let bytes = std::fs::read(path).with_context(|| format!("{name}: cannot be read"))?;
-    ensure!(
-        bytes.len() <= LONGEST_TEXT,
-        "{name}: a text of {} bytes, {LONGEST_TEXT} is the most",
-        bytes.len()
-    );
-    match POINTERS.iter().find(|(start, _)| bytes.starts_with(start)) {
-        Some((_, kind)) => bail!("{name}: {kind}"),
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(LONGEST_TEXT as u64 + 1).read_to_end(&mut bytes))
+        .with_context(|| format!("{name}: cannot be read"))?;
+    ensure!(bytes.len() <= LONGEST_TEXT, "{name}: a text of more than {LONGEST_TEXT} bytes");
+    match file_kind::pointer(&bytes) {
+        Some(kind) => bail!("{name}: {kind}"),
         None => Ok(bytes),
     }
 }

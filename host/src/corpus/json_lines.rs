@@ -203,7 +203,7 @@ fn without_place(error: &serde_json::Error) -> String {
 }
 
 /// A value as text: nothing for null and an empty list, the only element of a list of one.
-fn plain(value: Value) -> String {
+pub fn plain(value: Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text,

@@ -13,6 +13,7 @@ use parquet::record::Field;
 use serde_json::Value;
 
 use super::delimited::Record;
+use super::json_lines;
 use super::notes::{Notes, count};
 use super::table::{ROW, Records};
 
@@ -127,31 +128,13 @@ fn named(value: String, classes: &Value) -> String {
     name.map_or(value, str::to_owned)
 }
 
-/// A value as text: nothing for null and an empty list, the only element of a list of one. Bytes that are no characters are
-/// U+FFFD there, and told by `is_broken`.
+/// A value as text, as a line of JSON has it.
 fn plain(field: &Field, is_broken: &mut bool) -> String {
-    match field {
-        Field::Null => String::new(),
-        Field::Str(text) => text.clone(),
-        // As in a CSV; the library writes 0E0.
-        Field::Float(number) => format!("{number:?}"),
-        Field::Double(number) => format!("{number:?}"),
-        Field::Bytes(bytes) => {
-            let text = String::from_utf8_lossy(bytes.data());
-            *is_broken |= matches!(text, Cow::Owned(_));
-            text.into_owned()
-        }
-        Field::ListInternal(list) if list.len() < 2 => {
-            list.elements().first().map_or_else(String::new, |only| plain(only, is_broken))
-        }
-        Field::Group(_) | Field::MapInternal(_) | Field::ListInternal(_) => {
-            json(field, is_broken).to_string()
-        }
-        other => other.to_string(),
-    }
+    json_lines::plain(json(field, is_broken))
 }
 
-/// A value within others, as JSON.
+/// A value as JSON; what JSON has no type for is text. Bytes that are no characters are U+FFFD there, and told by
+/// `is_broken`.
 fn json(field: &Field, is_broken: &mut bool) -> Value {
     match field {
         Field::Null => Value::Null,
@@ -162,6 +145,15 @@ fn json(field: &Field, is_broken: &mut bool) -> Value {
             map.entries().iter().map(|(key, field)| (plain(key, is_broken), json(field, is_broken))).collect()
         }
         Field::ListInternal(list) => list.elements().iter().map(|field| json(field, is_broken)).collect(),
-        other => plain(other, is_broken).into(),
+        Field::Str(text) => text.as_str().into(),
+        // As in a CSV; the library writes 0E0.
+        Field::Float(number) => format!("{number:?}").into(),
+        Field::Double(number) => format!("{number:?}").into(),
+        Field::Bytes(bytes) => {
+            let text = String::from_utf8_lossy(bytes.data());
+            *is_broken |= matches!(text, Cow::Owned(_));
+            text.into()
+        }
+        other => other.to_string().into(),
     }
 }

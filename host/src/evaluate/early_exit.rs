@@ -7,7 +7,7 @@ use telltale::engine::early_exit::{ExitTracker, Rule};
 use telltale::{Class, Classifier, Model, Prediction, Probability};
 
 use crate::aligned::AlignedBytes;
-use crate::engine::memory_for;
+use crate::engine::{memory_for, share_of};
 
 /// The engine's answers to a text, every word being read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub fn effect(answers: &[Answers], rule: Rule) -> Effect {
     let texts = answers.len();
     let share = |count: usize| count as f64 / texts.max(1) as f64;
     Effect {
-        probability: f64::from(rule.probability) / 10_000.0,
+        probability: share_of(rule.probability),
         words: rule.words,
         texts,
         skipped: 1.0 - read as f64 / words.max(1) as f64,

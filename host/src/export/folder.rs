@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::files;
 
@@ -84,8 +84,9 @@ impl Folder {
             fs::rename(to, &before).with_context(context)?;
         }
         if let Err(error) = fs::rename(&new, to) {
-            if is_there {
-                fs::rename(&before, to).with_context(context)?;
+            if is_there && fs::rename(&before, to).is_err() {
+                let kept = old.keep().join("old");
+                bail!("cannot write {}: {error}; what was there is in {}", to.display(), kept.display());
             }
             return Err(error).with_context(context);
         }

@@ -27,19 +27,26 @@ pub fn ratios(features: &[Vec<u32>], lessons: &[Lesson<'_>], count: usize, class
             counts.iter_mut().zip(lesson.target).for_each(|(sum, share)| *sum += share);
         }
     }
+    let skipped = classes - columns(classes);
+    log_ratios(&counts, classes, 0.0)
+        .flat_map(|row| row.into_iter().skip(skipped).map(|ratio| ratio as f32))
+        .collect()
+}
+
+/// For each row of `counts` \[n-grams\]\[C\], ln of its share in a class over its share in all others \[C\], to
+/// whose counts `extra` is added.
+pub fn log_ratios(counts: &[f32], classes: usize, extra: f64) -> impl Iterator<Item = Vec<f64>> {
     let mut totals = vec![0.0f64; classes];
     for row in counts.chunks_exact(classes) {
         totals.iter_mut().zip(row).for_each(|(total, &count)| *total += f64::from(count));
     }
     let all: f64 = totals.iter().sum();
-    let skipped = classes - columns(classes);
-    let row_ratios = |row: &[f32]| -> Vec<f32> {
+    counts.chunks_exact(classes).map(move |row| {
         let sum: f64 = row.iter().map(|&count| f64::from(count)).sum();
         let ratio = |(&count, total): (&f32, &f64)| {
-            let (inside, outside) = (f64::from(count) / total, (sum - f64::from(count)) / (all - total));
-            (inside / outside).ln() as f32
+            let count = f64::from(count);
+            (count / total / ((sum - count + extra) / (all - total))).ln()
         };
-        row.iter().zip(&totals).skip(skipped).map(ratio).collect()
-    };
-    counts.chunks_exact(classes).flat_map(row_ratios).collect()
+        row.iter().zip(&totals).map(ratio).collect()
+    })
 }

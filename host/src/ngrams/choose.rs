@@ -156,7 +156,7 @@ impl Space<'_> {
 /// the best so far. Of vectors, how wide they are.
 ///
 /// # Errors
-/// If the texts have no n-gram in common.
+/// If nothing could be tried, since the texts have no n-gram in common.
 pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Choice>> {
     let classes = space.classes();
     let words: usize = space.texts.iter().map(|text| text.split_whitespace().count()).sum();
@@ -173,20 +173,21 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         Separation { cost: 0.5, weighting: Weighting::Bayes, balance: 0.0, four_bits: classes > FEW_CLASSES };
     let texts: Vec<&str> = space.texts.iter().chain(space.valid.0).copied().collect();
     let read = |orders: Orders| bags(&texts, space.options, orders);
-    let mut measure =
-        |Orders { words, characters }: Orders, method: Method, all: &[Bag]| -> Result<Option<Choice>> {
-            let recipe = space.filled(Recipe { words, characters, method, most: 0 });
-            if recipe.most == 0 {
-                return Ok(None);
-            }
-            let choice = space.measure(recipe, all)?;
-            tell(&choice);
-            Ok(Some(choice))
-        };
+    // Texts may have characters in common and no word.
+    let mut failed = None;
+    let mut measure = |Orders { words, characters }: Orders, method: Method, all: &[Bag]| {
+        let recipe = space.filled(Recipe { words, characters, method, most: 0 });
+        if recipe.most == 0 {
+            return None;
+        }
+        let choice = space.measure(recipe, all).map_err(|error| failed.get_or_insert(error)).ok()?;
+        tell(&choice);
+        Some(choice)
+    };
     let mut tried: Vec<(Choice, Vec<Bag>)> = Vec::new();
     for orders in separated {
         let all = read(orders);
-        if let Some(choice) = measure(orders, Method::Separate(start), &all)? {
+        if let Some(choice) = measure(orders, Method::Separate(start), &all) {
             tried.push((choice, all));
         }
     }
@@ -208,7 +209,7 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         ];
         for (_, step) in steps.into_iter().filter(|(is_tried, _)| *is_tried) {
             let fit = step(best.1);
-            let Some(choice) = measure(first.recipe.orders(), Method::Separate(fit), all)? else { continue };
+            let Some(choice) = measure(first.recipe.orders(), Method::Separate(fit), all) else { continue };
             choices.push(choice);
             if choice.worth() > best.0 {
                 best = (choice.worth(), fit);
@@ -221,11 +222,14 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         let all = at.map_or_else(|| read(orders), |at| tried.swap_remove(at).1);
         drop(tried);
         for width in WIDTHS {
-            choices.extend(measure(orders, Method::Factorise { width }, &all)?);
+            choices.extend(measure(orders, Method::Factorise { width }, &all));
         }
     }
     choices.sort_by(|a, b| b.worth().total_cmp(&a.worth()));
-    Ok(choices)
+    match failed {
+        Some(error) if choices.is_empty() => Err(error),
+        _ => Ok(choices),
+    }
 }
 
 /// Another fit in the place of one.

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 use telltale::engine::ngrams::Orders;
 use telltale::engine::text::Options;
 
+use super::bayes::log_ratios;
 use super::factorised::{self, Factors};
-use super::matrix::{Bag, Matrix, bags, frequent};
+use super::matrix::{Bag, Matrix, bags, frequent, keys_of};
 use super::svc::{self, Separator};
 use super::{FEW_CLASSES, columns};
 use crate::vocabulary::{Built, MAX_WORDS};
@@ -174,7 +175,7 @@ impl Ngrams {
         let classes = examples.classes();
         let factorised = matches!(recipe.method, Method::Factorise { .. });
         let least = if bags.len() < FEW_TEXTS { 1 } else { LEAST_TEXTS };
-        let mut counted = frequent(bags, least, RANKED[usize::from(factorised)]);
+        let mut counted = frequent(keys_of(bags), least, RANKED[usize::from(factorised)]);
         ensure!(
             !counted.is_empty(),
             "no n-gram of words or characters, symbols and emoji aside, occurs in {least} of the texts to learn from (--ngrams 0 asks for none)"
@@ -296,7 +297,7 @@ impl Ngrams {
 pub fn eligible(texts: &[&str], options: Options, orders: Orders) -> Vec<u32> {
     let bags = bags(texts, options, orders);
     let bags: Vec<&Bag> = bags.iter().collect();
-    frequent(&bags, LEAST_TEXTS, RANKED[0]).into_iter().map(|(key, _)| key).collect()
+    frequent(keys_of(&bags), LEAST_TEXTS, RANKED[0]).into_iter().map(|(key, _)| key).collect()
 }
 
 /// A classifier over n-grams, and these in the order of what they are worth to it, the best first.
@@ -331,21 +332,8 @@ fn scales(
             counts.iter_mut().zip(*target).for_each(|(count, share)| *count += share);
         }
     }
-    let mut totals = vec![0.0f64; classes];
-    for row in counts.chunks_exact(classes) {
-        totals.iter_mut().zip(row).for_each(|(total, &count)| *total += f64::from(count));
-    }
-    let all: f64 = totals.iter().sum();
-    let ratio = |row: &[f32]| {
-        let sum: f64 = row.iter().map(|&count| f64::from(count)).sum();
-        let ratio = |(&count, total): (&f32, &f64)| {
-            let inside = f64::from(count) / total;
-            let outside = (sum - f64::from(count) + f64::from(SMOOTHING)) / (all - total);
-            (inside / outside).ln().abs() as f32
-        };
-        row.iter().zip(&totals).map(ratio).fold(0.0, f32::max)
-    };
-    idf.zip(counts.chunks_exact(classes)).map(|(idf, row)| idf * ratio(row)).collect()
+    let largest = |row: Vec<f64>| row.into_iter().map(|ratio| ratio.abs() as f32).fold(0.0, f32::max);
+    idf.zip(log_ratios(&counts, classes, SMOOTHING.into())).map(|(idf, row)| idf * largest(row)).collect()
 }
 
 /// Separators of more than two classes as vectors with a number a class, which the map leaves as they are.

@@ -47,11 +47,16 @@ pub fn bags(texts: &[&str], options: Options, orders: Orders) -> Vec<Bag> {
     texts.par_iter().map(|text| Bag::of(text.as_bytes(), options, orders)).collect()
 }
 
-/// Keys with the number of texts that have them, ascending; at most `most` of those in at least `least` texts, the
-/// most frequent.
+/// The keys of bags, each once for every bag that has it.
 #[must_use]
-pub fn frequent(bags: &[&Bag], least: usize, most: usize) -> Vec<(u32, u32)> {
-    let mut all: Vec<u32> = bags.par_iter().flat_map_iter(|bag| bag.keys.iter().copied()).collect();
+pub fn keys_of(bags: &[&Bag]) -> Vec<u32> {
+    bags.par_iter().flat_map_iter(|bag| bag.keys.iter().copied()).collect()
+}
+
+/// Different keys, ascending, and how often each is there; at most `most` of those that are there at least `least`
+/// times, the most frequent.
+#[must_use]
+pub fn frequent(mut all: Vec<u32>, least: usize, most: usize) -> Vec<(u32, u32)> {
     all.par_sort_unstable();
     let same = all.chunk_by(|a, b| a == b).filter(|same| same.len() >= least);
     let mut counted: Vec<(u32, u32)> = same.map(|same| (same[0], same.len() as u32)).collect();

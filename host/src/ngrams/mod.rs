@@ -16,7 +16,7 @@ pub use bayes::Lesson;
 pub use choose::{Choice, MOST_SEPARATE, OF_CHARACTERS, OF_WORDS, Space, choose};
 pub use factorised::Factors;
 pub use fit::{Examples, Method, Ngrams, Recipe, Rows, Separation, Weighting, eligible};
-pub use matrix::{Bag, bags};
+pub use matrix::{Bag, bags, frequent};
 pub use mix::Mix;
 pub use teacher::NgramTeacher;
 

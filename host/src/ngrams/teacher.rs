@@ -10,6 +10,7 @@ use telltale::engine::ngrams::{Orders, RollingKeys};
 use super::bayes::{Lesson, ratios};
 use super::columns;
 use super::linear::{Fit, Sample};
+use super::matrix::frequent;
 use crate::logits::probabilities;
 
 /// The longest n-gram, in words.
@@ -45,7 +46,8 @@ impl NgramTeacher {
     #[must_use]
     pub fn fit(lessons: &[Lesson<'_>], classes: usize, seed: u64) -> Self {
         let texts: Vec<Vec<u32>> = lessons.par_iter().map(|lesson| present(lesson.words)).collect();
-        let known = frequent(&texts, LEAST_TEXTS);
+        let known = frequent(texts.concat(), LEAST_TEXTS, usize::MAX);
+        let known: Vec<u32> = known.into_iter().map(|(key, _)| key).collect();
         let features = features(&texts, &known);
         drop(texts);
         let worth = ratios(&features, lessons, known.len(), classes);
@@ -115,13 +117,6 @@ fn keys_of(words: &[u32], order: u8) -> Vec<u32> {
         rolling.word(word, Orders { words: order, characters: 0 }, |key| keys.push(key));
     }
     keys
-}
-
-/// Keys that at least `least` texts have, ascending; a text has each of its keys once.
-fn frequent(texts: &[Vec<u32>], least: usize) -> Vec<u32> {
-    let mut all: Vec<u32> = texts.par_iter().flat_map_iter(|keys| keys.iter().copied()).collect();
-    all.par_sort_unstable();
-    all.chunk_by(|a, b| a == b).filter(|same| same.len() >= least).map(|same| same[0]).collect()
 }
 
 /// What of each text is known: indices into `known`, which ascends.

@@ -155,7 +155,7 @@ impl Data {
         let network = self.network_bytes(seed)?;
         let room = self.config.bytes.saturating_sub(network);
         let classes = self.corpus.labels.len();
-        let bytes = if classes > MOST_SEPARATE { CHOICE_BYTES } else { by_classes(CHOICE_BYTES, classes) };
+        let bytes = by_classes(CHOICE_BYTES, classes, classes <= MOST_SEPARATE);
         let learnt = NgramTexts::of(self, &self.texts.train, &self.corpus.train, &self.unlabelled, bytes);
         let tried = NgramTexts::of(self, &self.texts.valid, &self.corpus.valid, &[], bytes);
         let space = Space {
@@ -202,10 +202,8 @@ impl Data {
     pub fn fit_ngrams(&self, recipe: &Recipe, all: bool, seed: u64) -> Result<Ngrams> {
         // Characters have several n-grams each, words a few for five or six bytes.
         let bytes = if recipe.characters > 0 { FIT_BYTES } else { 3 * FIT_BYTES };
-        let bytes = match recipe.method {
-            Method::Separate(_) => by_classes(bytes, self.corpus.labels.len()),
-            Method::Factorise { .. } => bytes,
-        };
+        let separated = matches!(recipe.method, Method::Separate(_));
+        let bytes = by_classes(bytes, self.corpus.labels.len(), separated);
         let mut texts = NgramTexts::of(self, &self.texts.train, &self.corpus.train, &self.unlabelled, bytes);
         if all {
             texts.append(NgramTexts::of(self, &self.texts.valid, &self.corpus.valid, &[], bytes));
@@ -265,9 +263,9 @@ const MANIFEST_BYTES: usize = 900;
 const CHOICE_BYTES: usize = 12 << 20;
 const FIT_BYTES: usize = 48 << 20;
 
-/// `bytes`, or fewer where there are so many classes that separating each from the others takes long.
-fn by_classes(bytes: usize, classes: usize) -> usize {
-    bytes * FEW_CLASSES / classes.max(FEW_CLASSES)
+/// `bytes`, or fewer where so many classes are `separated` from the others that it takes long.
+fn by_classes(bytes: usize, classes: usize, separated: bool) -> usize {
+    if separated { bytes * FEW_CLASSES / classes.max(FEW_CLASSES) } else { bytes }
 }
 
 /// Texts that n-grams learn from.
@@ -297,9 +295,9 @@ impl<'t> NgramTexts<'t> {
             .collect();
         let total: usize = all.iter().map(|text| text.len()).sum();
         let step = total.div_ceil(bytes).max(1);
-        let wanted = targets(texts, data.corpus.labels.len());
-        let wanted: Vec<Vec<f32>> = wanted.into_iter().step_by(step).collect();
-        let weights = texts.iter().step_by(step).map(|text| text.weight).collect();
+        let learnt = texts.iter().step_by(step);
+        let weights = learnt.clone().map(|text| text.weight).collect();
+        let wanted = targets(learnt, data.corpus.labels.len());
         let texts: Vec<&str> = all.iter().step_by(step).copied().collect();
         Self { left_out: all.len() - texts.len(), texts, wanted, weights }
     }

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use telltale::engine::format::Metrics;
 
+use crate::engine::ten_thousandths;
+
 use crate::evaluate::measures::Measures;
 use crate::model::Cell;
 use crate::train::{Epoch, Evaluation};
@@ -88,13 +90,12 @@ pub fn metrics(
     test: Option<&Evaluation>,
     quantised: &QuantisedReport,
 ) -> Metrics {
-    let share = |share: f64| (share * 10_000.0).round() as u16;
     let valid = valid.filter(|valid| valid.examples > 0);
     Metrics {
-        float_valid: valid.map(|valid| share(valid.accuracy)),
-        quantised_valid: valid.map(|_| share(quantised.valid_accuracy)),
-        float_test: test.map(|test| share(test.accuracy)),
-        quantised_test: quantised.test_accuracy.map(share),
-        agreement: Some(share(quantised.agreement)),
+        float_valid: valid.map(|valid| ten_thousandths(valid.accuracy)),
+        quantised_valid: valid.map(|_| ten_thousandths(quantised.valid_accuracy)),
+        float_test: test.map(|test| ten_thousandths(test.accuracy)),
+        quantised_test: quantised.test_accuracy.map(ten_thousandths),
+        agreement: Some(ten_thousandths(quantised.agreement)),
     }
 }

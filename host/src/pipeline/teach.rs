@@ -15,7 +15,7 @@ use crate::console::{human, say};
 use crate::evaluate::measures::share;
 use crate::logits::{probabilities, top};
 use crate::model::{Cell, Config, Network, Pooling};
-use crate::ngrams::NgramTeacher;
+use crate::ngrams::{NgramTeacher, frequent};
 use crate::train::log::Log;
 use crate::train::{self, Trainer, TrainingExample, TrainingOptions};
 
@@ -156,7 +156,8 @@ fn recurrent(
     classes: usize,
     seed: u64,
 ) -> Result<(Opinions, Opinions)> {
-    let known = frequent(texts.train.iter().chain(others));
+    let hashes = texts.train.iter().chain(others).flat_map(|text| &text.hashes).copied().collect();
+    let known: Vec<u32> = frequent(hashes, 2, WORDS).into_iter().map(|(hash, _)| hash).collect();
     let numbered = |texts: &[TrainingExample]| -> Vec<TrainingExample> {
         let unknown = known.len() as u32;
         let id = |hash: &u32| known.binary_search(hash).map_or(unknown, |at| at as u32);
@@ -195,21 +196,6 @@ fn recurrent(
         Ok(logits.into_iter().map(shares).collect())
     };
     Ok((opinions(&others)?, opinions(&valid)?))
-}
-
-/// The hashes of the most frequent words, ascending.
-fn frequent<'t>(texts: impl Iterator<Item = &'t TrainingExample>) -> Vec<u32> {
-    let mut all: Vec<u32> = texts.flat_map(|text| &text.hashes).copied().collect();
-    all.par_sort_unstable();
-    let mut counted: Vec<(usize, u32)> = all
-        .chunk_by(|a, b| a == b)
-        .map(|same| (same.len(), same[0]))
-        .filter(|(count, _)| *count > 1)
-        .collect();
-    counted.sort_unstable_by(|(a, hash_a), (b, hash_b)| b.cmp(a).then(hash_a.cmp(hash_b)));
-    let mut known: Vec<u32> = counted.into_iter().take(WORDS).map(|(_, hash)| hash).collect();
-    known.sort_unstable();
-    known
 }
 
 /// Takes opinions as what the texts should say.

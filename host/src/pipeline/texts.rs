@@ -33,7 +33,10 @@ pub fn tokenised(text: &str, label: u32, options: Options, vocabulary: &Vocabula
 }
 
 /// What each text should say: the teacher's opinion, or its label.
-pub fn targets(texts: &[TrainingExample], classes: usize) -> Vec<Vec<f32>> {
+pub fn targets<'t>(
+    texts: impl IntoIterator<Item = &'t TrainingExample>,
+    classes: usize,
+) -> Vec<Vec<f32>> {
     let target = |text: &TrainingExample| {
         if !text.target.is_empty() {
             return text.target.clone();
@@ -42,7 +45,7 @@ pub fn targets(texts: &[TrainingExample], classes: usize) -> Vec<Vec<f32>> {
         target[text.label as usize] = 1.0;
         target
     };
-    texts.iter().map(target).collect()
+    texts.into_iter().map(target).collect()
 }
 
 /// Texts and targets as a linear classifier takes them.

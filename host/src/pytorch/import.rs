@@ -13,7 +13,7 @@ use super::config::{Activation, Description, Origin, Side};
 use super::map::{Assumption, Row};
 use super::source::{Source, Unseen};
 use crate::aligned::AlignedBytes;
-use crate::engine::{Item, ReadWith, Reading, classify_all};
+use crate::engine::{Item, ReadWith, Reading, classify_all, ten_thousandths};
 use crate::evaluate::measures::share;
 use crate::logits::{negative_log_likelihood, top};
 use crate::model::weights::Ranges;
@@ -380,11 +380,10 @@ fn padded(
 }
 
 fn metrics(measured: Measured) -> Metrics {
-    let share = |share: f64| Some((share * 10_000.0).round() as u16);
     Metrics {
-        float_test: share(measured.float_accuracy),
-        quantised_test: share(measured.quantised_accuracy),
-        agreement: share(measured.agreement),
+        float_test: Some(ten_thousandths(measured.float_accuracy)),
+        quantised_test: Some(ten_thousandths(measured.quantised_accuracy)),
+        agreement: Some(ten_thousandths(measured.agreement)),
         ..Metrics::default()
     }
 }

@@ -10,6 +10,7 @@
 //! A byte order mark is skipped before; lines end in LF, CRLF or CR; blank lines at the end are left out.
 
 use std::collections::HashMap;
+use std::iter::once;
 
 use anyhow::{Result, bail, ensure};
 
@@ -333,11 +334,11 @@ impl<'w> Cutter<'w> {
             let inside = left.is_some_and(char::is_alphanumeric) && right.is_some_and(char::is_alphanumeric);
             !inside || ["n't", "n’t"].contains(&&rest[at..])
         };
-        let ends: Vec<usize> = ends.filter(cut).collect();
-        let within = |&&at: &&usize| at <= 4 * self.longest;
-        let found =
-            ends.iter().filter(within).rev().find_map(|&at| Some((at, *self.words.get(&rest[..at])?)));
-        found.unwrap_or((ends.first().copied().unwrap_or(rest.len()), true))
+        let mut ends = ends.filter(cut);
+        let first = ends.next().unwrap_or(rest.len());
+        let near: Vec<usize> = once(first).chain(ends).take_while(|&at| at <= 4 * self.longest).collect();
+        let found = near.iter().rev().find_map(|&at| Some((at, *self.words.get(&rest[..at])?)));
+        found.unwrap_or((first, true))
     }
 }
 

@@ -10,23 +10,16 @@ use safetensors::tensor::{Dtype, SafeTensors};
 use super::archive;
 use super::state::{Other, OtherKind, State, Tensor, float_type, floats};
 use crate::console::one_line;
+use crate::file_kind;
 
-/// First bytes of files that are often given by mistake, and what they are.
-const MISTAKEN: [(&[u8], &str); 11] = [
+/// First bytes of PyTorch's files that are not read, and of packed ones, and what they are.
+const MISTAKEN: [(&[u8], &str); 3] = [
     (
         b"\x80\x02\x8a\nl\xfc\x9cF",
         "written by torch.save of PyTorch before 1.6 (or with _use_new_zipfile_serialization=False): load it and save the state dict anew",
     ),
     (b"\x80", "a bare pickle: load it in Python and save the state dict with torch.save"),
     (b"\x1f\x8b", "a gzip: unpack it first"),
-    (b"version https://git-lfs", "a Git LFS pointer: run `git lfs pull` where it comes from"),
-    (b"\x89HDF", "an HDF5 file (Keras): PyTorch's state dicts only"),
-    (b"GGUF", "a GGUF file: PyTorch's state dicts only"),
-    (b"\x93NUMPY", "a NumPy array: PyTorch's state dicts only"),
-    (b"<!DOCTYPE", "a web page: the download failed"),
-    (b"<!doctype", "a web page: the download failed"),
-    (b"<html", "a web page: the download failed"),
-    (&telltale::engine::format::MAGIC, "a model for the chip: `inspect` and `run` read it"),
 ];
 
 /// The longest header of a safetensors file, as its format says.
@@ -47,12 +40,14 @@ pub fn read(path: &Path, key: Option<&str>) -> Result<State> {
     let header = bytes.first_chunk().map_or(0, |&length| u64::from_le_bytes(length));
     let safetensors = (2..=LONGEST_HEADER).contains(&header) && bytes.get(8) == Some(&b'{');
     if !zip && !safetensors {
-        for (start, what) in MISTAKEN {
-            ensure!(!bytes.starts_with(start), "{}: {what}", path.display());
-        }
+        let kind = match file_kind::is_page(&bytes) {
+            true => Some("a web page: the download failed"),
+            false => file_kind::of(&bytes, &MISTAKEN),
+        };
         bail!(
-            "{}: neither a .safetensors file nor one of torch.save(model.state_dict(), …) by PyTorch 1.6 or later",
-            path.display()
+            "{}: {}a .safetensors file or one of torch.save(model.state_dict(), …) by PyTorch 1.6 or later is expected",
+            path.display(),
+            kind.map_or_else(String::new, |kind| format!("{kind}; "))
         );
     }
     file.read_to_end(&mut bytes).with_context(unreadable)?;

@@ -4,11 +4,11 @@ use core::fmt;
 
 use super::subject::{Subject, line};
 use crate::kernel::Layout;
+use crate::sentence::Sentence;
 
 /// Why a model cannot be used: what was found, what was expected, and, where it is printed, what to do.
 ///
-/// Without `core::fmt` (on the chip) the same sentence comes from [`OpenError::text`], [`OpenError::found`] and
-/// [`OpenError::expected`].
+/// Without `core::fmt` (on the chip) the same sentence comes from [`OpenError::say`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -138,6 +138,14 @@ impl OpenError {
         Some([exactly; 2])
     }
 
+    /// Gives the sentence, without the advice, to `put`, piece by piece in ASCII.
+    ///
+    /// # Errors
+    /// Those of `put`.
+    pub fn say<E>(&self, put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        Sentence { text: self.text(), found: self.found(), expected: self.expected() }.say(put)
+    }
+
     /// What to do about it.
     #[must_use]
     pub const fn advice(&self) -> &'static str {
@@ -172,17 +180,7 @@ const TELL: u32 = u32::from_le_bytes(*b"TELL");
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for half in self.text() {
-            f.write_str(core::str::from_utf8(half).unwrap_or(""))?;
-        }
-        if let Some(found) = self.found() {
-            write!(f, ": found {found}")?;
-        }
-        match self.expected() {
-            None => {}
-            Some([least, most]) if least == most => write!(f, ", expected {least}")?,
-            Some([least, most]) => write!(f, ", expected {least} to {most}")?,
-        }
+        self.say(|piece| f.write_str(core::str::from_utf8(piece).unwrap_or("")))?;
         write!(f, "; {}", self.advice())
     }
 }

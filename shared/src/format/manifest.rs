@@ -49,6 +49,11 @@ pub enum Kind {
     Rejection = 8,
 }
 
+impl Kind {
+    /// The kinds that this reader knows.
+    pub const KNOWN: core::ops::RangeInclusive<u8> = Self::Vocabulary as u8..=Self::Rejection as u8;
+}
+
 /// An entry of the section table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "std", derive(Serialize, Deserialize))]

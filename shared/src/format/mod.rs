@@ -252,7 +252,7 @@ pub fn section_bytes<'a>(blob: &'a [u8], section: &Section) -> Result<&'a [u8], 
     let start = section.offset as usize;
     let bytes = blob.get(start..).and_then(|rest| rest.get(..section.length as usize));
     match bytes {
-        _ if section.required && !(1..=8).contains(&section.kind) => {
+        _ if section.required && !Kind::KNOWN.contains(&section.kind) => {
             Err(OpenError::UnknownSection(section.kind.into()))
         }
         Some(bytes) if start.is_multiple_of(ALIGNMENT) => Ok(bytes),

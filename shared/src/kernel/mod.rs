@@ -77,6 +77,7 @@ mod x86;
 mod saturate;
 #[cfg(all(target_arch = "arm", target_os = "none", not(kernel = "armv6m")))]
 pub use saturate::saturate9;
+pub use target::CFGS;
 
 /// The nearest of −256 to 255.
 #[cfg(not(all(target_arch = "arm", target_os = "none", not(kernel = "armv6m"))))]
@@ -158,7 +159,8 @@ impl Layout {
     #[must_use]
     pub fn of_target(target: &str, flags: &[impl AsRef<str>]) -> Self {
         let set = |name: &str| flags.iter().any(|flag| flag.as_ref().contains(name));
-        let kernel = target::kernel_of(target, set("telltale_dsp"), set("telltale_mve"), false);
+        let [dsp, mve] = CFGS.map(set);
+        let kernel = target::kernel_of(target, dsp, mve, false);
         if kernel.quads { Self::Quads } else { Self::Pairs }
     }
 }

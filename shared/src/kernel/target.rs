@@ -10,6 +10,9 @@ pub struct Kernel {
     pub quads: bool,
 }
 
+/// What a program for a core of ARMv8-M sets, by `--cfg`, where the core has the DSP or the MVE extension.
+pub const CFGS: [&str; 2] = ["telltale_dsp", "telltale_mve"];
+
 /// The kernel for a target triple; `dsp` and `mve` tell of a core of ARMv8-M what its triple does not, `std`
 /// that a PC's vector instructions can be detected.
 #[must_use]

@@ -32,12 +32,12 @@ struct Row<'t> {
 /// If the file cannot be written.
 pub fn write<'t>(
     path: &Path,
+    format: RowFormat,
     model: &Model<'_>,
     labels: &'t [String],
     examples: &'t [(String, String)],
     judged: &[Judged],
 ) -> Result<()> {
-    let format = RowFormat::of("--errors", path)?;
     let wrong = misread(judged);
     let texts: Vec<&str> = wrong.iter().map(|&at| &examples[at].0[..]).collect();
     let answers = answer_all(model, &texts)?;

@@ -16,6 +16,7 @@ use telltale::Model;
 use telltale::engine::early_exit::Rule;
 
 use crate::command::corpus::{CorpusArgs, Which, load_for};
+use crate::command::rows::RowFormat;
 use crate::console::{say, warn};
 use crate::corpus::{self, Example};
 use crate::engine::{self, Item, Reading, classify_all, items, with_model};
@@ -59,7 +60,7 @@ pub struct Args {
     #[arg(long, value_name = "COLUMN")]
     pairs: Option<String>,
     /// Reads the words of each text in random order, the same one for the same SEED (1 if none is given), to see
-    /// what the order is worth; without early exit and --errors
+    /// what the order is worth; not with --early-exit or --errors
     #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1", conflicts_with_all = ["early_exit", "errors"])]
     shuffle: Option<u64>,
     /// Also writes the misread texts: true label, answer, its probability, the words that spoke most for and against
@@ -83,7 +84,7 @@ struct Report {
     labels: Vec<String>,
     words: usize,
     seconds: f64,
-    /// What early exit does; all the rest is of the full reading.
+    /// What early exit does, by the flags' rule or the model's own; all the rest is by the model's own, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     early_exit: Option<Effect>,
     /// What the model's rule of rejection does; all the rest is of the nearest classes.
@@ -129,8 +130,10 @@ pub fn run(args: &Args) -> Result<()> {
         .print("--json", &args.json)
         .write("--errors", &args.errors)
         .check()?;
+    let rule = rule(args)?;
+    let errors = args.errors.as_deref().map(|path| RowFormat::of("--errors", path)).transpose()?;
     with_model(&args.model, |model| {
-        let report = evaluate(model, args)?;
+        let report = evaluate(model, args, rule, errors)?;
         print::print(&report);
         super::write_json(args.json.as_ref(), &report)
     })
@@ -153,7 +156,12 @@ fn examples(model: &Model<'_>, args: &Args) -> Result<Vec<(String, String)>> {
     Ok(texts.iter().map(named).collect())
 }
 
-fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
+fn evaluate(
+    model: &Model<'_>,
+    args: &Args,
+    rule: Option<Rule>,
+    errors: Option<RowFormat>,
+) -> Result<Report> {
     let labels: Vec<String> = model.labels().map(str::to_owned).collect();
     let mut examples = examples(model, args)?;
     // Who can reject texts is measured by those that are of no class, too.
@@ -190,7 +198,7 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
         texts.iter().map(|(items, truth)| Reading { items, truth: *truth }).collect();
     let verdicts = classify_all(model, &readings, engine::ReadWith::Whole)?;
     let seconds = started.elapsed().as_secs_f64();
-    let early_exit = match rule(args)?.or(model.early_exit()).filter(|_| args.shuffle.is_none()) {
+    let early_exit = match rule.or(model.early_exit()).filter(|_| args.shuffle.is_none()) {
         None => None,
         Some(rule) => Some(effect(&answers(model, &with_classes(&examples, &texts))?, rule)),
     };
@@ -223,8 +231,8 @@ fn evaluate(model: &Model<'_>, args: &Args) -> Result<Report> {
     let pairs = pairs.map(|pairs| Pairs { all: solved(&pairs, &all), column: pairs.0 });
     let judged: Vec<Judged> =
         verdicts.iter().zip(&texts).map(|(verdict, (.., label))| Judged::of(verdict, *label)).collect();
-    if let Some(path) = &args.errors {
-        errors::write(path, model, &labels, &examples, &judged)?;
+    if let Some((path, format)) = args.errors.as_ref().zip(errors) {
+        errors::write(path, format, model, &labels, &examples, &judged)?;
     }
     Ok(Report {
         examples: verdicts.len(),
@@ -300,5 +308,5 @@ fn rule(args: &Args) -> Result<Option<Rule>> {
         "--early-exit {probability} --patience {}: a probability from 0.5 to 1 and at least one word are expected",
         args.patience
     );
-    Ok(Some(Rule { probability: (probability * 10_000.0).round() as u16, words: args.patience }))
+    Ok(Some(Rule { probability: engine::ten_thousandths(probability), words: args.patience }))
 }

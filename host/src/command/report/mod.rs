@@ -107,7 +107,7 @@ impl Run {
         let name = path.display();
         let text = files::read(path).with_context(|| format!("cannot read {name}"))?;
         let mut run: Value = serde_json::from_slice(&text).with_context(|| format!("{name} is no JSON"))?;
-        let epochs = run["epochs"].take();
+        let epochs = run.get_mut("epochs").map(Value::take).unwrap_or_default();
         let are_numbers = |epoch: &Value| {
             ["train_loss", "train_accuracy", "valid_loss", "valid_accuracy"]
                 .iter()

@@ -1,0 +1,64 @@
+//! Numbers and sentences in ASCII, without `core::fmt`, which would be a tenth of a program.
+
+/// The most digits of a number.
+pub(crate) const DIGITS: usize = 10;
+
+/// The digits of a number to a base of 10 or 16, at least `least` of them; they end where `text` does.
+#[inline(never)]
+pub(crate) fn digits(mut number: u32, base: u32, least: usize, text: &mut [u8; DIGITS]) -> &[u8] {
+    let mut start = text.len();
+    for (before, digit) in text.iter_mut().enumerate().rev() {
+        let value = (number % base) as u8;
+        *digit = if value < 10 { b'0' + value } else { b'a' - 10 + value };
+        number /= base;
+        start = before;
+        if number == 0 && before + least <= DIGITS {
+            break;
+        }
+    }
+    text.get(start..).unwrap_or(&[])
+}
+
+/// What an error says: its text, the number found, and the range expected.
+pub(crate) struct Sentence {
+    pub(crate) text: [&'static [u8]; 2],
+    pub(crate) found: Option<u32>,
+    pub(crate) expected: Option<[u32; 2]>,
+}
+
+impl Sentence {
+    /// Gives the sentence to `put`, piece by piece.
+    pub(crate) fn say<E>(&self, mut put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        for half in self.text {
+            put(half)?;
+        }
+        let ranges = [self.found.map(|found| [found; 2]), self.expected];
+        for (before, range) in [&b": found "[..], b", expected "].into_iter().zip(ranges) {
+            let Some([least, most]) = range else { continue };
+            put(before)?;
+            put(digits(least, 10, 1, &mut [0; DIGITS]))?;
+            if least != most {
+                put(b" to ")?;
+                put(digits(most, 10, 1, &mut [0; DIGITS]))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_digits() {
+        let say = |number, base, least| {
+            let mut text = [0; DIGITS];
+            String::from_utf8(digits(number, base, least, &mut text).to_vec()).expect("ASCII")
+        };
+        assert_eq!(say(0, 10, 1), "0");
+        assert_eq!(say(u32::MAX, 10, 1), "4294967295");
+        assert_eq!(say(7, 10, 4), "0007");
+        assert_eq!(say(0xBEEF, 16, 8), "0000beef");
+    }
+}
