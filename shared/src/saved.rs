@@ -18,7 +18,7 @@ use crate::fixed::{Mean, UNIT_MAX, Unit};
 use crate::model::{Context, Model, Requirements, State};
 use crate::ngrams::RollingKeys;
 use crate::reading::{Exit, Reading};
-use crate::sentence::Sentence;
+use crate::sentence::{Sentence, formatted};
 use crate::text::Tokeniser;
 
 /// Why a state was not saved or restored.
@@ -37,10 +37,7 @@ pub enum StateError {
 
 impl StateError {
     /// Gives the sentence to `put`, piece by piece in ASCII.
-    ///
-    /// # Errors
-    /// Those of `put`.
-    pub fn say<E>(&self, put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    pub fn say(&self, put: &mut dyn FnMut(&[u8])) {
         let (text, numbers): (&[u8], _) = match *self {
             Self::BufferTooSmall(found, expected) => {
                 (b"buffer smaller than a saved state, in bytes", Some([found as u32, expected as u32]))
@@ -54,13 +51,13 @@ impl StateError {
             Self::Damaged => (b"saved state damaged: a number is out of range", None),
         };
         let (found, expected) = (numbers.map(|[found, _]| found), numbers.map(|[_, expected]| [expected; 2]));
-        Sentence { text: [text, &[]], found, expected }.say(put)
+        Sentence { text: [text, &[]], found, expected }.say(put);
     }
 }
 
 impl fmt::Display for StateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.say(|piece| f.write_str(core::str::from_utf8(piece).unwrap_or("")))
+        formatted(f, |put| self.say(put))
     }
 }
 

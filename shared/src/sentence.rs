@@ -1,5 +1,7 @@
 //! Numbers and sentences in ASCII, without `core::fmt`, which would be a tenth of a program.
 
+use core::fmt;
+
 /// The most digits of a number.
 pub(crate) const DIGITS: usize = 10;
 
@@ -28,22 +30,34 @@ pub(crate) struct Sentence {
 
 impl Sentence {
     /// Gives the sentence to `put`, piece by piece.
-    pub(crate) fn say<E>(&self, mut put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        for half in self.text {
-            put(half)?;
+    pub(crate) fn say(&self, put: &mut dyn FnMut(&[u8])) {
+        self.text.into_iter().for_each(&mut *put);
+        let mut number = |before: &[u8], number| {
+            put(before);
+            put(digits(number, 10, 1, &mut [0; DIGITS]));
+        };
+        if let Some(found) = self.found {
+            number(b": found ", found);
         }
-        let ranges = [self.found.map(|found| [found; 2]), self.expected];
-        for (before, range) in [&b": found "[..], b", expected "].into_iter().zip(ranges) {
-            let Some([least, most]) = range else { continue };
-            put(before)?;
-            put(digits(least, 10, 1, &mut [0; DIGITS]))?;
+        if let Some([least, most]) = self.expected {
+            number(b", expected ", least);
             if least != most {
-                put(b" to ")?;
-                put(digits(most, 10, 1, &mut [0; DIGITS]))?;
+                number(b" to ", most);
             }
         }
-        Ok(())
     }
+}
+
+/// What `say` gives, for `core::fmt`.
+pub(crate) fn formatted(
+    f: &mut fmt::Formatter<'_>,
+    say: impl FnOnce(&mut dyn FnMut(&[u8])),
+) -> fmt::Result {
+    let mut result = Ok(());
+    say(&mut |piece| {
+        result = result.and_then(|()| f.write_str(core::str::from_utf8(piece).unwrap_or("")));
+    });
+    result
 }
 
 #[cfg(test)]

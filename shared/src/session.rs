@@ -139,7 +139,13 @@ fn refuse<L: Read + Write>(line: &mut L, error: OpenError, footprint: &Footprint
         for &byte in bytes.get(..count).unwrap_or(&[]) {
             if matches!(byte, HELLO | END) {
                 introduce(line, footprint)?;
-                error.say(|piece| send(line, piece))?;
+                let mut sent = Ok(());
+                error.say(&mut |piece| {
+                    if sent.is_ok() {
+                        sent = send(line, piece);
+                    }
+                });
+                sent?;
                 send(line, if byte == END { &[b'\n', END, b'\n'] } else { b"\n" })?;
                 line.flush()?;
             }

@@ -1,7 +1,5 @@
 //! Errors as sentences, without `core::fmt`.
 
-use core::convert::Infallible;
-
 use crate::code::Code;
 use crate::handle::Failure;
 
@@ -29,16 +27,12 @@ impl Out {
 
     /// The sentence.
     pub(crate) fn failure(&mut self, failure: &Failure) {
-        let put = |piece: &[u8]| {
-            self.text(piece);
-            Ok::<_, Infallible>(())
-        };
-        let Ok(()) = match *failure {
-            Failure::None => put(b"ok"),
-            Failure::Call(code) => put(wrong_call(code)),
-            Failure::Open(error) => error.say(put),
-            Failure::State(error) => error.say(put),
-        };
+        match *failure {
+            Failure::None => self.text(b"ok"),
+            Failure::Call(code) => self.text(wrong_call(code)),
+            Failure::Open(error) => error.say(&mut |piece| self.text(piece)),
+            Failure::State(error) => error.say(&mut |piece| self.text(piece)),
+        }
     }
 
     /// Writes the final zero, if there is room for it; the bytes of the sentence.

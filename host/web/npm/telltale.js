@@ -68,7 +68,7 @@ export class Classifier {
         const length = engine.tt_open(model.length, trace ? 1 : 0);
         this.#input = engine.tt_input();
         this.#output = engine.tt_output();
-        if (length < 0) throw new Error(decoder.decode(this.#bytes(-length)));
+        if (length < 0) throw new Error(sentence(this.#bytes(-length)));
         this.#labels = Object.freeze(decoder.decode(this.#bytes(length)).split("\n"));
         this.#trace = trace;
     }
@@ -190,6 +190,15 @@ export class Classifier {
             at = end;
         }
     }
+}
+
+/** The sentence that the engine prints for an error. */
+function sentence(bytes) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const [there, found, least, most] = [0, 4, 8, 12].map((at) => view.getUint32(at, true));
+    const [text, advice] = decoder.decode(bytes.subarray(16)).split("\n");
+    const range = least === most ? least : `${least} to ${most}`;
+    return `${text}${there & 1 ? `: found ${found}` : ""}${there & 2 ? `, expected ${range}` : ""}; ${advice}`;
 }
 
 function hex(number) {

@@ -76,7 +76,6 @@ impl Instance<'_> {
         let owned = OwnedClassifier::empty(memory(needed).unwrap_or_default());
         let classifier = self.classifier.insert(owned);
         classifier.open(file)?;
-        classifier.self_test()?;
         classifier.set_tracing(tracing);
         let model = classifier.model();
         for at in 0..model.head().classes() {

@@ -1,7 +1,5 @@
 //! What goes out: words, answers, sentences.
 
-use core::convert::Infallible;
-
 use telltale::engine::text::WORD_BYTES;
 use telltale::{Answer, Class, OpenError, Prediction, Probability, Word};
 
@@ -63,13 +61,17 @@ impl Output {
         numbers.iter().for_each(|number| self.put(&number.to_le_bytes()));
     }
 
-    /// Adds what an error says, and what to do about it.
+    /// Adds what an error is printed from: how many numbers there are (1: found, 2: the least and the greatest expected),
+    /// those numbers, the sentence, a line feed and the advice. `core::fmt` would be a tenth of the module.
     pub fn put_error(&mut self, error: &OpenError) {
-        let Ok(()) = error.say(|piece| {
-            self.put(piece);
-            Ok::<_, Infallible>(())
-        });
-        self.put(b"; ");
+        let (found, expected) = (error.found(), error.expected());
+        let [least, most] = expected.unwrap_or_default();
+        let there = u32::from(found.is_some()) | u32::from(expected.is_some()) << 1;
+        self.put_numbers(&[there, found.unwrap_or(0), least, most]);
+        for half in error.text() {
+            self.put(half);
+        }
+        self.put(b"\n");
         self.put(error.advice().as_bytes());
     }
 }

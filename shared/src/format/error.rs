@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::subject::{Subject, line};
 use crate::kernel::Layout;
-use crate::sentence::Sentence;
+use crate::sentence::{Sentence, formatted};
 
 /// Why a model cannot be used: what was found, what was expected, and, where it is printed, what to do.
 ///
@@ -139,11 +139,8 @@ impl OpenError {
     }
 
     /// Gives the sentence, without the advice, to `put`, piece by piece in ASCII.
-    ///
-    /// # Errors
-    /// Those of `put`.
-    pub fn say<E>(&self, put: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        Sentence { text: self.text(), found: self.found(), expected: self.expected() }.say(put)
+    pub fn say(&self, put: &mut dyn FnMut(&[u8])) {
+        Sentence { text: self.text(), found: self.found(), expected: self.expected() }.say(put);
     }
 
     /// What to do about it.
@@ -180,7 +177,7 @@ const TELL: u32 = u32::from_le_bytes(*b"TELL");
 
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.say(|piece| f.write_str(core::str::from_utf8(piece).unwrap_or("")))?;
+        formatted(f, |put| self.say(put))?;
         write!(f, "; {}", self.advice())
     }
 }
