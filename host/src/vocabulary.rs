@@ -229,7 +229,11 @@ impl Built {
     }
 
     fn with_fingerprints(words: &[(u32, String)], fingerprint_bits: u32) -> Result<Self> {
-        ensure!((1..=MAX_WORDS).contains(&words.len()), "{} keys, 1 to {MAX_WORDS} are expected", words.len());
+        ensure!(
+            (1..=MAX_WORDS).contains(&words.len()),
+            "{} keys, 1 to {MAX_WORDS} are expected",
+            words.len()
+        );
         let hashes: Vec<u32> = words.iter().map(|word| word.0).collect();
         let conf = BuildConf { use_multiple_threads: false, ..BuildConf::hash(LevelHasher) };
         let function = Function::try_with_conf_stats(

@@ -49,10 +49,7 @@ impl Sentence {
 }
 
 /// What `say` gives, for `core::fmt`.
-pub(crate) fn formatted(
-    f: &mut fmt::Formatter<'_>,
-    say: impl FnOnce(&mut dyn FnMut(&[u8])),
-) -> fmt::Result {
+pub(crate) fn formatted(f: &mut fmt::Formatter<'_>, say: impl FnOnce(&mut dyn FnMut(&[u8]))) -> fmt::Result {
     let mut result = Ok(());
     say(&mut |piece| {
         result = result.and_then(|()| f.write_str(core::str::from_utf8(piece).unwrap_or("")));

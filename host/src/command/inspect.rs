@@ -181,10 +181,9 @@ pub fn report(model: &Model<'_>, layout: Layout) -> Result<Report> {
         pooling: manifest.pooling.name(),
         head_hidden: model.head().hidden(),
         macs_per_word: layers + head,
-        early_exit: model.early_exit().map(|rule| ExitReport {
-            probability: share_of(rule.probability),
-            words: rule.words,
-        }),
+        early_exit: model
+            .early_exit()
+            .map(|rule| ExitReport { probability: share_of(rule.probability), words: rule.words }),
         rejection: model.rejection().map(|rule| RejectionReport {
             probability: share_of(rule.probability),
             known: share_of(rule.known),

@@ -168,6 +168,9 @@ pub fn check_encoding(input: &mut impl BufRead) -> std::io::Result<()> {
         Some((encoding, _)) if encoding != UTF_8 => {
             "it is UTF-16, and UTF-8 is expected: `iconv -f UTF-16 -t UTF-8` makes it that"
         }
+        _ if start.iter().filter(|&&byte| byte == 0).count() * 3 > start.len() => {
+            "every other byte is zero, as in UTF-16, and UTF-8 is expected: `iconv -f UTF-16LE -t UTF-8` makes it that"
+        }
         _ if start.starts_with(&GZIP) => "it is gzip: `gunzip` unpacks it",
         _ => return Ok(()),
     };

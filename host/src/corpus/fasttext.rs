@@ -5,12 +5,16 @@ use super::notes::{Notes, count};
 use super::table::{LINE, Row, Table};
 
 const PREFIX: &str = "__label__";
+const JOINED: &str = ",__label__";
 
-/// Whether most of the first lines of a text start with a label of fastText.
+/// Whether most of the first lines of a text start or end with a label of fastText.
 pub fn is_one(text: &str) -> bool {
     const LINES: usize = 20;
     let lines = numbered(text).map(|(_, line)| line.trim_start()).filter(|line| !line.is_empty()).take(LINES);
-    let (labelled, others): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with(PREFIX));
+    let (labelled, others): (Vec<&str>, Vec<&str>) = lines.partition(|line| {
+        line.starts_with(PREFIX)
+            || line.split_whitespace().next_back().is_some_and(|word| word.starts_with(PREFIX))
+    });
     labelled.len() > others.len()
 }
 
@@ -20,10 +24,12 @@ pub fn read(text: &str, name: &str, notes: &mut Notes) -> Table {
     for (line, text) in numbered(text).filter(|(_, text)| !text.trim().is_empty()) {
         let (labels, words): (Vec<&str>, Vec<&str>) =
             text.split_whitespace().partition(|word| word.starts_with(PREFIX));
-        if labels.len() > 1 {
+        let label = labels.first().map_or("", |label| &label[PREFIX.len()..]);
+        // Some write them with commas in between.
+        let (label, others) = label.split_once(JOINED).unwrap_or((label, ""));
+        if labels.len() > 1 || !others.is_empty() {
             several.push(line);
         }
-        let label = labels.first().map_or("", |label| &label[PREFIX.len()..]);
         rows.push(Row { line, text: words.join(" "), label: label.to_owned(), ..Row::default() });
     }
     if let Some(first) = several.first() {

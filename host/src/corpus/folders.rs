@@ -56,15 +56,17 @@ pub fn read(root: &Path, decoder: &mut Decoder, notes: &mut Notes) -> Result<Vec
     ensure!(
         !found.is_empty(),
         "{}: no texts in class folders: a folder per class, or train/ and test/ with such folders, or a train.csv (.tsv, \
-         .jsonl, .txt) is expected",
-        root.display()
+         .jsonl, .txt) is expected{}",
+        root.display(),
+        skipped.unread().map_or_else(String::new, |unread| format!("; not read: {unread}"))
     );
     skipped.tell(root, notes);
     Ok(found)
 }
 
 impl Skipped {
-    fn tell(&self, root: &Path, notes: &mut Notes) {
+    /// What is not read, by kinds.
+    fn unread(&self) -> Option<String> {
         let mut parts = Vec::new();
         if self.junk > 0 {
             parts.push(format!("{} of the operating system", count(self.junk, "file")));
@@ -78,8 +80,12 @@ impl Skipped {
         if self.binary > 0 {
             parts.push(format!("{} without text", count(self.binary, "file")));
         }
-        if !parts.is_empty() {
-            notes.say(format!("{}: not read: {}", root.display(), parts.join(", ")));
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
+    fn tell(&self, root: &Path, notes: &mut Notes) {
+        if let Some(unread) = self.unread() {
+            notes.say(format!("{}: not read: {unread}", root.display()));
         }
         if !self.tables.is_empty() {
             notes.warn(format!(

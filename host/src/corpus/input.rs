@@ -50,6 +50,10 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
         guarded(whole, &name).with_context(cannot)?
     };
     ensure!(!is_page(&bytes), "{name}: a web page, not a corpus: download the file itself");
+    ensure!(
+        !bytes.starts_with(b"<?xml"),
+        "{name}: an XML document: save its texts as CSV in UTF-8 (it may be a refused download, and say why)"
+    );
     Ok(bytes)
 }
 
@@ -66,13 +70,21 @@ const MAGIC_BYTES: u64 = 512;
 
 /// What a file is, and the way out, if its first bytes are those of another kind.
 fn foreign(start: &[u8]) -> Option<&'static str> {
-    const KINDS: [(&[u8], &str); 8] = [
+    const KINDS: [(&[u8], &str); 9] = [
         (
             b"ARROW1",
             "an Arrow file: write it as JSON Lines first (pandas: \
              read_feather(FILE).to_json(\"train.jsonl\", orient=\"records\", lines=True))",
         ),
-        (b"PK\x03\x04", "a zip archive or an .xlsx workbook: unpack it, or save the sheet as CSV in UTF-8"),
+        (
+            b"\xFF\xFF\xFF\xFF",
+            "an Arrow stream, as save_to_disk writes it: write it as JSON Lines first (datasets: \
+             load_from_disk(FOLDER)[\"train\"].to_json(\"train.jsonl\"))",
+        ),
+        (
+            b"PK\x03\x04",
+            "a zip archive, an .xlsx workbook or PyTorch's weights: unpack it, or save the sheet as CSV in UTF-8",
+        ),
         (b"\xD0\xCF\x11\xE0", "an old Office document: save the sheet as CSV in UTF-8"),
         (b"%PDF", "a PDF document: save its texts as CSV in UTF-8"),
         (b"SQLite format 3", "an SQLite database: write its table as CSV in UTF-8"),
@@ -95,21 +107,27 @@ pub fn is_packed(bytes: &[u8]) -> bool {
 fn is_page(bytes: &[u8]) -> bool {
     const END: &[u8] = b"</html>";
     let page = bytes.trim_ascii();
-    let ends = page.last_chunk().is_some_and(|end: &[u8; END.len()]| end.eq_ignore_ascii_case(END));
-    let first = page.split(|&byte| byte == b'\n').next().unwrap_or(page);
-    let is_row = first.len() < page.len() && first.trim_ascii_end().to_ascii_lowercase().ends_with(END);
-    ends && !is_row && file_kind::is_page(page)
+    let end = page.windows(END.len()).position(|own| own.eq_ignore_ascii_case(END));
+    let behind = end.map_or(&b""[..], |at| page[at + END.len()..].trim_ascii_start());
+    file_kind::is_page(page) && (behind.is_empty() || behind.starts_with(b"<!--"))
 }
 
-/// The bytes of a file that is one text.
+/// The bytes of a file that is one text, unpacked if it is gzip.
 ///
 /// # Errors
-/// If it cannot be read, is too long, or stands for a file which is somewhere else.
+/// If it cannot be read or unpacked, is too long, or stands for a file which is somewhere else.
 pub fn read_bytes(path: &Path, name: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LONGEST_TEXT as u64 + 1).read_to_end(&mut bytes))
         .with_context(|| format!("{name}: cannot be read"))?;
+    if bytes.starts_with(&GZIP) {
+        let packed = std::mem::take(&mut bytes);
+        flate2::read::MultiGzDecoder::new(&packed[..])
+            .take(LONGEST_TEXT as u64 + 1)
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("{name}: damaged or cut off"))?;
+    }
     ensure!(bytes.len() <= LONGEST_TEXT, "{name}: a text of more than {LONGEST_TEXT} bytes");
     match file_kind::pointer(&bytes) {
         Some(kind) => bail!("{name}: {kind}"),
@@ -173,6 +191,8 @@ pub struct Decoder {
     found: BTreeMap<&'static str, (usize, String)>,
     /// Bytes that are no characters: in how many places, and the first of them.
     broken: Option<(usize, String)>,
+    /// The first file that was taken for Windows-1252 and has bytes that it has no characters for.
+    strange: Option<String>,
 }
 
 impl Decoder {
@@ -190,7 +210,7 @@ impl Decoder {
         let encoding = match (self.asked, marked) {
             (_, Some(encoding)) | (Some(encoding), None) => encoding,
             (None, None) => guess(&bytes).with_context(|| {
-                format!("{origin}: a binary file, no text (if it is one, name its --encoding)")
+                format!("{origin}: a binary file, no text (if it is one, name its --encoding, such as utf-16le or utf-16be)")
             })?,
         };
         if self.asked != Some(encoding) && encoding != UTF_8 {
@@ -211,6 +231,10 @@ impl Decoder {
         };
         let (decoded, _, broken) = encoding.decode(&text);
         let decoded = decoded.into_owned();
+        let is_control = |c: char| ('\u{80}'..='\u{9F}').contains(&c) && c != '\u{85}';
+        if self.asked.is_none() && encoding == WINDOWS_1252 && decoded.contains(is_control) {
+            self.strange.get_or_insert_with(|| origin.to_owned());
+        }
         if broken {
             let line = decoded.find('\u{FFFD}').map_or(1, |at| lines(&decoded[..at]) + 1);
             let place = || format!("{origin}: line {line}");
@@ -228,6 +252,12 @@ impl Decoder {
                 format!("{} (the first is {first})", count(*files, "file"))
             };
             notes.say(format!("{what}: not UTF-8, read as {name} (--encoding NAME if that is wrong)"));
+        }
+        if let Some(first) = &self.strange {
+            notes.warn(format!(
+                "{first}: some of its bytes are no characters of windows-1252: name its --encoding (macintosh, \
+                 windows-1250, …), or save it in UTF-8"
+            ));
         }
         if let Some((places, first)) = &self.broken {
             let more = if *places > 1 {

@@ -115,7 +115,13 @@ pub fn position<L: AsRef<str>>(labels: &[L], wanted: &str) -> Option<usize> {
 pub fn class_of<L: AsRef<str>>(data: &str, labels: &[L], wanted: &str) -> Result<usize> {
     position(labels, wanted).with_context(|| {
         let known: Vec<&str> = labels.iter().map(AsRef::as_ref).collect();
-        format!("{data}: the label `{wanted}` is unknown to the model, which knows {}", known.join(", "))
+        let hint = alike(labels, wanted).map_or_else(String::new, |own| {
+            format!("; `{own}` differs from it by case, space or spelling alone (--rename-labels FILE)")
+        });
+        format!(
+            "{data}: the label `{wanted}` is unknown to the model, which knows {}{hint}",
+            known.join(", ")
+        )
     })
 }
 
@@ -181,12 +187,30 @@ pub fn list<'l>(
             count(several.len(), "class") + if several.len() == 1 { " has" } else { " have" }
         ));
     }
+    if labels.iter().all(|label| label.len() > 2 && label.starts_with('\'') && label.ends_with('\'')) {
+        notes.warn(format!(
+            "every label is in single quotes, such as {}, which are read as part of it: quote fields by \"",
+            labels[0]
+        ));
+    }
     let missing: Vec<&&String> = labels.iter().filter(|label| is_missing(label)).collect();
     if !missing.is_empty() {
         notes.warn(format!(
             "{} a class of its own, although that often stands for a missing label: leave such rows out if so",
             few(&missing.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>())
                 + if missing.len() == 1 { " is" } else { " are each" }
+        ));
+    }
+    const ANSWERS: [[&str; 2]; 3] = [["true", "false"], ["yes", "no"], ["1", "0"]];
+    let is_there = |words: &[&str; 2]| {
+        labels.iter().any(|label| words.iter().any(|word| label.eq_ignore_ascii_case(word)))
+    };
+    let answers: Vec<String> =
+        ANSWERS.iter().filter(|words| is_there(words)).map(|words| words.join("/")).collect();
+    if answers.len() > 1 {
+        notes.warn(format!(
+            "labels such as {} stand beside one another and are different classes (--rename-labels FILE makes them one)",
+            answers.join(" and ")
         ));
     }
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -239,9 +263,10 @@ fn as_read(label: &str) -> String {
     if read.is_empty() { label.chars().filter(is_seen).flat_map(char::to_lowercase).collect() } else { read }
 }
 
-/// A label for people, with what takes no room as `\u{…}`.
+/// A label for people, with what takes no room, and marks that look like part of the letter before, as `\u{…}`.
 pub fn visible(label: &str) -> String {
-    let shown = |c: char| if is_invisible(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    let is_hidden = |c: char| is_invisible(c) || ('\u{300}'..='\u{36F}').contains(&c);
+    let shown = |c: char| if is_hidden(c) { c.escape_unicode().to_string() } else { c.to_string() };
     label.chars().map(shown).collect()
 }
 

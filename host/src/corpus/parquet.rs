@@ -49,7 +49,7 @@ pub fn read(bytes: Vec<u8>, name: &str, notes: &mut Notes) -> Result<Records> {
 
 fn records(bytes: Vec<u8>, name: &str, notes: &mut Notes) -> Result<Records> {
     let cannot = || format!("{name}: a Parquet file that cannot be read");
-    let most = (bytes.len() as i64).saturating_mul(VALUES_A_BYTE);
+    let most = (bytes.len() as i64).saturating_mul(VALUES_A_BYTE).max(MOST_REPEATED);
     let reader =
         SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(one_line).with_context(cannot)?;
     check_counts(&reader, most).with_context(cannot)?;
@@ -65,14 +65,16 @@ fn records(bytes: Vec<u8>, name: &str, notes: &mut Notes) -> Result<Records> {
         .and_then(|pair| serde_json::from_str(pair.value.as_deref()?).ok())
         .unwrap_or(Value::Null);
     let classes: Vec<&Value> =
-        header.iter().map(|column| &described["info"]["features"][column]["names"]).collect();
-    let (mut rows, mut broken) = (Vec::new(), 0);
+        header.iter().map(|column| names_of(&described["info"]["features"][column])).collect();
+    let (mut rows, mut broken, mut unnamed) = (Vec::new(), 0, 0);
     for (row, line) in reader.get_row_iter(None).map_err(one_line).with_context(cannot)?.zip(1..) {
         let row = row.map_err(one_line).with_context(|| format!("{name}: row {line} cannot be read"))?;
         let fields = row.into_columns().into_iter().zip(&classes);
         let mut is_broken = false;
-        let fields =
-            fields.map(|((_, field), classes)| named(plain(&field, &mut is_broken), classes)).collect();
+        let text = |((_, field), classes): ((String, Field), &&Value)| {
+            json_lines::plain(named(json(&field, &mut is_broken), classes, &mut unnamed))
+        };
+        let fields = fields.map(text).collect();
         broken += usize::from(is_broken);
         rows.push(Record { line, fields });
     }
@@ -80,11 +82,15 @@ fn records(bytes: Vec<u8>, name: &str, notes: &mut Notes) -> Result<Records> {
     if broken > 0 {
         notes.warn(format!("{name}: bytes that are no characters are U+FFFD in {}", count(broken, "row")));
     }
+    if unnamed > 0 {
+        notes.warn(format!("{name}: {} the file has no name of a class for", count(unnamed, "number")));
+    }
     Ok(Records { header, rows, unit: ROW })
 }
 
-/// Values that a byte of a file stands for at most: those of a corpus differ.
+/// Values that a byte of a file stands for at most, where they differ; and how many there may be where few do.
 const VALUES_A_BYTE: i64 = 8;
+const MOST_REPEATED: i64 = 1 << 20;
 
 /// Refuses damaged counts of values, for which the library would take as much memory.
 fn check_counts(reader: &impl FileReader, most: i64) -> Result<()> {
@@ -122,15 +128,36 @@ fn one_line(error: ParquetError) -> anyhow::Error {
     }
 }
 
-/// The name of a class by its number; anything else stays as it is.
-fn named(value: String, classes: &Value) -> String {
-    let name = value.parse::<usize>().ok().and_then(|number| classes[number].as_str());
-    name.map_or(value, str::to_owned)
+/// The names of a column's classes, also of those in a list.
+fn names_of(feature: &Value) -> &Value {
+    [feature, &feature["feature"], &feature[0]]
+        .into_iter()
+        .map(|own| &own["names"])
+        .find(|names| names.is_array())
+        .unwrap_or(&Value::Null)
 }
 
-/// A value as text, as a line of JSON has it.
-fn plain(field: &Field, is_broken: &mut bool) -> String {
-    json_lines::plain(json(field, is_broken))
+/// A value with the names of classes in place of their numbers, of which -1 stands for no label; `unnamed` counts
+/// numbers without a name.
+fn named(value: Value, classes: &Value, unnamed: &mut usize) -> Value {
+    if !classes.is_array() {
+        return value;
+    }
+    match value {
+        Value::Array(list) => list.into_iter().map(|value| named(value, classes, unnamed)).collect(),
+        Value::String(number) => match number.parse::<i64>() {
+            Ok(-1) => Value::Null,
+            Ok(at) => match usize::try_from(at).ok().and_then(|at| classes.get(at)) {
+                Some(name) => name.clone(),
+                None => {
+                    *unnamed += 1;
+                    number.into()
+                }
+            },
+            Err(_) => number.into(),
+        },
+        other => other,
+    }
 }
 
 /// A value as JSON; what JSON has no type for is text. Bytes that are no characters are U+FFFD there, and told by
@@ -141,9 +168,11 @@ fn json(field: &Field, is_broken: &mut bool) -> Value {
         Field::Group(row) => {
             row.get_column_iter().map(|(name, field)| (name.clone(), json(field, is_broken))).collect()
         }
-        Field::MapInternal(map) => {
-            map.entries().iter().map(|(key, field)| (plain(key, is_broken), json(field, is_broken))).collect()
-        }
+        Field::MapInternal(map) => map
+            .entries()
+            .iter()
+            .map(|(key, field)| (json_lines::plain(json(key, is_broken)), json(field, is_broken)))
+            .collect(),
         Field::ListInternal(list) => list.elements().iter().map(|field| json(field, is_broken)).collect(),
         Field::Str(text) => text.as_str().into(),
         // As in a CSV; the library writes 0E0.

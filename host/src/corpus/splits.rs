@@ -12,16 +12,17 @@ use super::{Found, Split, source};
 
 /// Files and folders that operating systems, editors and interpreters leave behind: `._x` and `__MACOSX`, `.DS_Store`,
 /// `Thumbs.db`, `@eaDir`, `lost+found`, `__pycache__`, `venv` and so on, whatever has a dot before its name, back-ups
-/// with a tilde and compiled Python.
+/// and compiled Python.
 pub fn is_junk(name: &str) -> bool {
     let lower = name.to_lowercase();
     lower.starts_with(['.', '~'])
-        || lower.ends_with('~')
-        || lower.ends_with(".pyc")
+        || ["~", ".pyc", ".bak", ".swp", ".tmp"].iter().any(|ending| lower.ends_with(ending))
         || matches!(
             &lower[..],
             "__macosx"
                 | "thumbs.db"
+                | "ehthumbs.db"
+                | "icon\r"
                 | "desktop.ini"
                 | "$recycle.bin"
                 | "system volume information"
@@ -29,6 +30,8 @@ pub fn is_junk(name: &str) -> bool {
                 | "lost+found"
                 | "__pycache__"
                 | "venv"
+                | "node_modules"
+                | "#recycle"
         )
 }
 
@@ -55,8 +58,8 @@ pub fn children(folder: &Path, junk: &mut usize) -> Result<Vec<PathBuf>> {
 pub fn split_of(stem: &str) -> Option<Split> {
     match &stem.to_lowercase()[..] {
         "train" | "training" => Some(Split::Train),
-        "valid" | "validation" | "dev" | "val" => Some(Split::Valid),
-        "test" | "testing" => Some(Split::Test),
+        "valid" | "validation" | "dev" | "development" | "val" | "eval" | "evaluation" => Some(Split::Valid),
+        "test" | "testing" | "holdout" => Some(Split::Test),
         _ => None,
     }
 }
@@ -89,9 +92,11 @@ fn part_of(path: &Path) -> Option<Part> {
     Some(Part { split: split_of(stem)?, ending, pieces, path: path.to_owned() })
 }
 
-/// The split and the number of its pieces in the name of one, as hubs of data sets call them: `train-00000-of-00002`.
+/// The split and the number of its pieces in the name of one, as hubs of data sets call them: `train-00000-of-00002`,
+/// perhaps with a hash behind.
 fn pieces_of(stem: &str) -> Option<(&str, usize)> {
     let (rest, count) = stem.rsplit_once("-of-")?;
+    let count = count.split_once('-').map_or(count, |(count, _)| count);
     let (split, number) = rest.rsplit_once('-')?;
     number.parse::<usize>().ok()?;
     Some((split, count.parse().ok()?))
@@ -105,11 +110,19 @@ pub fn files(folder: &Path) -> Result<Vec<(Split, PathBuf)>> {
     Ok(parts(folder, &mut 0)?.0.into_iter().map(|part| (part.split, part.path)).collect())
 }
 
-/// The chosen files of each split, and files that are none of them: of the folder, or of the `data` in it.
+/// The chosen files of each split, and files that are none of them: of the folder, or of the `data` or the only other
+/// folder in it.
 fn parts(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
     let own = parts_in(folder, junk)?;
-    let data = folder.join("data");
-    if own.0.is_empty() && data.is_dir() { parts_in(&data, junk) } else { Ok(own) }
+    if !own.0.is_empty() {
+        return Ok(own);
+    }
+    let mut folders: Vec<PathBuf> =
+        children(folder, &mut 0)?.into_iter().filter(|path| path.is_dir()).collect();
+    if folders.len() > 1 {
+        folders.retain(|path| path.ends_with("data"));
+    }
+    folders.pop().map_or(Ok(own), |within| parts_in(&within, junk))
 }
 
 fn parts_in(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {

@@ -9,6 +9,7 @@ use super::LONGEST_TEXT;
 use super::delimited::{self, Record};
 use super::input::numbered;
 use super::notes::{Notes, count, few};
+use super::splits::split_of;
 use crate::console::{one_line, shortened};
 
 /// The columns asked for; guessed where not given.
@@ -353,6 +354,17 @@ impl Choice {
             .filter(|&at| !is_read(at) && !header[at].is_empty())
             .map(|at| format!("`{}`", one_line(&header[at])))
             .collect();
+        let says_splits = |at: &usize| {
+            let values = content.values(*at);
+            !is_read(*at) && values.len() > 1 && values.iter().all(|value| split_of(value).is_some())
+        };
+        if let Some(at) = (0..header.len()).find(says_splits) {
+            notes.warn(format!(
+                "{name}: column `{}` seems to say which split a row is of, and is not read: write each split into a file of \
+                 its own, train.csv and test.csv in a folder",
+                one_line(&header[at])
+            ));
+        }
         // Of files of one folder, the first one tells.
         if columns.text.is_none() && !unread.is_empty() {
             notes.say(format!(
@@ -517,6 +529,13 @@ fn number(name: &str, width: usize) -> Option<usize> {
 }
 
 fn unknown(header: &[String], what: &str, name: &str) -> String {
+    if let [only] = header {
+        return format!(
+            "{name}: no delimiter between columns was found: the first row is {}; a comma, tab, semicolon, `|`, `^` or `~` is \
+             expected, or a first line `sep=` with another one",
+            one_line(&shortened(only))
+        );
+    }
     format!(
         "{name}: the columns are {}; none of them looks like the {what}: name one with --{what}-column",
         preview(header)

@@ -234,3 +234,37 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
 
 /// Another fit in the place of one.
 type Step = fn(Separation) -> Separation;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No word comes twice, and the last two letters tell the class.
+    #[test]
+    fn texts_without_a_common_word_get_ngrams_of_characters() {
+        let texts: Vec<String> = (0..120)
+            .map(|at: u32| {
+                let stem: String = (0..4).map(|place| (b'a' + (at >> place & 7) as u8) as char).collect();
+                format!("{stem}{}{}", (b'a' + (at % 26) as u8) as char, ["ov", "ez"][at as usize % 2])
+            })
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(|text| &text[..]).collect();
+        let targets: Vec<&[f32]> =
+            (0..texts.len()).map(|at| if at % 2 == 0 { &[1.0, 0.0][..] } else { &[0.0, 1.0] }).collect();
+        let space = Space {
+            texts: &texts[..100],
+            targets: &targets[..100],
+            weights: &[1.0; 100],
+            valid: (&texts[100..], &targets[100..]),
+            options: telltale::engine::text::Options { punctuation: false, tags: false },
+            bytes: 20_000,
+            most: None,
+            orders: None,
+            seed: 1,
+        };
+        let choices = choose(&space, |_| {}).expect("characters are in common");
+        assert!(choices[0].recipe.characters > 0 && choices[0].accuracy > 0.9, "{}", choices[0]);
+        let alone = Space { orders: Some((2, 0)), ..space };
+        assert!(choose(&alone, |_| {}).is_err(), "no word is in common");
+    }
+}

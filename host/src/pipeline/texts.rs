@@ -33,10 +33,7 @@ pub fn tokenised(text: &str, label: u32, options: Options, vocabulary: &Vocabula
 }
 
 /// What each text should say: the teacher's opinion, or its label.
-pub fn targets<'t>(
-    texts: impl IntoIterator<Item = &'t TrainingExample>,
-    classes: usize,
-) -> Vec<Vec<f32>> {
+pub fn targets<'t>(texts: impl IntoIterator<Item = &'t TrainingExample>, classes: usize) -> Vec<Vec<f32>> {
     let target = |text: &TrainingExample| {
         if !text.target.is_empty() {
             return text.target.clone();

@@ -238,7 +238,11 @@ impl Description {
     fn parse(text: &str) -> Result<Self> {
         let keys: BTreeMap<String, serde_json::Value> =
             serde_json::from_str(text).context("a JSON object is expected")?;
-        let mut own: Self = serde_json::from_str(text).map_err(|error| {
+        // Where nothing is said, the default holds.
+        let keys: BTreeMap<String, serde_json::Value> =
+            keys.into_iter().filter(|(_, value)| !value.is_null()).collect();
+        let said = serde_json::to_value(&keys)?;
+        let mut own: Self = serde_json::from_value(said).map_err(|error| {
             // The first key whose value alone cannot be; the library tells its place only.
             let refused = keys.iter().find_map(|(key, value)| {
                 let alone = json!({"labels": ["a", "b"], (&key[..]): value});
@@ -247,8 +251,7 @@ impl Description {
             });
             refused.unwrap_or_else(|| error.into())
         })?;
-        // Where nothing is said, the default holds.
-        own.given = keys.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key).collect();
+        own.given = keys.into_keys().collect();
         own.check()?;
         Ok(own)
     }

@@ -727,11 +727,13 @@ impl Mapped {
 /// Why no tensor is the embedding.
 fn no_embedding(linear: &[Linear<'_>], words: usize, embed: usize) -> String {
     let expected = format!(
-        "an embedding of [{words}, {embed}] is expected: {words} lines in the vocabulary, {embed} inputs of the first layer"
+        "an embedding of [{words}, {embed}] is expected: {words} rows by the vocabulary, {embed} inputs of the first layer"
     );
     let bare = || linear.iter().filter(|layer| layer.bias.is_none());
     let between = bare().filter(|layer| layer.shape()[0] == words).find_map(|table| {
-        let fits = |layer: &&Linear<'_>| layer.shape() == [embed, table.shape()[1]];
+        let fits = |layer: &&Linear<'_>| {
+            layer.weight.name != table.weight.name && layer.shape() == [embed, table.shape()[1]]
+        };
         Some((table, linear.iter().find(fits)?))
     });
     if let Some((table, layer)) = between {
@@ -743,7 +745,13 @@ fn no_embedding(linear: &[Linear<'_>], words: usize, embed: usize) -> String {
     }
     let near = bare().find(|layer| layer.shape()[1] == embed).or_else(|| bare().next());
     match near {
-        Some(layer) => misfit(layer.weight, &expected).to_string(),
+        Some(layer) => {
+            let lacks =
+                layer.shape()[1] == embed && (1..=2).contains(&layer.shape()[0].saturating_sub(words));
+            let hint =
+                "; are the rows for padding and unknown words (<pad>, <unk>) missing in the vocabulary?";
+            misfit(layer.weight, &expected).to_string() + if lacks { hint } else { "" }
+        }
         None => format!("there is no embedding: a *.weight of [{words}, {embed}] without a bias is expected"),
     }
 }

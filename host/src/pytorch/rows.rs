@@ -71,6 +71,16 @@ impl Rows {
             ));
         }
         let filled: Vec<(usize, &str)> = lines.iter().copied().filter(|(_, line)| !line.is_empty()).collect();
+        let is_counted = |first: usize| {
+            filled.len() > 1
+                && filled.iter().zip(first..).all(|((_, line), at)| line.trim() == at.to_string())
+        };
+        ensure!(
+            !is_counted(0) && !is_counted(1),
+            "the vocabulary's lines are the numbers {} to {}: a word a line is expected, or an index and a word",
+            filled[0].1.trim(),
+            filled[filled.len() - 1].1.trim()
+        );
         let entry = |(line, text): (usize, &str), count| Some(Entry { text: text.to_owned(), line, count });
         match Columns::of(&filled)? {
             Columns::One => own.words = lines.iter().map(|&line| entry(line, None)).collect(),

@@ -156,12 +156,7 @@ fn examples(model: &Model<'_>, args: &Args) -> Result<Vec<(String, String)>> {
     Ok(texts.iter().map(named).collect())
 }
 
-fn evaluate(
-    model: &Model<'_>,
-    args: &Args,
-    rule: Option<Rule>,
-    errors: Option<RowFormat>,
-) -> Result<Report> {
+fn evaluate(model: &Model<'_>, args: &Args, rule: Option<Rule>, errors: Option<RowFormat>) -> Result<Report> {
     let labels: Vec<String> = model.labels().map(str::to_owned).collect();
     let mut examples = examples(model, args)?;
     // Who can reject texts is measured by those that are of no class, too.

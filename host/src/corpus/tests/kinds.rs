@@ -357,6 +357,11 @@ fn json_lines_and_fasttext() {
     assert!(nested.notes.mention("column `text` holds JSON objects in 2 rows"), "{}", said(&nested.notes));
     let several = read_file("g.txt", "__label__a __label__b one\n__label__b two\n").expect("is read");
     assert!(several.notes.mention("1 line with several labels"), "{}", said(&several.notes));
+    let joined = read_file("h.txt", "__label__a,__label__b one\n__label__b two\n").expect("is read");
+    assert_eq!(joined.examples[0], ("one".to_owned(), "a".to_owned()));
+    assert!(joined.notes.mention("1 line with several labels"), "{}", said(&joined.notes));
+    let behind = read_file("i.txt", "one __label__a\ntwo __label__b\n").expect("is read");
+    assert_eq!(behind.examples[1], ("two".to_owned(), "b".to_owned()));
 }
 
 /// Four rows as pyarrow writes them, packed by snappy, the third without a text; in the metadata that Hugging Face's
@@ -406,6 +411,18 @@ fn parquet_as_hubs_publish_it() {
     );
 }
 
+/// Rows as pyarrow writes them: the classes `neg` and `pos` by number, one by -1, one by 7; 30,000 rows in 4 kB.
+const CLASSES: &[u8] = include_bytes!("classes.parquet");
+
+#[test]
+fn parquet_with_numbers_of_classes() {
+    let read = read_file("c.parquet", CLASSES).expect("is read");
+    let labels = read.examples.iter().map(|(_, label)| &label[..]).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(labels.into_iter().collect::<Vec<_>>(), ["7", "neg", "pos"]);
+    assert_eq!(read.examples.len(), 29_999, "-1 is no label");
+    assert!(read.notes.mention("1 number the file has no name of a class for"), "{}", said(&read.notes));
+}
+
 #[test]
 fn files_of_another_kind_are_named() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
@@ -416,6 +433,15 @@ fn files_of_another_kind_are_named() {
     assert!(refused("c.csv", b"PK\x03\x04\x14\0").contains("an .xlsx workbook"));
     let page = "<!DOCTYPE html>\n<html><body>text,label</body>\n</HTML>\n";
     assert!(refused("d.csv", page).contains("a web page"));
+    for page in
+        ["<html>\n<head></head>\n</html>\n<!-- padding -->\n", "<!doctype html>\n<title>404</title>\n"]
+    {
+        assert!(refused("d.csv", page).contains("a web page"));
+    }
+    assert!(refused("x.csv", "<?xml version=\"1.0\"?>\n<Error/>\n").contains("an XML document"));
+    assert!(refused("s.arrow", b"\xFF\xFF\xFF\xFF\x98\0\0\0").contains("an Arrow stream"));
+    assert!(refused("m.csv", b"TELLTALE\x01\0\0\0").contains("a model of Telltale's"));
+    assert!(refused("t.csv", "text::label\na::b\n").contains("no delimiter between columns"));
     let pages = rows(60).into_iter().map(|(text, label)| (format!("<html>{text}</html>"), label));
     let pages = csv(&pages.collect::<Vec<_>>()).replace("text,label\n", "");
     assert_eq!(read_file("d.csv", pages).expect("is read").examples.len(), 60);
@@ -484,9 +510,14 @@ fn labels_are_told_apart_beyond_what_floats_hold() {
 fn folders_with_a_file_for_each_split() {
     let folder = folder();
     let all = rows(100);
-    for (name, valid) in
-        [("one", "validation.csv"), ("two", "dev.csv"), ("three", "valid.csv"), ("four", "val.csv.gz")]
-    {
+    for (name, valid) in [
+        ("one", "validation.csv"),
+        ("two", "dev.csv"),
+        ("three", "valid.csv"),
+        ("four", "val.csv.gz"),
+        ("five", "development.csv"),
+        ("six", "eval.csv"),
+    ] {
         file(&folder, &format!("{name}/train.csv"), csv(&all[..60]));
         let content = csv(&all[60..80]);
         let content = if valid.ends_with("gz") { packed(content) } else { content.into_bytes() };
@@ -505,6 +536,14 @@ fn folders_with_a_file_for_each_split() {
     }
     file(&folder, "json/train.jsonl", "{\"text\":\"a\",\"label\":\"x\"}\n{\"text\":\"b\",\"label\":\"y\"}\n");
     assert_eq!(load(&args(&folder.path().join("json")), 1).expect("is read").train.len(), 2);
+    // As a hub's copy has them: in the only folder, perhaps with a hash in the name.
+    for (name, path) in
+        [("plain", "plain_text/train.csv"), ("hash", "data/train-00000-of-00001-b42a775f407cee45.csv")]
+    {
+        file(&folder, &format!("{name}/{path}"), csv(&all[..60]));
+        let read = load_all(&args(&folder.path().join(name))).expect("is read");
+        assert_eq!(read.examples.len(), 60, "{name}");
+    }
 }
 
 #[test]
@@ -531,12 +570,13 @@ fn class_folders_say_what_they_skip() {
     file(&folder, "c/pos/image.png", b"\x89PNG\0\0\0\0\0\0\0\0");
     file(&folder, "c/pos/leaflet.pdf", "%PDF-1.4 text");
     file(&folder, "c/neg/more.txt.gz", packed("more"));
+    file(&folder, "c/neg/old.txt.bak", "old");
     file(&folder, "c/neg/table.csv", "text,label\na,b\n");
     fs::create_dir_all(folder.path().join("c/empty")).expect("made");
     let corpus = load(&args(&folder.path().join("c")), 1).expect("is read");
     assert_eq!(corpus.labels, ["neg", "pos"]);
-    assert_eq!(corpus.rows, 61);
-    let expected = "not read: 9 files of the operating system, README.md, 1 folder within class folders, 3 files without text";
+    assert_eq!(corpus.rows, 62);
+    let expected = "not read: 10 files of the operating system, README.md, 1 folder within class folders, 2 files without text";
     assert!(corpus.notes.mention(expected), "{}", said(&corpus.notes));
     assert!(corpus.notes.mention("class folders without a text: empty"), "{}", said(&corpus.notes));
     let table = "each file is one text, names of columns and delimiters and all: table.csv";
@@ -619,6 +659,14 @@ fn labels_that_are_one_or_look_like_one() {
         said(&cases.notes)
     );
 
+    for (names, told) in [
+        (["True", "False", "1", "0"], "labels such as true/false and 1/0 stand beside one another"),
+        (["'a'", "'b'", "'a'", "'b'"], "every label is in single quotes, such as 'a'"),
+        (["caf\u{e9}", "b", "cafe\u{301}", "b"], "the labels `cafe\\u{301}` and `caf\u{e9}` differ"),
+    ] {
+        let read = load(&args(&file(&folder, "t.csv", with(names))), 1).expect("is read");
+        assert!(read.notes.mention(told), "{}", said(&read.notes));
+    }
     let names = file(&folder, "names.csv", "Pos,positive\npos,positive\nold,new\n");
     let renamed = CorpusConfig { rename_labels: Some(names), ..args(&folder.path().join("c.csv")) };
     let renamed = load(&renamed, 1).expect("is read");
