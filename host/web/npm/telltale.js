@@ -16,16 +16,24 @@ const INPUT = 1024;
 
 let shared;
 
-/** The compiled engine that lies beside this file; compiled once. */
+/** The compiled engine that lies beside this file; compiled once. A failure is not kept: the next call tries again. */
 function engineBesideThisFile() {
-    shared ??= bytesAt(new URL("./telltale.wasm", import.meta.url)).then((bytes) => WebAssembly.compile(bytes));
+    shared ??= bytesAt(new URL("./telltale.wasm", import.meta.url))
+        .then((bytes) => WebAssembly.compile(bytes))
+        .catch((error) => {
+            shared = undefined;
+            throw error;
+        });
     return shared;
 }
+
+/** Node's module for files, under a name that bundlers for browsers do not look up. */
+const FILES = ["node:fs", "promises"].join("/");
 
 /** The bytes at an address. */
 export async function bytesAt(url) {
     if (url.protocol === "file:") {
-        const { readFile } = await import("node:fs/promises");
+        const { readFile } = await import(/* webpackIgnore: true */ /* @vite-ignore */ FILES);
         return readFile(url);
     }
     const response = await fetch(url);
@@ -35,17 +43,28 @@ export async function bytesAt(url) {
 
 /** Opens a model's file. */
 export async function open(model, { trace = false, engine } = {}) {
-    const bytes = bytesOf(model, "a model");
-    const module = engine instanceof WebAssembly.Module ? engine
+    const bytes = bytesOf(model, "a model is expected as a Uint8Array or an ArrayBuffer");
+    const module = kind(engine) === "WebAssembly.Module" ? engine
         : engine ? await WebAssembly.compile(engine)
         : await engineBesideThisFile();
-    return new Classifier((await WebAssembly.instantiate(module)).exports, bytes, trace);
+    return new Classifier(await WebAssembly.instantiate(module), bytes, trace);
 }
 
-function bytesOf(data, name) {
-    if (data instanceof Uint8Array) return data;
-    if (data instanceof ArrayBuffer) return new Uint8Array(data);
-    throw new TypeError(`${name} is expected as a Uint8Array or an ArrayBuffer`);
+/** What a value is, also if it comes from another window or context, whose classes are not this one's. */
+function kind(value) {
+    return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+function bytesOf(data, expected) {
+    if (kind(data) === "Uint8Array") return data;
+    if (kind(data) === "ArrayBuffer") return new Uint8Array(data);
+    throw new TypeError(expected);
+}
+
+/** A text as a string or as bytes. */
+function textOf(text) {
+    return typeof text === "string" ? text
+        : bytesOf(text, "a text is expected as a string, a Uint8Array or an ArrayBuffer");
 }
 
 /** Reads one text after another with one model; made by `open`. */
@@ -60,7 +79,9 @@ export class Classifier {
     /** Half a character that the last string ended with. */
     #half = "";
 
-    constructor(engine, model, trace) {
+    constructor(instance, model, trace) {
+        if (kind(instance) !== "WebAssembly.Instance") throw new TypeError("a classifier is made by `open`");
+        const engine = instance.exports;
         this.#engine = engine;
         const start = engine.tt_reserve(model.length);
         if (start === 0) throw new Error(`no memory for a model of ${model.length} bytes`);
@@ -78,12 +99,13 @@ export class Classifier {
     }
 
     feed(text) {
+        const piece = textOf(text);
         const words = [];
-        if (typeof text === "string") {
-            this.#feedString(text, words);
+        if (typeof piece === "string") {
+            this.#feedString(piece, words);
         } else {
             this.#feedBytes(encoder.encode(this.#takeHalf()), words);
-            this.#feedBytes(bytesOf(text, "a text that is no string"), words);
+            this.#feedBytes(piece, words);
         }
         return words;
     }
@@ -119,8 +141,9 @@ export class Classifier {
     }
 
     read(text) {
+        const whole = textOf(text);
         this.reset();
-        const words = this.feed(text);
+        const words = this.feed(whole);
         const { last, ...answer } = this.finish();
         return { words: words.concat(last), answer };
     }
