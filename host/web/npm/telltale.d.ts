@@ -3,7 +3,7 @@
  */
 
 /** What the model says after a word. */
-export interface Word {
+export interface Word<L extends string = string> {
     /** Its number in the text, from 0. */
     readonly index: number;
     /** The word as the model sees it: normalised, its first 32 bytes of UTF-8 at most. */
@@ -15,7 +15,7 @@ export interface Word {
     /** Whether the network read it; otherwise the text had been decided before (early exit). */
     readonly read: boolean;
     /** The label with the highest score so far. */
-    readonly label: string;
+    readonly label: L;
     /** Its number among the labels. */
     readonly class: number;
     /** Its probability, 0 to 1 in steps of 0.0001. */
@@ -25,8 +25,8 @@ export interface Word {
 }
 
 /** What the model says of a whole text. */
-export interface Answer {
-    readonly label: string;
+export interface Answer<L extends string = string> {
+    readonly label: L;
     readonly class: number;
     /** 0 to 1 in steps of 0.0001. */
     readonly probability: number;
@@ -39,15 +39,18 @@ export interface Answer {
 }
 
 /** An answer, and the words that had no end before. */
-export interface Finished extends Answer {
-    readonly last: Word[];
+export interface Finished<L extends string = string> extends Answer<L> {
+    readonly last: Word<L>[];
 }
 
 export interface Options {
     /** Whether words carry trace hashes; `false` by default. */
     trace?: boolean;
-    /** The engine, compiled or as bytes, where telltale.wasm does not lie beside the script. */
-    engine?: WebAssembly.Module | BufferSource;
+    /**
+     * The engine, where telltale.wasm does not lie beside the script: a `WebAssembly.Module`, or its bytes as a
+     * Uint8Array or an ArrayBuffer. (`object`, since only the types of a browser or of node know the first.)
+     */
+    engine?: object;
 }
 
 /**
@@ -58,22 +61,22 @@ export interface Options {
  */
 export function open(model: Uint8Array | ArrayBuffer, options?: Options): Promise<Classifier>;
 
-/** The bytes at an address: in node of a file, otherwise fetched. */
-export function bytesAt(url: URL): Promise<Uint8Array | ArrayBuffer>;
+/** The bytes at a `URL`: in node of a file, otherwise fetched. */
+export function bytesAt(url: { readonly href: string; readonly protocol: string }): Promise<Uint8Array | ArrayBuffer>;
 
-/** Reads one text after another. Made by `open`. */
-export class Classifier {
+/** Reads one text after another; `L` are the labels. Made by `open`. */
+export class Classifier<L extends string = string> {
     private constructor();
     /** The labels, in the order of the classes. */
-    readonly labels: readonly string[];
+    readonly labels: readonly L[];
     /** Takes the next piece of the text, cut anywhere: the words that end in it. */
-    feed(text: string | Uint8Array | ArrayBuffer): Word[];
+    feed(text: string | Uint8Array | ArrayBuffer): Word<L>[];
     /** Ends the text: its answer; the next piece starts a new text. */
-    finish(): Finished;
+    finish(): Finished<L>;
     /** Drops the text that was being fed. */
     reset(): void;
     /** The answer to a whole text; one that was being fed is dropped. */
-    classify(text: string | Uint8Array | ArrayBuffer): Answer;
+    classify(text: string | Uint8Array | ArrayBuffer): Answer<L>;
     /** All words of a whole text, and the answer; one that was being fed is dropped. */
-    read(text: string | Uint8Array | ArrayBuffer): { words: Word[]; answer: Answer };
+    read(text: string | Uint8Array | ArrayBuffer): { words: Word<L>[]; answer: Answer<L> };
 }

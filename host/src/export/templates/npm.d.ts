@@ -9,4 +9,4 @@ export const labels: readonly {{labels_js}};
 export type Label = (typeof labels)[number];
 
 /** Opens the package's model; each classifier has memory of its own. */
-export function load(options?: Options): Promise<Classifier>;
+export function load(options?: Options): Promise<Classifier<Label>>;
