@@ -1,6 +1,6 @@
 
 /** Bytes of the board's session and of its line, see shared/src/session.rs. */
-const [TRACED, HELLO, PARAGRAPHS, XON, XOFF] = [0x02, 0x05, 0x07, 0x11, 0x13];
+const [TRACED, END, HELLO, PARAGRAPHS, XON, XOFF] = [0x02, 0x04, 0x05, 0x07, 0x11, 0x13];
 
 /** Bytes that are sent at once: fewer than a board still takes after it has said XOFF. */
 const BURST = 16;
@@ -11,6 +11,7 @@ const PATIENCE = 10000;
 /** A board on a serial port: sends at its pace, and gives its lines. */
 class Board {
     #port;
+    #reader;
     #writer;
     #lines = [];
     #wake = () => {};
@@ -24,18 +25,32 @@ class Board {
     async open(baudRate) {
         await this.#port.open({ baudRate });
         this.#writer = this.#port.writable.getWriter();
+        this.#reader = this.#port.readable.getReader();
         this.#listen().catch(() => {}).finally(() => {
             this.#ended = true;
             this.#wake();
         });
     }
 
+    /** Gives the port back, so that it can be opened again: each step is taken, whatever became of those before it. */
+    async close() {
+        const steps = [
+            () => this.#reader.cancel(), () => this.#reader.releaseLock(),
+            () => this.#writer.abort(), () => this.#writer.releaseLock(), () => this.#port.close()];
+        for (const step of steps) {
+            try {
+                await step();
+            } catch {
+                // It was never open, or is gone.
+            }
+        }
+    }
+
     async #listen() {
         const decoder = new TextDecoder();
-        const reader = this.#port.readable.getReader();
         let rest = "";
         for (;;) {
-            const { value, done } = await reader.read();
+            const { value, done } = await this.#reader.read();
             if (done) return;
             const ordinary = value.filter((byte) => byte !== XON && byte !== XOFF);
             for (const byte of value) {
@@ -51,10 +66,12 @@ class Board {
     /** Waits until something arrives, or too long. */
     async #news() {
         let timer;
-        await new Promise((done, fail) => {
-            this.#wake = done;
-            timer = setTimeout(() => fail(new Error("the board is silent: is it the right port, and does a Telltale program run on it?")), PATIENCE);
-        }).finally(() => clearTimeout(timer));
+        if (!this.#ended) {
+            await new Promise((done, fail) => {
+                this.#wake = done;
+                timer = setTimeout(() => fail(new Error("the board is silent: is it the right port, and does a Telltale program run on it?")), PATIENCE);
+            }).finally(() => clearTimeout(timer));
+        }
         if (this.#ended) throw new Error("the port was closed");
     }
 
@@ -69,6 +86,12 @@ class Board {
         while (this.#lines.length === 0) await this.#news();
         return this.#lines.shift();
     }
+
+    /** Ends what was sent before and drops its lines: those that come then belong to what is sent then. */
+    async clear() {
+        await this.send([END]);
+        while (await this.line() !== String.fromCharCode(END)) continue;
+    }
 }
 
 /** As the board's session says it. */
@@ -78,6 +101,7 @@ const lineOf = (word) =>
 /** Reads a text on the board, and shows its lines beside the page's own. */
 async function compared(board, text) {
     const { words, answer } = classifier.read(text);
+    await board.clear();
     await board.send([TRACED, PARAGRAPHS, ...new TextEncoder().encode(text), 10, 10]);
     const lines = [];
     let said;
@@ -116,31 +140,46 @@ function boards(place) {
         "A board that runs this model (`host flash`) reads the first text above over its serial port.");
     const result = element("div", { class: "result" });
     let board;
-    const tried = (action) => async () => {
+    let greeting;
+    // One at a time. After an error the board is where nobody knows: it has to be connected again.
+    const tried = (button, action) => button.addEventListener("click", async () => {
+        connect.disabled = send.disabled = true;
         try {
             await action();
         } catch (error) {
+            await board?.close();
+            board = undefined;
             status.textContent = error.message;
         }
-    };
-    connect.addEventListener("click", tried(async () => {
-        send.disabled = true;
-        board = new Board(await navigator.serial.requestPort());
+        connect.disabled = false;
+        send.disabled = !board;
+        // A button that is disabled loses the focus.
+        if ([document.body, button].includes(document.activeElement)) (send.disabled ? connect : button).focus({ preventScroll: true });
+    });
+    tried(connect, async () => {
+        const port = await navigator.serial.requestPort();
+        await board?.close();
+        board = new Board(port);
         await board.open(Number(baud.value));
         await board.send([HELLO]);
-        let greeting;
         do greeting = await board.line(); while (!greeting.startsWith("telltale "));
-        status.replaceChildren(apart(greeting));
         if (!greeting.includes(`model ${about.digest},`)) throw new Error(`This page is about model ${about.digest}; the board says: ${greeting}`);
-        send.disabled = false;
-    }));
-    send.addEventListener("click", tried(async () => {
-        const text = document.querySelector("#texts textarea")?.value ?? "";
-        result.replaceChildren(...await compared(board, sanitised(text).replace(/[\r\n]/g, " ")));
-    }));
+        status.replaceChildren(apart(greeting));
+    });
+    tried(send, async () => {
+        const text = sanitised(document.querySelector("#texts textarea")?.value ?? "").replace(/[\r\n]/g, " ");
+        result.replaceChildren();
+        // What has nothing but spaces and control characters is no text to the board either.
+        if (/^[\x00-\x20\x7f]*$/.test(text)) {
+            status.textContent = "There is no text to read: type one in the first field above.";
+            return;
+        }
+        status.replaceChildren(apart(greeting));
+        result.replaceChildren(...await compared(board, text));
+    });
     place.hidden = false;
     place.append(element("h2", {}, "A board"), status, element("p", {}, connect, " ", baud, " ", send), result);
 }
 
-boards(document.getElementById("board"));
+if (classifier) boards(document.getElementById("board"));
 document.documentElement.dataset.ready = String(Math.round(performance.now() - started));
