@@ -10,6 +10,10 @@ const started = performance.now();
 const SHOWN = 2000;
 const ROWS = 500;
 
+/** The most classes whose confusion is a matrix, and the most pairs of classes that are listed where there are more. */
+const MATRIX = 40;
+const PAIRS = 40;
+
 const percent = (share) => (share === null || Number.isNaN(share) ? "–" : `${(share * 100).toFixed(2)} %`);
 const number = (value) => Math.round(value).toLocaleString("en");
 const colour = (klass, alpha = 1) => `rgba(var(--c${klass % 8}), ${alpha})`;
@@ -55,7 +59,7 @@ function table(caption, heads, rows) {
                 : at === 0 ? element("th", { scope: "row" }, cell)
                 : element("td", {}, cell)));
     const made = element("div", { class: heads.length > 12 ? "scroll many" : "scroll", tabindex: "0" },
-        element("table", { "aria-label": caption },
+        element("table", { "aria-label": caption || false },
             element("thead", {}, element("tr", {}, ...heads.map(head))),
             element("tbody", {}, ...rows.map(row))));
     return caption ? element("div", {}, element("p", { class: "soft" }, caption), made) : made;
@@ -85,16 +89,44 @@ const sanitised = (text) => text.replace(/[\x01-\x07\x11\x13]/g, " ");
 let blank;
 let classifier;
 
-/** A chart of lines in the unit square: `lines` are lists of [x, y] with a colour; `marks` are texts at the left. */
+/** How wide a chart is: no wider than a small screen, so that its texts are not made smaller with it. */
+const WIDTH = Math.max(280, Math.min(560, document.documentElement.clientWidth - 64));
+
+const pen = document.createElement("canvas").getContext("2d");
+pen.font = "11px system-ui, sans-serif";
+
+/** How wide a text is in a chart. */
+const wide = (text) => pen.measureText(text).width;
+
+/** A label as a chart's margin has room for it; the first `same` letters are left out if it is too long. */
+function fitted(label, same) {
+    const room = WIDTH / 4;
+    const rest = same > 0 ? `…${[...label].slice(same).join("")}` : label;
+    let text = label;
+    for (let most = [...rest].length; wide(text) > room; most -= 1) text = cut(rest, most);
+    return text;
+}
+
+/** Two labels for a chart's margin: of what both begin with, the last letter stays. */
+function sides() {
+    const [one, two] = labels.map((label) => [...label]);
+    const same = one.findIndex((letter, at) => letter !== two[at]);
+    return labels.map((label) => fitted(label, (same < 0 ? one.length : same) - 1));
+}
+
+const names = isPair ? sides() : [];
+
+/** A chart of lines in the unit square: `lines` are lists of [x, y] with a colour; `marks` are texts at the left, with the whole of those that may be cut. */
 function chart(lines, { marks = [], dashes = [], title, below = [], span = [0, 1] }) {
-    const [width, tall, left, right, top, bottom] = [560, 190, 46, 10, 10, 24];
+    const [width, tall, right, top, bottom] = [WIDTH, 190, 10, 10, 24];
+    const left = Math.max(46, ...marks.map(([, text]) => wide(text) + 10));
     const x = (value) => left + value * (width - left - right);
     const y = (value) => top + (1 - (value - span[0]) / (span[1] - span[0] || 1)) * (tall - top - bottom);
     const made = drawn("svg", { viewBox: `0 0 ${width} ${tall}`, role: "img" });
     made.append(drawn("title", {}, title));
-    for (const [at, text] of marks) {
+    for (const [at, text, whole = text] of marks) {
         made.append(drawn("line", { class: "axis", x1: left, x2: width - right, y1: y(at), y2: y(at) }));
-        made.append(drawn("text", { x: left - 6, y: y(at) + 4, "text-anchor": "end" }, text));
+        made.append(drawn("text", { x: left - 6, y: y(at) + 4, "text-anchor": "end" }, drawn("title", {}, whole), text));
     }
     for (const [at, text, anchor] of below) {
         made.append(drawn("text", { x: x(at), y: tall - 7, "text-anchor": anchor }, text));
@@ -130,14 +162,13 @@ function line(words) {
         }
     }
     for (const each of lines) each.dots = words.length <= 60;
-    const marks = isPair ? [[0, short(labels[0])], [0.5, "even"], [1, short(labels[1])]] : [[0, "0"], [0.5, "½"], [1, "1"]];
-    const title = isPair ? "The answer after each word, from the first class below to the second above"
+    const [low, high] = labels;
+    const marks = isPair ? [[0, names[0], low], [0.5, "even"], [1, names[1], high]] : [[0, "0"], [0.5, "½"], [1, "1"]];
+    const title = isPair ? `The answer after each word, from ${low} below to ${high} above`
         : "The probability of the leading class after each word";
     const below = [[0, "start", "start"], [1, `word ${words.length}`, "end"]];
     return chart(lines, { marks, title, below });
 }
-
-const short = (label) => cut(label, 6);
 
 /** Words coloured by how they moved the answer, with a line that tells of the one that is pointed at. */
 function explained(words) {
@@ -150,7 +181,7 @@ function explained(words) {
         const names = ["word", word.known ? "" : "unknown", word.read ? "" : "unread", turn ? "turn" : ""];
         const node = element("bdi", { class: names.filter(Boolean).join(" ") }, word.word);
         const strength = Math.min(1, by / 0.35);
-        if (strength > 0.02) node.style.backgroundColor = colour(klass, (0.07 + 0.5 * strength).toFixed(3));
+        if (strength > 0.02) node.style.backgroundColor = colour(klass, (0.07 + 0.36 * strength).toFixed(3));
         nodes.push(node);
         list.append(node, " ");
         before = word;
@@ -192,53 +223,54 @@ function traced(words) {
         ["#", "word", "id", "label", "probability", "trace"], rows);
 }
 
-/** The answer to a text, with its chart, its words and its trace. */
-function reading(text) {
-    const { words, answer } = classifier.read(sanitised(text));
-    const said = element("p", { class: "answer" }, answer.rejected ? "none of the classes; the nearest: " : "", styled(element("b", {}, apart(answer.label)), { color: colour(answer.class) }),
-        ` ${answer.probability.toFixed(4)}`,
-        element("span", { class: "soft" }, `  ${number(answer.words)} words, ${number(answer.unknown)} unknown`));
+/** A place for the answer to a text, with its chart, its words and its trace, and what reads one text after another into it. */
+function reading() {
+    const said = element("p", { class: "answer", "aria-live": "polite", "aria-atomic": "true" });
+    const shown = element("div");
     const trace = element("details", {}, element("summary", {}, "Trace"));
-    trace.addEventListener("toggle", () => {
-        if (trace.open && trace.children.length === 1) trace.append(traced(words));
-    });
-    return { words, answer, nodes: [said, line(words), ...explained(words), trace] };
+    let words = [];
+    const follow = () => {
+        while (trace.children.length > 1) trace.lastChild.remove();
+        if (trace.open) trace.append(traced(words));
+    };
+    trace.addEventListener("toggle", follow);
+    const read = (text) => {
+        const whole = classifier.read(sanitised(text));
+        const { answer } = whole;
+        words = whole.words;
+        said.replaceChildren(answer.rejected ? "none of the classes; the nearest: " : "",
+            styled(element("b", {}, apart(answer.label)), { color: colour(answer.class) }), ` ${answer.probability.toFixed(4)}`,
+            element("span", { class: "soft" }, `  ${number(answer.words)} words, ${number(answer.unknown)} unknown`));
+        shown.replaceChildren(line(words), ...explained(words));
+        follow();
+    };
+    return { nodes: [said, shown, trace], read };
 }
 
 function addText(text) {
     const place = document.getElementById("texts");
     const input = element("textarea", { "aria-label": "text", spellcheck: "false", placeholder: "type or paste a text" });
     input.value = text;
-    const result = element("div", { class: "result" });
+    const { nodes, read } = reading();
     const remove = element("button", { type: "button" }, "Remove");
-    const panel = element("div", { class: "panel text" }, input, result, remove);
-    const read = () => {
-        const { words, answer, nodes } = reading(input.value);
-        panel.reading = { words, answer };
-        result.replaceChildren(...nodes);
-    };
+    const panel = element("div", { class: "panel text" }, input, element("div", { class: "result" }, ...nodes), remove);
     let due = 0;
     input.addEventListener("input", () => {
         cancelAnimationFrame(due);
-        due = requestAnimationFrame(read);
+        due = requestAnimationFrame(() => read(input.value));
     });
     remove.addEventListener("click", () => {
         panel.remove();
-        place.querySelector("textarea")?.focus();
+        (place.querySelector("textarea") ?? add).focus();
     });
     place.append(panel);
-    read();
+    read(text);
     return input;
 }
 
 function tests(place, results) {
     // A ratio of nothing is no number.
     const ratio = (value, whole) => percent(whole > 0 ? value : null);
-    const largest = Math.max(1, ...results.confusion.flat());
-    const cells = (row, truth) => row.map((count, said) => {
-        const cell = element("td", {}, String(count));
-        return count ? styled(cell, { backgroundColor: colour(truth === said ? 2 : 4, (0.08 + 0.45 * count / largest).toFixed(3)) }) : cell;
-    });
     place.append(
         element("h2", {}, "Tests"),
         element("p", {}, `${number(results.examples)} texts of `, apart(results.name), ` (${results.split}): accuracy ${percent(results.accuracy)}, macro F1 ${percent(results.macro_f1)}. Every text was read by the integer engine.`),
@@ -248,12 +280,33 @@ function tests(place, results) {
                     apart(each.label), ratio(each.precision, each.answered), ratio(each.recall, each.support),
                     ratio(each.f1, each.answered + each.support), number(each.support)]))),
             element("div", {}, element("h3", {}, "Confusion"),
-                table("rows: the true label; columns: the answer", ["", ...labels.map(apart)],
-                    results.confusion.map((row, truth) => [apart(labels[truth]), ...cells(row, truth)])))),
+                labels.length > MATRIX ? pairs(results.confusion) : matrix(results.confusion))),
         element("h3", {}, "Calibration"),
         calibration(results.calibration),
         element("h3", {}, "The most confident mistakes"),
         ...mistakes(results));
+}
+
+function matrix(counts) {
+    const largest = counts.flat().reduce((most, count) => Math.max(most, count), 1);
+    const cells = (row, truth) => row.map((count, said) => {
+        const cell = element("td", {}, String(count));
+        return count ? styled(cell, { backgroundColor: colour(truth === said ? 2 : 4, (0.08 + 0.4 * count / largest).toFixed(3)) }) : cell;
+    });
+    return table("rows: the true label; columns: the answer", ["true label", ...labels.map(apart)],
+        counts.map((row, truth) => [apart(labels[truth]), ...cells(row, truth)]));
+}
+
+/** The labels that are most often taken for one another, where a matrix of them all would be too large. */
+function pairs(counts) {
+    const all = counts.flatMap((row, truth) =>
+        row.flatMap((count, said) => (count > 0 && said !== truth ? [{ truth, said, count }] : [])));
+    if (all.length === 0) return element("p", {}, "None.");
+    all.sort((one, other) => other.count - one.count);
+    const more = all.length > PAIRS ? `; ${number(all.length - PAIRS)} more are not shown` : "";
+    return table(`the pairs of labels that are most often confused${more}`, ["true label", "answer", "texts"],
+        all.slice(0, PAIRS).map(({ truth, said, count }) => [
+            apart(labels[truth]), element("td", { class: "name" }, apart(labels[said])), number(count)]));
 }
 
 function calibration(bins) {
@@ -277,8 +330,11 @@ function mistakes(results) {
             apart(labels[said]), ` ${probability.toFixed(4)}, in truth `, apart(labels[truth]), ": ", apart(cut(text, 70))));
         made.addEventListener("toggle", () => {
             if (!made.open || made.children.length > 1) return;
-            const { nodes } = reading(text);
-            made.append(element("p", { class: "soft original", dir: "auto" }, text), ...nodes);
+            made.append(element("p", { class: "soft original", dir: "auto" }, text));
+            if (!classifier) return;
+            const { nodes, read } = reading();
+            read(text);
+            made.append(...nodes);
         });
         return made;
     });
@@ -309,7 +365,7 @@ function training(place, epochs) {
 function size(place) {
     const most = Math.max(...about.parts.map(({ bytes }) => bytes));
     place.append(element("h2", {}, "Bytes and boards"),
-        table(`${number(about.bytes)} bytes of flash, ${number(about.memory_bytes)} bytes of RAM`, ["part", "bytes", ""],
+        table(`${number(about.bytes)} bytes of flash, ${number(about.memory_bytes)} bytes of RAM`, ["part", "bytes", "share"],
             about.parts.map(({ part, bytes }) => [part, number(bytes),
                 styled(element("td", {}, styled(element("div", { class: "share" }), { width: `${(bytes / most) * 100}%` })), { width: "40%" })])),
         element("h3", {}, "Boards"),
@@ -323,6 +379,10 @@ function size(place) {
 }
 
 function card(place) {
+    const rule = about.rejection;
+    const one = rule
+        ? `One label a text, or none: a text is rejected that has no word, whose answer has less than the probability ${rule.probability.toFixed(4)}, or of whose words less than ${percent(rule.known)} are known.`
+        : "One label a text, always one of the classes above, whatever the text is about.";
     const layers = about.layers.map(({ cell, hidden }) => `${cell} ${hidden}`).join(" → ");
     const head = about.head_hidden ? ` → relu ${about.head_hidden}` : "";
     const rows = [
@@ -334,7 +394,7 @@ function card(place) {
         ["corpus SHA-256", about.corpus_sha256],
         ["accuracy, quantised", `validation ${percent(about.quantised_valid_accuracy)}, test ${percent(about.quantised_test_accuracy)}`],
         ["agreement with float", percent(about.agreement)],
-        ["limits", "One label a text, always one of the classes above, whatever the text is about. Words that it has not learnt are unknown to it; n-grams may still know parts of them. It knows its corpus, and what that leaves out or gets wrong."],
+        ["limits", `${one} Words that it has not learnt are unknown to it; n-grams may still know parts of them. It knows its corpus, and what that leaves out or gets wrong.`],
     ];
     place.append(element("h2", {}, "Model card"),
         element("dl", {}, ...rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, apart(value))])));
@@ -351,16 +411,19 @@ if (data.epochs) {
 const decoded = (text) => Uint8Array.from(atob(text), (unit) => unit.charCodeAt(0));
 try {
     classifier = await open(decoded(data.bytes), { trace: true, engine: decoded(data.engine) });
-    blank = classifier.classify("");
-    addText(data.example);
-    const add = document.getElementById("add");
-    add.addEventListener("click", () => addText("").focus());
-    if (data.tests) {
-        document.getElementById("tests").hidden = false;
-        tests(document.getElementById("tests"), data.tests);
-    }
 } catch (error) {
     const failure = document.getElementById("failure");
     failure.textContent = `The engine does not run here: ${error.message}`;
     failure.hidden = false;
+}
+const add = document.getElementById("add");
+add.hidden = !classifier;
+if (classifier) {
+    blank = classifier.classify("");
+    addText(data.example);
+    add.addEventListener("click", () => addText("").focus());
+}
+if (data.tests) {
+    document.getElementById("tests").hidden = false;
+    tests(document.getElementById("tests"), data.tests);
 }
