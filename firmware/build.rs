@@ -144,11 +144,9 @@ fn linker_script(description: &Table, riscv: bool) -> Result<String, String> {
         }
     }
     // Such that the end of the initialised data less this is what the program takes.
-    script += if split {
-        "_flash_start = ORIGIN(RODATA) - SIZEOF(.text);\n"
-    } else {
-        "_flash_start = ORIGIN(FLASH);\n"
-    };
+    let start = if split { "ORIGIN(RODATA) - SIZEOF(.text) - SIZEOF(.init.rust)" } else { "ORIGIN(FLASH)" };
+    let head = if memory.contains_key("head") { " - SIZEOF(.head)" } else { "" };
+    let _ = writeln!(script, "_flash_start = {start}{head};");
     script += "_model_start = ORIGIN(MODEL);\n\
                _model_end = ORIGIN(MODEL) + LENGTH(MODEL);\n\
                SECTIONS\n{\n";

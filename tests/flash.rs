@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use host::toolchain::workspace;
-use tests::{fail, folder, program, succeed, text, train};
+use ::host::toolchain::workspace;
+use tests::{fail, folder, host, program, succeed, text, train};
 
 /// The files' bytes, as readers that others wrote see them, are the linker's.
 #[test]
@@ -36,7 +36,10 @@ fn files_for_boards_hold_what_the_linker_wrote() {
     }
     let out = folder.path().join("program.uf2");
     let error = fail(&["firmware", "--board", "hifive1", "--model", text(&model), "--out", text(&out)]);
-    assert!(error.contains("takes no .uf2") && !out.exists(), "{error}");
+    assert!(error.contains("takes no .uf2; write .hex") && !out.exists(), "{error}");
+    let out = folder.path().join("program.hex");
+    let error = fail(&["firmware", "--board", "esp32-c3", "--model", text(&model), "--out", text(&out)]);
+    assert!(error.contains("several addresses") && error.contains("write .bin"), "{error}");
 }
 
 #[test]
@@ -61,7 +64,21 @@ fn a_drive_is_flashed_by_copying() {
     let said = String::from_utf8_lossy(&succeed(&[&flags[..], &["--dry-run"]].concat(), b"")).into_owned();
     assert!(said.contains("would write") && said.contains("telltale.uf2"), "{said}");
     assert_eq!(fs::read_dir(&drive).expect("there").count(), 0);
-    succeed(&flags, b"");
+    let output = host(&flags, b"");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("there is no INFO_UF2.TXT"), "{said}");
+    let info = drive.join("INFO_UF2.TXT");
+    fs::write(&info, "Board-ID: RP2350\n").expect("written");
+    assert!(fail(&flags).contains("another board's drive than a pico's, as its INFO_UF2.TXT says"));
+    fs::write(&info, "Board-ID: RPI-RP2\n").expect("written");
+    let said = String::from_utf8_lossy(&succeed(&flags, b"")).into_owned();
+    assert!(said.contains("the board programs itself"), "{said}");
+    // Both kinds of a micro:bit have a drive of one name.
+    let other = folder.path().join("MICROBIT");
+    fs::create_dir(&other).expect("created");
+    fs::write(other.join("DETAILS.TXT"), "# DAPLink\nUnique ID: 9904360254974e45\n").expect("written");
+    let error = fail(&["flash", "--board", "microbit", "--model", text(&model), "--drive", text(&other)]);
+    assert!(error.contains("another board's drive than a microbit's, as its DETAILS.TXT says"), "{error}");
     let file = fs::read(drive.join("telltale.uf2")).expect("written");
     assert!(file.len() % 512 == 0 && file.starts_with(b"UF2\n"));
     // A model that lies where the program goes is kept.

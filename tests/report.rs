@@ -130,8 +130,9 @@ const port = {
             window.most = Math.max(window.most, held);
             received += decoder.decode(bytes);
             if (received === "\x05") answer("GREETING\n");
+            if (received === "\x04") answer("\x04\n");
             if (received.endsWith("\n\n")) { window.received = received; answer(LINES); }
-            if (received === "\x05" || received.endsWith("\n\n")) received = "";
+            if ("\x04\x05".includes(received) || received.endsWith("\n\n")) received = "";
         },
     }),
 };

@@ -131,6 +131,9 @@ pub struct Flashing {
     /// Names of the drive that it shows up as.
     #[serde(default)]
     pub drives: Vec<String>,
+    /// How the ids begin that the drive's `DETAILS.TXT` may have: DAPLink's numbers of boards.
+    #[serde(default)]
+    pub kinds: Vec<String>,
     /// The ending of the file that its drive, or the command, takes.
     pub file: Option<String>,
     /// The chip's family, where the drive takes UF2.
@@ -223,9 +226,16 @@ impl Unit {
 }
 
 impl Board {
-    /// Why a model cannot be used there; `None` if it can.
+    /// Why a program with a model in it cannot be made for the board; `None` if it can.
     #[must_use]
     pub fn obstacle(&self, model: &Model<'_>) -> Option<String> {
+        let memory = self.memory_for(model) as u64 + STACK;
+        self.flash_obstacle(model).or_else(|| lacking("RAM for engine and stack", memory, self.memory.ram))
+    }
+
+    /// Why the firmware for any model cannot use one that is loaded beside it; `None` if it can.
+    #[must_use]
+    pub fn loading_obstacle(&self, model: &Model<'_>) -> Option<String> {
         let memory = model.requirements().memory_bytes() as u64;
         self.flash_obstacle(model).or_else(|| lacking("RAM for the engine", memory, self.capacity.memory))
     }
@@ -252,7 +262,7 @@ macro_rules! folder {
 }
 
 /// One line a board: those that people own, then the machines that exist in QEMU alone.
-const BOARDS: [(&str, &str); 16] = [
+const BOARDS: &[(&str, &str)] = &[
     folder!("microbit"),
     folder!("microbit-v2"),
     folder!("pico"),
@@ -322,8 +332,14 @@ mod tests {
         let mut board = find("microbit").expect("known");
         assert_eq!(board.obstacle(&model), None);
         let needed = model.requirements().memory_bytes();
+        assert_eq!(board.loading_obstacle(&model), None);
         board.capacity.memory = needed as u64 - 1;
         let expected = format!("RAM for the engine: needs {needed} bytes, has {}", needed - 1);
+        assert_eq!(board.loading_obstacle(&model), Some(expected));
+        assert_eq!(board.obstacle(&model), None, "a program made for it has the memory that it needs");
+        board.memory.ram = STACK;
+        let needed = board.memory_for(&model) as u64 + STACK;
+        let expected = format!("RAM for engine and stack: needs {needed} bytes, has {STACK}");
         assert_eq!(board.obstacle(&model), Some(expected));
         board.memory.model = 99;
         let expected = format!("flash for the model: needs {} bytes, has 99", model.bytes());

@@ -1,6 +1,6 @@
 //! A program for a chip, as what tools and boot loaders take: ELF, Intel HEX, UF2, or the bare bytes of flash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -44,7 +44,7 @@ impl ImageFormat {
     /// # Errors
     /// If it names none; the error lists them.
     pub fn of(path: &Path) -> Result<Self> {
-        match path.extension().and_then(|ending| ending.to_str()) {
+        match path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).as_deref() {
             Some("elf") => Ok(Self::Elf),
             Some("hex") => Ok(Self::Hex),
             Some("uf2") => Ok(Self::Uf2),
@@ -59,8 +59,14 @@ impl ImageFormat {
     /// Finds out before a program is built whether a board takes the format.
     ///
     /// # Errors
-    /// If it has no drive that takes UF2.
+    /// If it has no drive that takes UF2, or maps its flash more than once, which Intel HEX cannot tell.
     pub fn check(self, board: &Board) -> Result<()> {
+        ensure!(
+            self != Self::Hex || board.flashing.window.is_none(),
+            "{}: its flash has several addresses, of which .hex has one each; write .{}",
+            board.name,
+            usual(board)
+        );
         if self == Self::Uf2 { uf2_family(board).map(|_| ()) } else { Ok(()) }
     }
 }
@@ -68,12 +74,19 @@ impl ImageFormat {
 /// By what a boot loader knows programs for its chip.
 fn uf2_family(board: &Board) -> Result<u32> {
     let family = board.flashing.uf2_family;
-    family.with_context(|| format!("{}: its boot loader takes no .uf2; write .hex or .elf", board.name))
+    family.with_context(|| format!("{}: its boot loader takes no .uf2; write .{}", board.name, usual(board)))
+}
+
+/// The ending of the file that a board's drive or flashing tool takes.
+pub fn usual(board: &Board) -> &str {
+    board.flashing.file.as_deref().unwrap_or("hex")
 }
 
 /// UF2: a block, what is in it, and the marks around that ("USB Flashing Format" specification).
 const UF2_BLOCK: usize = 512;
 const UF2_PAGE: usize = 256;
+/// What the chips erase at once.
+const UF2_SECTOR: u32 = 4096;
 const UF2_MAGIC: [u32; 2] = [0x0A32_4655, 0x9E5D_5157];
 const UF2_END: u32 = 0x0AB1_6F30;
 /// The field behind the count of blocks is the chip's family.
@@ -108,6 +121,12 @@ impl Program {
         }
         ensure!(!joined.is_empty(), "the program has nothing for flash");
         Ok(Self { elf, pieces: joined, ram })
+    }
+
+    /// The first address of flash that is written.
+    #[must_use]
+    pub fn first(&self) -> u32 {
+        self.pieces.first().map_or(0, |piece| piece.0)
     }
 
     /// Bytes of RAM that are taken statically.
@@ -181,6 +200,14 @@ impl Program {
                 pages.entry(address - within).or_insert([ERASED; UF2_PAGE])[within as usize] = byte;
             }
         }
+        // RP2040 datasheet, erratum RP2040-E14: a sector may be written wrongly that the file holds a part of, but for the
+        // last one.
+        let sectors: BTreeSet<u32> = pages.keys().map(|address| address / UF2_SECTOR).collect();
+        for sector in sectors.iter().rev().skip(1) {
+            for address in (sector * UF2_SECTOR..(sector + 1) * UF2_SECTOR).step_by(UF2_PAGE) {
+                pages.entry(address).or_insert([ERASED; UF2_PAGE]);
+            }
+        }
         let count = pages.len() as u32;
         let mut file = Vec::with_capacity(pages.len() * UF2_BLOCK);
         for (number, (address, page)) in pages.iter().enumerate() {
@@ -199,7 +226,7 @@ impl Program {
     /// Flash from its first address on, or, with a `window` that the chip maps flash through more than once, from
     /// that window's start on.
     fn bin(&self, window: Option<u32>) -> Vec<u8> {
-        let first = self.pieces.first().map_or(0, |piece| piece.0);
+        let first = self.first();
         let mut file = Vec::new();
         for (start, bytes) in &self.pieces {
             let at = window.map_or(start - first, |window| start % window) as usize;
@@ -213,7 +240,8 @@ impl Program {
     }
 }
 
-/// What an ELF file loads, by physical address, and the bytes of its initialised and zeroed data.
+/// What an ELF file loads, by physical address, and the bytes from the start of its initialised data to the end of its
+/// zeroed.
 fn segments(elf: &[u8]) -> Result<(Pieces, u64)> {
     let header = FileHeader32::<Endianness>::parse(elf)?;
     let endian = header.endian()?;
@@ -228,7 +256,11 @@ fn segments(elf: &[u8]) -> Result<(Pieces, u64)> {
     let is_data = |section: &object::Section<'_, '_>| {
         section.name().is_ok_and(|name| name == ".data" || name == ".bss")
     };
-    Ok((pieces, file.sections().filter(is_data).map(|section| section.size()).sum()))
+    let data = file.sections().filter(is_data).filter(|section| section.size() > 0);
+    let (start, end) = data.fold((u64::MAX, 0), |(start, end), section| {
+        (start.min(section.address()), end.max(section.address() + section.size()))
+    });
+    Ok((pieces, end.saturating_sub(start)))
 }
 
 #[cfg(test)]
@@ -251,7 +283,8 @@ mod tests {
 
     #[test]
     fn pages_of_uf2_are_whole_and_numbered() {
-        let file = program(&[(0x1000_00FF, vec![7]), (0x1000_0200, vec![8; 2])]).uf2(0xE48B_FF56);
+        let program = program(&[(0x1000_00FF, vec![7]), (0x1000_0200, vec![8; 2])]);
+        let file = program.uf2(0xE48B_FF56);
         assert_eq!(file.len(), 2 * UF2_BLOCK);
         let word = |block: usize, field: usize| {
             let at = block * UF2_BLOCK + 4 * field;
@@ -264,6 +297,15 @@ mod tests {
             (file[32 + 254], file[32 + 255], file[512 + 32 + 1], file[512 + 32 + 2]),
             (0xFF, 7, 8, 0xFF)
         );
+        // A sector is whole unless it is the last one.
+        let apart = Program { pieces: vec![(0x1000_0100, vec![7]), (0x1000_2000, vec![8])], ..program };
+        let file = apart.uf2(0xE48B_FF56);
+        let addresses: Vec<u32> = file
+            .chunks_exact(UF2_BLOCK)
+            .map(|block| u32::from_le_bytes(block[12..16].try_into().expect("four bytes")))
+            .collect();
+        let expected: Vec<u32> = (0x1000_0000..0x1000_1000).step_by(UF2_PAGE).chain([0x1000_2000]).collect();
+        assert_eq!(addresses, expected);
     }
 
     #[test]

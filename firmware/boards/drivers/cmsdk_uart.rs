@@ -23,7 +23,7 @@ impl Uart {
     pub unsafe fn new(base: usize, clock: u32, baud: u32) -> Self {
         // SAFETY: passed on to the caller.
         let registers = unsafe { Registers::new(base) };
-        registers.write(BAUDDIV, clock / baud);
+        registers.write(BAUDDIV, (clock + baud / 2) / baud);
         registers.write(CTRL, 0b11);
         Self(registers)
     }

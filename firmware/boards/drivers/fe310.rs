@@ -70,7 +70,7 @@ impl Fe310 {
         prci.write(PLL, CRYSTAL_PASSED | PLL_CHOSEN);
         gpio.write(FUNCTION_CHOICE, gpio.read(FUNCTION_CHOICE) & !(1 << TRANSMIT | 1 << RECEIVE));
         gpio.write(FUNCTION_ENABLE, gpio.read(FUNCTION_ENABLE) | 1 << TRANSMIT | 1 << RECEIVE);
-        uart.write(DIVISOR, CLOCK_HZ / BAUD - 1);
+        uart.write(DIVISOR, (CLOCK_HZ + BAUD / 2) / BAUD - 1);
         uart.write(SEND_CONTROL, ENABLED);
         uart.write(TAKE_CONTROL, ENABLED);
         uart.write(INTERRUPT_ENABLE, RECEIVE_WATERMARK);

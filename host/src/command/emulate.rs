@@ -1,13 +1,12 @@
 //! `emulate`: the firmware in an emulated board, with standard input on its UART.
 
-use std::io::{self, BufReader, Read, Stdin};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args as ClapArgs;
 
-use super::run::check_encoding;
+use super::run::CheckedInput;
 use crate::console::say;
 use crate::exit_reason::ExitReason;
 use crate::monitor::Greeting;
@@ -42,7 +41,15 @@ pub struct Args {
 /// If the model is unsound, the firmware does not build, the emulator is missing, or the board refuses the model.
 pub fn run(args: &Args) -> Result<()> {
     let board = board::find(&args.board)?;
-    engine::with_model(&args.model, |_| Ok(()))?;
+    engine::with_model(&args.model, |model| {
+        let obstacle = board.loading_obstacle(model).filter(|_| !args.embed);
+        ensure!(
+            obstacle.is_none() || board.obstacle(model).is_some(),
+            "the firmware for any model has no room for this one: {}; --embed makes a program that has",
+            obstacle.unwrap_or_default()
+        );
+        Ok(())
+    })?;
     let program = build(&board, "classifier", args.embed.then_some(&args.model))?;
     let loaded = (!args.embed).then_some(args.model.as_path());
     if args.pty {
@@ -67,24 +74,7 @@ fn converse(emulator: &mut Emulator, trace: bool) -> Result<()> {
     if let Err(wrong) = greeting.facts {
         bail!("the board cannot use the model: {wrong}");
     }
-    let input = Text { input: BufReader::new(std::io::stdin()), checked: false };
-    emulator.converse(input, &mut std::io::stdout().lock(), trace)
-}
-
-/// Standard input, which is checked once somebody waits for it.
-struct Text {
-    input: BufReader<Stdin>,
-    checked: bool,
-}
-
-impl Read for Text {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        if !self.checked {
-            check_encoding(&mut self.input)?;
-            self.checked = true;
-        }
-        self.input.read(to)
-    }
+    emulator.converse(CheckedInput::standard(), &mut std::io::stdout().lock(), trace)
 }
 
 /// Until Ctrl-C; the emulator ends with this program.

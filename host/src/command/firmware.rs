@@ -42,7 +42,12 @@ pub fn run(args: &Args) -> Result<()> {
     let program = build(&board, &args.model)?;
     let file = program.write(format, &board)?;
     files::write(&args.out, &file)?;
-    say!("wrote {}, {} bytes", args.out.display(), file.len());
+    let place = match (ImageFormat::of(&args.out)?, board.flashing.window) {
+        (ImageFormat::Bin, Some(_)) => ", to be written from offset 0 of flash on".to_owned(),
+        (ImageFormat::Bin, None) => format!(", to be written from {:#010x} on", program.first()),
+        _ => String::new(),
+    };
+    say!("wrote {}, {} bytes{place}", args.out.display(), file.len());
     Ok(())
 }
 
@@ -92,12 +97,7 @@ pub fn build(board: &Board, model: &Path) -> Result<Program> {
 
 /// Refuses a model that the board has no room for.
 fn check(model: &Model<'_>, board: &Board) -> Result<()> {
-    let memory = board.memory_for(model) as u64 + board::STACK;
-    let obstacle = board.flash_obstacle(model).or_else(|| {
-        (memory > board.memory.ram)
-            .then(|| format!("RAM for engine and stack: needs {memory} bytes, has {}", board.memory.ram))
-    });
-    check_fit(board, model, obstacle)
+    check_fit(board, model, board.obstacle(model))
 }
 
 /// Refuses a model that there is an obstacle to, and says which preset the board has room for.

@@ -13,9 +13,6 @@ use crate::console::{self, say};
 use crate::cost::Work;
 use crate::pipeline::Drafts;
 
-/// Flash that the firmware is given, in bytes: the smallest board's linker allows no more.
-const FIRMWARE: u64 = 40 << 10;
-
 /// RAM for a session's stack and the buffers of its line, in bytes.
 const REST: u64 = board::STACK + (1 << 10);
 
@@ -90,8 +87,9 @@ impl<'b> Room<'b> {
     fn of(args: &Args, board: &'b Board) -> Result<Self> {
         let mut model = board.memory.model;
         if let Some(flash) = args.flash {
-            ensure!(flash > FIRMWARE, "--flash {flash}: the firmware alone is given {FIRMWARE} bytes");
-            model = model.min(flash - FIRMWARE);
+            let firmware = board.memory.all_flash() - board.memory.model;
+            ensure!(flash > firmware, "--flash {flash}: the firmware alone is given {firmware} bytes");
+            model = model.min(flash - firmware);
         }
         if let Some(ram) = args.ram {
             ensure!(ram > REST, "--ram {ram}: stack and buffers alone are given {REST} bytes");

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,9 +11,9 @@ use clap::Args as ClapArgs;
 
 use super::firmware;
 use crate::board::{self, Board, Flashing};
-use crate::console::{for_shells, say};
+use crate::console::{for_shells, say, warn};
 use crate::files;
-use crate::program::{ImageFormat, Program};
+use crate::program::{ImageFormat, Program, usual};
 
 /// Puts a program with a model in it onto a board: on its drive, by probe-rs, or it says by which command
 ///
@@ -65,21 +66,16 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn way(args: &Args, flashing: &Flashing) -> Result<Way> {
-    if let Some(folder) = &args.drive {
-        ensure!(!flashing.drives.is_empty(), "--drive: this board does not show up as a drive");
-        ensure!(folder.is_dir(), "--drive {}: {}", folder.display(), files::no_folder(folder));
-        // Boot loaders that take UF2 tell their board's name.
-        let told = files::read_text(&folder.join("INFO_UF2.TXT")).unwrap_or_default();
-        ensure!(
-            told.is_empty() || flashing.drives.iter().any(|drive| told.contains(&drive[..])),
-            "--drive {}: it is another board's drive, as its INFO_UF2.TXT says; {} has {}",
-            folder.display(),
-            args.board,
-            flashing.drives.join(" or ")
-        );
-        return Ok(Way::Drive(folder.clone()));
-    }
-    if let Some(folder) = mounted(&roots(), &flashing.drives)? {
+    let drive = match &args.drive {
+        Some(folder) => {
+            ensure!(!flashing.drives.is_empty(), "--drive: this board does not show up as a drive");
+            ensure!(folder.is_dir(), "--drive {}: {}", folder.display(), files::no_folder(folder));
+            Some(folder.clone())
+        }
+        None => mounted(&roots(), &flashing.drives, is_mount)?,
+    };
+    if let Some(folder) = drive {
+        check_drive(&folder, args, flashing)?;
         return Ok(Way::Drive(folder));
     }
     let installed =
@@ -90,21 +86,56 @@ fn way(args: &Args, flashing: &Flashing) -> Result<Way> {
     })
 }
 
-/// Where systems mount drives.
-fn roots() -> Vec<PathBuf> {
-    let user = std::env::var("USER").unwrap_or_default();
-    ["/media", "/run/media", "/Volumes"]
-        .iter()
-        .flat_map(|root| [Path::new(root).to_path_buf(), Path::new(root).join(&user)])
-        .collect()
+/// What the files say that a boot loader or an interface chip shows on its drive; none if there is no such file.
+fn said_by(folder: &Path) -> Option<(&'static str, String)> {
+    ["INFO_UF2.TXT", "DETAILS.TXT"]
+        .into_iter()
+        .find_map(|name| Some((name, files::read_text(&folder.join(name)).ok()?)))
 }
 
-/// The only folder of `roots` that is called as one of the drives is.
-fn mounted(roots: &[PathBuf], drives: &[String]) -> Result<Option<PathBuf>> {
+/// Refuses a drive that says that it is another board's.
+fn check_drive(folder: &Path, args: &Args, flashing: &Flashing) -> Result<()> {
+    let Some((name, said)) = said_by(folder) else { return Ok(()) };
+    // Boot loaders that take UF2 tell their board's name; DAPLink tells an id that begins with the board's kind.
+    let is_other = match name {
+        "INFO_UF2.TXT" => !flashing.drives.iter().any(|drive| said.contains(&drive[..])),
+        _ => said.lines().filter_map(|line| line.strip_prefix("Unique ID:")).any(|id| {
+            !flashing.kinds.is_empty() && !flashing.kinds.iter().any(|kind| id.trim().starts_with(&kind[..]))
+        }),
+    };
+    ensure!(
+        !is_other,
+        "{}: it is another board's drive than a {}'s, as its {name} says",
+        folder.display(),
+        args.board
+    );
+    Ok(())
+}
+
+/// Where systems mount drives, for each user or for all.
+fn roots() -> Vec<PathBuf> {
+    let all = ["/media", "/run/media", "/Volumes"].map(PathBuf::from);
+    let users = all.iter().flat_map(|root| std::fs::read_dir(root).into_iter().flatten().flatten());
+    let users: Vec<PathBuf> = users.map(|entry| entry.path()).collect();
+    all.into_iter().chain(users).collect()
+}
+
+/// Whether another file system begins at a folder.
+fn is_mount(folder: &Path) -> bool {
+    let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
+    device(folder) != folder.parent().and_then(device)
+}
+
+/// The only folder of `roots` that is called as one of the drives is, and is one.
+fn mounted(
+    roots: &[PathBuf],
+    drives: &[String],
+    is_drive: impl Fn(&Path) -> bool,
+) -> Result<Option<PathBuf>> {
     let mut found: Vec<PathBuf> = roots
         .iter()
         .flat_map(|root| drives.iter().map(move |drive| root.join(drive)))
-        .filter(|folder| folder.is_dir())
+        .filter(|folder| folder.is_dir() && is_drive(folder))
         .collect();
     found.dedup();
     if found.len() > 1 {
@@ -116,8 +147,7 @@ fn mounted(roots: &[PathBuf], drives: &[String]) -> Result<Option<PathBuf>> {
 
 /// Copies the program onto a drive: the board's interface chip, or its boot loader, programs what it is given.
 fn copy(program: &Program, board: &Board, folder: &Path, args: &Args) -> Result<()> {
-    let ending = board.flashing.file.as_deref().unwrap_or("hex");
-    let path = folder.join(format!("telltale.{ending}"));
+    let path = folder.join(format!("telltale.{}", usual(board)));
     files::Paths::default().read("--model", [&args.model]).write("--drive", [&path]).keep_inputs()?;
     let file = program.write(ImageFormat::of(&path)?, board)?;
     if args.dry_run {
@@ -131,7 +161,14 @@ fn copy(program: &Program, board: &Board, folder: &Path, args: &Args) -> Result<
         // A part of a program is none.
         .inspect_err(|_| drop(std::fs::remove_file(&path)))
         .with_context(|| format!("cannot write {}: is the drive full, or gone?", path.display()))?;
-    say!("wrote {}, {} bytes: the board programs itself and starts anew", path.display(), file.len());
+    say!("wrote {}, {} bytes", path.display(), file.len());
+    match said_by(folder) {
+        Some(_) => say!("the board programs itself and starts anew"),
+        None => warn(&format!(
+            "{}: there is no INFO_UF2.TXT or DETAILS.TXT, as on a board's drive: is it one?",
+            folder.display()
+        )),
+    }
     Ok(())
 }
 
@@ -155,7 +192,11 @@ fn probe(program: &Program, board: &Board, chip: &str, dry_run: bool) -> Result<
             .args(arguments)
             .status()
             .with_context(|| format!("cannot run {line}"))?;
-        ensure!(status.success(), "{line}: {status}; is the board plugged in, and no other?");
+        let hint = match arguments[0] {
+            "reset" => "the program is on the board: press its reset button",
+            _ => "is the board plugged in, and no other?",
+        };
+        ensure!(status.success(), "{line}: {status}; {hint}");
     }
     if !dry_run {
         say!("flashed {} by probe-rs", board.name);
@@ -211,10 +252,16 @@ mod tests {
         let root = tempfile::tempdir().expect("a folder");
         let roots = [root.path().join("none"), root.path().to_path_buf()];
         let drives = ["RPI-RP2".to_owned(), "OTHER".to_owned()];
+        let mounted = |roots: &[PathBuf], drives: &[String]| mounted(roots, drives, |_| true);
         assert_eq!(mounted(&roots, &drives).expect("none"), None);
         let own = root.path().join("RPI-RP2");
         std::fs::create_dir(&own).expect("created");
         assert_eq!(mounted(&roots, &drives).expect("one"), Some(own));
+        assert_eq!(
+            super::mounted(&roots, &drives, is_mount).expect("a folder"),
+            None,
+            "no drive begins there"
+        );
         std::fs::create_dir(root.path().join("OTHER")).expect("created");
         let error = mounted(&roots, &drives).expect_err("two").to_string();
         assert!(error.contains("--drive"), "{error}");

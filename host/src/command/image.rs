@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<()> {
         ));
     }
     let image = engine::with_model(&args.model, |model| {
-        board.as_ref().map_or(Ok(()), |board| check_fit(board, model, board.obstacle(model)))?;
+        board.as_ref().map_or(Ok(()), |board| check_fit(board, model, board.loading_obstacle(model)))?;
         Ok(lay_out(model, layout))
     })?;
     files::write(&args.export, &image)?;

@@ -280,6 +280,9 @@ fn print(report: &Report, path: &Path) {
         features.join(", ")
     );
     match telltale_build::file_name(path) {
+        _ if report.layout != "pairs" => say!(
+            "  (telltale_build::include takes the model's file, not an image of it: name the file that it was made of)"
+        ),
         Some(own) => {
             say!("  telltale_build::include({:?});", name.to_string());
             say!("  include!(concat!(env!(\"OUT_DIR\"), \"/{own}.rs\"));");

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
 use telltale::session::{LINES, PLAIN, TRACED};
 
+use super::run::CheckedInput;
 use super::write_json;
 use crate::console::say;
 use crate::engine::with_model;
@@ -90,9 +91,11 @@ fn talk(args: &Args, baud: u32, patience: Duration) -> Result<()> {
     greeting.running()?;
     let controls = [if args.trace { TRACED } else { PLAIN }, LINES];
     if !stdout().is_terminal() {
-        return link.converse(std::io::stdin(), &controls, to_stream(&mut stdout().lock()));
+        return link.converse(CheckedInput::standard(), &controls, to_stream(&mut stdout().lock()));
     }
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let mut screen = Screen::new(!plain);
-    link.converse(std::io::stdin(), &controls, |line| writeln!(stdout().lock(), "{}", screen.show(line)))
+    link.converse(CheckedInput::standard(), &controls, |line| {
+        writeln!(stdout().lock(), "{}", screen.show(line))
+    })
 }

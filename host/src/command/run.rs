@@ -1,6 +1,6 @@
 //! `run`: standard input, word by word, through the engine and the session that chips use.
 
-use std::io::{BufRead, BufReader, BufWriter, StdinLock, StdoutLock, Write};
+use std::io::{BufRead, BufReader, BufWriter, Read, Stdin, StdinLock, StdoutLock, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -158,11 +158,34 @@ impl Streams {
     }
 }
 
+/// Standard input for a board, which is checked when it is read first.
+pub struct CheckedInput {
+    input: BufReader<Stdin>,
+    checked: bool,
+}
+
+impl CheckedInput {
+    /// Nothing is read yet.
+    pub fn standard() -> Self {
+        Self { input: BufReader::new(std::io::stdin()), checked: false }
+    }
+}
+
+impl Read for CheckedInput {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        if !self.checked {
+            check_encoding(&mut self.input)?;
+            self.checked = true;
+        }
+        self.input.read(to)
+    }
+}
+
 /// Refuses an input that begins as UTF-16 or gzip do.
 ///
 /// # Errors
 /// If it does, which says what to do, or cannot be read.
-pub fn check_encoding(input: &mut impl BufRead) -> std::io::Result<()> {
+fn check_encoding(input: &mut impl BufRead) -> std::io::Result<()> {
     let start = input.fill_buf()?;
     let reason = match Encoding::for_bom(start) {
         Some((encoding, _)) if encoding != UTF_8 => {

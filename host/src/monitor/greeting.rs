@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use telltale::session::{END, HELLO, LINES, PLAIN};
 
 use crate::serial::Link;
@@ -50,7 +50,7 @@ impl Greeting {
     /// If it cannot use its model: what is wrong with that.
     pub fn running(&self) -> Result<Facts> {
         self.facts.clone().map_err(|wrong| {
-            // Who has a model says nothing else of it.
+            // A board that can use its model says nothing else of it.
             if wrong.starts_with("model ") {
                 anyhow!(
                     "the greeting of {} is damaged (`{wrong}`): is another program at this port, or has the board another \
@@ -119,7 +119,12 @@ pub fn meet(link: &mut Link, patience: Duration) -> Result<Greeting> {
         }
     };
     if greeting.facts.is_ok() {
-        catch_up(link)?;
+        catch_up(link).with_context(|| {
+            format!(
+                "the board has greeted (`{}`), and then answered no text",
+                start_of(greeting.line.as_bytes())
+            )
+        })?;
     }
     Ok(greeting)
 }

@@ -77,7 +77,7 @@ pub fn fit(bench: &Bench, board: &Board) -> Result<Fit> {
     for (cell, layers, embed, hidden, pooling, classes, extras) in NETWORKS {
         let blob: AlignedBytes = blob_of(&Shape { cell, layers, embed, hidden }, pooling, classes, extras)?;
         let model = Model::open(&blob)?;
-        if board.obstacle(&model).is_none() {
+        if board.loading_obstacle(&model).is_none() {
             let work = Work::with_characters(&model, SYNTHETIC_CHARACTERS);
             measured.push((work, bench.ask(board, &program, &blob)?.part("word")?));
         }
