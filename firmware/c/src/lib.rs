@@ -196,13 +196,20 @@ pub unsafe extern "C" fn tt_classify(
         // SAFETY: the caller's promise.
         return unsafe { handle::refuse(classifier, Code::Null) };
     }
-    // SAFETY: the caller's promise, three times.
+    let text = Block { start: text.cast_mut().cast(), bytes };
+    // SAFETY: the caller's promise, twice: the first call checks what can be seen of the text, the second of the answer,
+    // before anything is done.
     unsafe {
-        match tt_reset(classifier) {
-            0 => match tt_feed(classifier, text, bytes, None, ptr::null_mut()) {
-                0 => tt_finish(classifier, None, ptr::null_mut(), answer),
-                code => code,
-            },
+        match handle::with(classifier, text, |_| Failure::None) {
+            0 => handle::with(classifier, Block::of(answer), |reader| {
+                if !answer.is_aligned() {
+                    return Code::Misaligned.into();
+                }
+                reader.reset();
+                reader.feed(text.bytes(), |_, _| {});
+                answer.write(reader.finish().into());
+                Failure::None
+            }),
             code => code,
         }
     }

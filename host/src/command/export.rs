@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Result<()> {
     files::keep(&args.model, &args.out)?;
     ensure!(
         args.core.is_empty() || !matches!(args.format, PackageFormat::Rust | PackageFormat::Npm),
-        "--core: there are no objects in these folders, which are for every core"
+        "--core: leave it out: these folders have no objects and are for every core"
     );
     let cores: Vec<_> = CORES
         .into_iter()

@@ -79,7 +79,10 @@ pub(super) fn cores(order: &Order<'_>) -> String {
 fn code(text: &str) -> String {
     let shown: String = text.chars().filter(|c| !c.is_control() && !is_obeyed(*c)).collect();
     let shown = shown.replace('|', "\\|");
-    if shown.contains('`') { format!("`` {shown} ``") } else { format!("`{shown}`") }
+    // A fence is longer than any run of its own character within (CommonMark 6.1).
+    let longest = shown.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let (fence, blank) = ("`".repeat(longest + 1), if longest > 0 { " " } else { "" });
+    format!("{fence}{blank}{shown}{blank}{fence}")
 }
 
 /// Of a text from a file, what stands in a table without being taken for Markdown.
@@ -97,6 +100,7 @@ mod tests {
     fn labels_turn_nothing_around() {
         assert_eq!(code("a\u{202E}|<c>\n"), "`a\\|<c>`");
         assert_eq!(code("`d"), "`` `d ``");
+        assert_eq!(code("``<b>"), "``` ``<b> ```");
         assert_eq!(plain("a\u{202E}b\u{2066}|<c>\n`d"), "abcd");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -28,6 +28,8 @@ impl Folder {
     /// # Errors
     /// If something is there that is no folder, or a folder that is not empty and not to be replaced.
     pub fn check(to: &Path, replace: bool) -> Result<()> {
+        // Without a slash at the end, behind which a link would be the folder that it leads to.
+        let to = &to.components().collect::<PathBuf>();
         ensure!(
             to.file_name().is_some(),
             "--out {}: the folder is made anew: name one in this folder, or beside it",

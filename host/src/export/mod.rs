@@ -109,8 +109,8 @@ fn c(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
     let shared = library::shared(order.library(&features))?;
     let pc = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
     folder.add(format!("lib/{pc}/{}", library::shared_name("telltale")), shared);
-    folder.add("examples/classify.c", fill(order, include_str!("templates/classify.c")));
-    folder.add("README.md", fill(order, include_str!("templates/c.md")).replace("{{pc}}", &pc));
+    folder.add("examples/classify.c", fill(order, include_str!("templates/classify.c"), &[]));
+    folder.add("README.md", fill(order, include_str!("templates/c.md"), &[("pc", &pc)]));
     Ok(())
 }
 
@@ -125,13 +125,10 @@ fn arduino(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
             names += &format!("| `{mcu}` | {} |\n", core.title);
         }
     }
-    let page = fill(order, include_str!("templates/arduino.md"));
-    folder.add(
-        "README.md",
-        page.replace("{{folders}}", &format!("| `build.mcu` | core |\n|---|---|\n{names}")),
-    );
-    folder.add("library.properties", fill(order, include_str!("templates/library.properties")));
-    folder.add("examples/Classify/Classify.ino", fill(order, include_str!("templates/Classify.ino")));
+    let folders = format!("| `build.mcu` | core |\n|---|---|\n{names}");
+    folder.add("README.md", fill(order, include_str!("templates/arduino.md"), &[("folders", &folders)]));
+    folder.add("library.properties", fill(order, include_str!("templates/library.properties"), &[]));
+    folder.add("examples/Classify/Classify.ino", fill(order, include_str!("templates/Classify.ino"), &[]));
     folder.add("extras/Arduino.h", include_str!("templates/Arduino.h"));
     Ok(())
 }
@@ -144,12 +141,11 @@ fn platformio(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
         .cores
         .iter()
         .flat_map(|core| core.mcus.iter().map(|mcu| format!("    {mcu:?}: {:?},", core.name)));
-    let script =
-        include_str!("templates/link.py").replace("{{python}}", &names.collect::<Vec<_>>().join("\n"));
-    folder.add("link.py", script);
-    folder.add("library.json", fill(order, include_str!("templates/library.json")));
-    folder.add("examples/classify/main.c", fill(order, include_str!("templates/classify.c")));
-    folder.add("README.md", fill(order, include_str!("templates/platformio.md")));
+    let names = names.collect::<Vec<_>>().join("\n");
+    folder.add("link.py", fill(order, include_str!("templates/link.py"), &[("python", &names)]));
+    folder.add("library.json", fill(order, include_str!("templates/library.json"), &[]));
+    folder.add("examples/classify/main.c", fill(order, include_str!("templates/classify.c"), &[]));
+    folder.add("README.md", fill(order, include_str!("templates/platformio.md"), &[]));
     Ok(())
 }
 
@@ -166,13 +162,14 @@ fn zephyr(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
         ("samples/classify/src/main.c", include_str!("templates/classify.c")),
         ("README.md", include_str!("templates/zephyr.md")),
     ] {
-        folder.add(path, fill(order, template));
+        folder.add(path, fill(order, template, &[]));
     }
     Ok(())
 }
 
-/// A template with the order's words in it.
-fn fill(order: &Order<'_>, template: &str) -> String {
+/// A template with the order's words, and `more`, in place of `{{key}}`. What comes in is not looked at again: labels may
+/// look like keys.
+fn fill(order: &Order<'_>, template: &str, more: &[(&str, &str)]) -> String {
     let usual = order.cores.iter().find(|core| core.name == "cortex-m4").or_else(|| order.cores.first());
     let compiler = |last: &str| {
         let (prefix, flags) = usual.map_or(("", ""), |core| {
@@ -181,33 +178,57 @@ fn fill(order: &Order<'_>, template: &str) -> String {
         });
         format!("{prefix}{last} {flags}")
     };
-    template
-        .replace("{{name}}", order.name)
-        .replace("{{NAME}}", &order.name.to_uppercase())
-        .replace("{{gcc}}", &compiler("gcc"))
-        .replace("{{g++}}", &compiler("g++"))
-        .replace("{{version}}", env!("CARGO_PKG_VERSION"))
-        .replace("{{bytes}}", &order.model.bytes().to_string())
-        .replace("{{memory}}", &order.model.requirements().memory_bytes().to_string())
-        .replace("{{labels}}", &order.model.labels().count().to_string())
-        .replace("{{cores}}", &card::cores(order))
-        .replace("{{card}}", &card::card(order))
+    let word = |key: &str| match key {
+        "name" => order.name.to_owned(),
+        "NAME" => order.name.to_uppercase(),
+        "gcc" => compiler("gcc"),
+        "g++" => compiler("g++"),
+        "version" => env!("CARGO_PKG_VERSION").to_owned(),
+        "bytes" => order.model.bytes().to_string(),
+        "memory" => order.model.requirements().memory_bytes().to_string(),
+        "labels" => order.model.labels().count().to_string(),
+        "cores" => card::cores(order),
+        "card" => card::card(order),
+        key => more.iter().find(|(own, _)| *own == key).map_or("", |(_, word)| word).to_owned(),
+    };
+    let mut pieces = template.split("{{");
+    let mut filled = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let (key, rest) = piece.split_once("}}").unwrap_or_default();
+        filled += &word(key);
+        filled += rest;
+    }
+    filled
 }
 
-/// What no model can be called: words of C, C++ and Rust, modules of node, and names in the examples.
-const TAKEN: &str = "abstract alignas alignof alloc and answer arduino as asm assert async auto await become bool box break buffer \
-    byte case catch char class classifier cluster compl concept console const const_cast constants consteval \
-    constexpr constinit continue core crate crypto ctype decltype default delete dgram dns do domain double dyn \
-    dynamic_cast else enum errno events explicit export extern false fenv final float fn for friend fs gen goto http \
-    http2 https if impl import in inline inspector int inttypes iso646 let limits linux locale long loop macro main \
-    match math memory mod module move mut mutable namespace net new next noexcept not nullptr operator or os \
-    override path perf_hooks printf priv private process protected proto pub public punycode puts querystring \
-    readline ref register reinterpret_cast repl requires restrict return self setjmp setup short signal signed \
-    sizeof static static_assert static_cast std stdalign stdarg stdatomic stdbool stddef stderr stdin stdint stdio \
-    stdlib stdnoreturn stdout stream string string_decoder struct super switch sys telltale template test tgmath \
-    this thread_local threads throw time timers tls trait true try tty type typedef typeid typename typeof uchar \
-    union unix unsafe unsigned unsized url use using util v8 virtual vm void volatile wasi wchar wchar_t wctype \
-    where while worker_threads wrong xor yield zlib";
+/// What no model can be called: words of C, C++ and Rust, functions and headers of C's libraries and of Arduino's core,
+/// modules of node, and names in the examples.
+const TAKEN: &str = "abs abstract access acos alignas aligned_alloc alignof alloc alloca and answer arduino as asin \
+    asm assert assert_never async atan atan2 atexit atof atoi atol auto await bcmp bcopy become bit bitclear bitread \
+    bitset bitwrite bool box break bsearch buffer byte bzero calloc case catch cbrt ceil char chdir chown class \
+    classifier clearerr client close cluster compl concept confstr console const const_cast constants consteval \
+    constexpr constinit constrain continue copysign core cos cosh crate crypt crypto ctype decltype default degrees \
+    delay delete dgram digitalread digitalwrite div dns do domain double dup dup2 dyn dynamic_cast else encrypt \
+    endian enum erf errno events execl execv execve exit exp exp2 explicit expm1 export extern fabs false fclose \
+    fdim features fenv feof ferror fflush fgetc fgets final float floor fma fmax fmin fmod fn fopen for fork fprintf \
+    fputc fputs fread free freopen frexp friend fs fscanf fseek ftell fwrite gamma gen getc getchar getenv getopt \
+    getpid gets goto high highbyte http http2 https hypot if impl import in index init inline input inspector int \
+    interrupts inttypes ioctl ipaddress isalpha isdigit islower iso646 isr isspace isupper j0 j1 jn kill labs ldexp \
+    ldiv led_builtin let limits link linux lldiv locale log log10 log1p log2 logb long loop low lowbyte lrint lround \
+    lseek macro main malloc map match math max memchr memcmp memcpy memmove memory memset micros millis min mktime \
+    mod modf module move mut mutable namespace nan net new next nice noexcept nointerrupts not notone nullptr \
+    operator optarg optind or os output override path pause perf_hooks perror pi pinmode pipe pow print printable \
+    printf priv private process protected proto pub public pulsein punycode putc putchar puts qsort querystring \
+    radians raise rand random randomseed read readline realloc realpath ref register reinterpret_cast remove rename \
+    repl requires restrict return rewind rindex rint rmdir round scanf sched search select self semaphore serial \
+    server setbuf setjmp setup shiftin shiftout short signal signed sin sinh sizeof sleep spawn spi sprintf sq sqrt \
+    srand sscanf static static_assert static_cast std stdalign stdarg stdatomic stdbool stdc stddef stderr stdin \
+    stdint stdio stdlib stdnoreturn stdout strcat strchr strcmp strcpy strdup stream string string_decoder strings \
+    strlen stropts strtok strtol struct super swab switch symlink sync sys syslog system tan tanh telltale template \
+    termios test tgmath this thread_local threads throw time timers tls tmpfile tmpnam tolower tone toupper trait \
+    true trunc try tty type typedef typeid typename typeof uchar udp ungetc union unistd unix unlink unsafe unsigned \
+    unsized url use using util v8 virtual vm void volatile wait wasi wchar wchar_t wctype where while wire word \
+    worker_threads write wrong xor y0 y1 yield yn zlib";
 
 /// An identifier for a model of that name.
 ///
@@ -246,6 +267,9 @@ mod tests {
             "12",
             "stdint",
             "size_t",
+            "remove",
+            "features",
+            "tone",
         ] {
             assert!(identifier(name).expect_err("is taken").to_string().contains("--name"), "{name}");
         }

@@ -16,9 +16,7 @@ pub(super) fn package(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
     let name = order.name.replace('_', "-");
     let labels: Vec<&str> = order.model.labels().collect();
     let labels = serde_json::to_string(&labels)?;
-    let filled = |template: &str| {
-        fill(order, template).replace("{{package}}", &name).replace("{{labels_js}}", &labels)
-    };
+    let filled = |template: &str| fill(order, template, &[("package", &name), ("labels_js", &labels)]);
     folder.add("package.json", manifest(&name)?);
     folder.add("index.js", filled(include_str!("templates/npm.js")));
     folder.add("index.d.ts", filled(include_str!("templates/npm.d.ts")));

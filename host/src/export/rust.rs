@@ -18,17 +18,15 @@ use crate::toolchain::workspace;
 pub(super) fn package(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
     let labels: Vec<&str> = order.model.labels().collect();
     let variants = telltale_build::variants(&labels);
-    let (mut lines, mut all) = (String::new(), Vec::new());
+    let (mut lines, mut arms, mut all) = (Vec::new(), Vec::new(), Vec::new());
     for (variant, label) in variants.iter().zip(&labels) {
-        let _ = write!(lines, "    /// {label:?}\n    {variant},\n");
+        lines.push(format!("    /// {label:?}\n    {variant},"));
+        arms.push(format!("            Self::{variant} => {label:?},"));
         all.push(format!("Self::{variant}"));
     }
+    let (lines, arms, all) = (lines.join("\n"), arms.join("\n"), all.join(", "));
     let filled = |template: &str| {
-        fill(order, template)
-            .replace("{{crate}}", order.name)
-            .replace("{{variants}}\n", &lines)
-            .replace("{{all}}", &all.join(", "))
-            .replace("{{classes}}", &labels.len().to_string())
+        fill(order, template, &[("crate", order.name), ("variants", &lines), ("texts", &arms), ("all", &all)])
     };
     let engine = |file: &str| -> Result<Table> {
         let path = workspace()?.join(file);
@@ -46,12 +44,13 @@ pub(super) fn package(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
         "Cargo.toml",
         format!(
             "[package]\nname = {:?}\nversion = \"0.1.0\"\nedition = {}\nrust-version = {}\nlicense = {}\npublish = \
-             false\n\n[dependencies]\ntelltale = {{ path = \"telltale\", default-features = false, features = {:?} }}\n\n\
-             [workspace]\n",
+             false\n\n[dependencies]\ntelltale = {{ package = {:?}, path = \"telltale\", default-features = false, \
+             features = {:?} }}\n",
             order.name.replace('_', "-"),
             inline(common("package", "edition")?),
             inline(common("package", "rust-version")?),
             inline(common("package", "license")?),
+            engine_name(order),
             if order.any_model { vec!["full"] } else { order.model.features() },
         ),
     );
@@ -60,15 +59,24 @@ pub(super) fn package(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
     folder.add("README.md", filled(include_str!("templates/rust.md")));
     folder.add("model.pairs.bin", image(order.model, Layout::Pairs));
     folder.add("model.quads.bin", image(order.model, Layout::Quads));
-    folder.add("telltale/Cargo.toml", manifest(&shared, common)?);
+    folder.add("telltale/Cargo.toml", manifest(&shared, &engine_name(order), common)?);
     let sources = workspace()?.join("shared");
     add(&sources, "build.rs", folder)?;
     add_all(&sources, "src", folder)
 }
 
+/// What the engine's package is called: a program may have several models, each with the engine that it needs.
+fn engine_name(order: &Order<'_>) -> String {
+    format!("telltale-{}", order.name.replace('_', "-"))
+}
+
 /// The engine's manifest without the workspace that it comes from, of which `common` gives what it takes.
-fn manifest<'r>(shared: &Table, common: impl Fn(&str, &str) -> Result<&'r Value>) -> Result<String> {
-    let mut text = String::new();
+fn manifest<'r>(
+    shared: &Table,
+    package: &str,
+    common: impl Fn(&str, &str) -> Result<&'r Value>,
+) -> Result<String> {
+    let mut text = "[lib]\nname = \"telltale\"\n\n".to_owned();
     for section in ["package", "features", "dependencies"] {
         let _ = writeln!(text, "[{section}]");
         for (name, value) in shared.get(section).and_then(Value::as_table).into_iter().flatten() {
@@ -88,6 +96,7 @@ fn manifest<'r>(shared: &Table, common: impl Fn(&str, &str) -> Result<&'r Value>
                 }
                 _ => value.clone(),
             };
+            let resolved = if section == "package" && name == "name" { package.into() } else { resolved };
             let _ = writeln!(text, "{name} = {}", inline(&resolved));
         }
         text.push('\n');

@@ -6,6 +6,7 @@ use telltale::engine::image::image;
 use telltale::engine::kernel::Layout;
 
 use super::Order;
+use crate::console::is_obeyed;
 
 /// Words of 32 bits in a line of an array.
 const WORDS_IN_LINE: usize = 10;
@@ -22,7 +23,7 @@ pub(super) fn header(order: &Order<'_>) -> String {
             "    {upper}_LABEL_{}{}, /* {} */",
             screaming(variant),
             if number == 0 { " = 0" } else { "" },
-            literal(label)
+            remark(label)
         );
     }
     format!(
@@ -112,6 +113,12 @@ fn literal(text: &str) -> String {
     literal + "\""
 }
 
+/// A text within a comment of C, which it does not end; nothing in it turns the direction of writing.
+fn remark(text: &str) -> String {
+    let shown: String = text.chars().filter(|c| !is_obeyed(*c)).collect();
+    shown.replace("*/", "* /").replace("/*", "/ *").replace('\\', "\\ ")
+}
+
 /// `NotSoGood` → `NOT_SO_GOOD`; two names that differ stay different.
 fn screaming(camel: &str) -> String {
     let mut name = String::new();
@@ -132,6 +139,7 @@ mod tests {
     fn texts_are_literals_of_c() {
         assert_eq!(literal("so-so"), "\"so-so\"");
         assert_eq!(literal("a\"b\\c*/??é"), "\"a\\042b\\134c\\052\\057\\077\\077\\303\\251\"");
+        assert_eq!(remark("日\u{202E}本*/"), "日本* /");
         assert_eq!(screaming("NotSoGood"), "NOT_SO_GOOD");
     }
 }

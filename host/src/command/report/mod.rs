@@ -11,7 +11,7 @@ use serde_json::Value;
 use telltale::Model;
 use telltale::engine::kernel::Layout;
 
-use super::corpus::Which;
+use super::corpus::{CorpusArgs, Which};
 use super::inspect;
 use crate::console::say;
 use crate::corpus::CorpusConfig;
@@ -36,21 +36,14 @@ pub struct Args {
     /// The model, as `train --export` wrote it
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Labelled texts to test with: as `train --data`; `reviews` are the embedded ones
-    #[arg(long, value_name = "CORPUS")]
-    data: Option<String>,
-    /// A second corpus that serves as test split
-    #[arg(long, value_name = "CORPUS", requires = "data")]
-    test_data: Option<String>,
-    /// The column that holds the text, by name or by number from 1
-    #[arg(long, value_name = "NAME", requires = "data")]
-    text_column: Option<String>,
-    /// The column that holds the label, by name or by number from 1
-    #[arg(long, value_name = "NAME", requires = "data")]
-    label_column: Option<String>,
+    #[command(flatten)]
+    corpus: Option<CorpusArgs>,
     /// Which of the texts: the splits are those that `train` makes with the model's seed
     #[arg(long, value_enum, default_value_t = Which::Test, requires = "data")]
     split: Which,
+    /// The seed of the splits [default: that of the model]
+    #[arg(long, value_name = "N", requires = "data")]
+    seed: Option<u64>,
     /// What `train --json` wrote, for the curves
     #[arg(long, value_name = "FILE")]
     train_json: Option<PathBuf>,
@@ -64,12 +57,7 @@ pub struct Args {
 /// # Errors
 /// If the model, the corpus or the curves cannot be read, or the page not be written.
 pub fn run(args: &Args) -> Result<()> {
-    let corpus = args.data.as_ref().map(|data| CorpusConfig {
-        test_data: args.test_data.clone(),
-        text_column: args.text_column.clone(),
-        label_column: args.label_column.clone(),
-        ..CorpusConfig::of(data.clone())
-    });
+    let corpus = args.corpus.as_ref().map(CorpusArgs::config);
     Paths::default()
         .read("--model", [&args.model])
         .read("--data", corpus.iter().flat_map(CorpusConfig::inputs))
@@ -89,8 +77,9 @@ pub fn run(args: &Args) -> Result<()> {
             ));
         }
         let epochs = run.map(|run| run.epochs);
-        let results =
-            corpus.map(|corpus| Results::of_corpus(model, &corpus, args.split.split())).transpose()?;
+        let results = corpus
+            .map(|corpus| Results::of_corpus(model, &corpus, args.split.split(), args.seed))
+            .transpose()?;
         write(model, results, epochs, &args.out)
     })
 }

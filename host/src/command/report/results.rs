@@ -1,5 +1,7 @@
 //! What a model makes of labelled texts.
 
+use std::path::Path;
+
 use anyhow::{Result, ensure};
 use serde::Serialize;
 use telltale::Model;
@@ -8,7 +10,7 @@ use crate::command::corpus::{load_for, texts_of};
 use crate::console::say;
 use crate::corpus::{self, Corpus, CorpusConfig, Split, count};
 use crate::engine::answer_all;
-use crate::evaluate::measures::{Bin, Judged, Measures, calibration, misread};
+use crate::evaluate::measures::{Bin, Judged, Measures, calibration, misread, share};
 
 /// Mistakes that a page shows.
 const MISTAKES: usize = 20;
@@ -29,6 +31,9 @@ pub struct Results {
     examples: usize,
     #[serde(flatten)]
     measures: Measures,
+    /// Of a model with a rule of rejection.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejection: Option<Rejected>,
     /// By the answer's probability.
     calibration: Vec<Bin>,
     /// Texts with a wrong answer.
@@ -37,6 +42,15 @@ pub struct Results {
     mistakes: Vec<Mistake>,
     #[serde(skip)]
     example: Option<String>,
+}
+
+/// What the rule of rejection makes of the texts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Rejected {
+    /// Share of the texts that are rejected.
+    share: f64,
+    /// Accuracy on the others.
+    accuracy: f64,
 }
 
 /// A text with a wrong answer.
@@ -49,11 +63,16 @@ struct Mistake {
 }
 
 impl Results {
-    /// Reads a split of a corpus, as `train` with the model's seed makes it.
+    /// Reads a split of a corpus, as `train` makes it by the seed, otherwise by that of the model.
     ///
     /// # Errors
     /// If the corpus cannot be read, the split is empty, or a label is unknown to the model.
-    pub fn of_corpus(model: &Model<'_>, config: &CorpusConfig, split: Option<Split>) -> Result<Self> {
+    pub fn of_corpus(
+        model: &Model<'_>,
+        config: &CorpusConfig,
+        split: Option<Split>,
+        seed: Option<u64>,
+    ) -> Result<Self> {
         let Some(split) = split else {
             let all = corpus::load_all(config)?;
             all.notes.print();
@@ -73,9 +92,11 @@ impl Results {
                     count(strangers, "text")
                 );
             }
-            return Self::read(model, &config.data, "all", &texts);
+            // The page goes to others, whom the folder is no business of.
+            let name = Path::new(&config.data).file_name().unwrap_or_default().to_string_lossy();
+            return Self::read(model, &name, "all", &texts);
         };
-        Self::of_split(model, &load_for(model, config, None, &[split])?, split)
+        Self::of_split(model, &load_for(model, config, seed, &[split])?, split)
     }
 
     /// Reads the texts of a split.
@@ -96,6 +117,14 @@ impl Results {
         let measures = Measures::of(&judged, &labels);
         let wrong: Vec<(&str, &Judged)> =
             misread(&judged).into_iter().map(|at| (texts[at].0, &judged[at])).collect();
+        let rejection = model.rejection().map(|_| {
+            let others: Vec<&Judged> =
+                judged.iter().zip(&answers).filter(|(_, own)| !own.rejected).map(|(own, _)| own).collect();
+            Rejected {
+                share: 1.0 - others.len() as f64 / texts.len() as f64,
+                accuracy: share(others.iter().map(|own| own.answer == own.truth)),
+            }
+        });
         let mut room = MISTAKES_BYTES;
         let fits = |(text, _): &&(&str, &Judged)| {
             let fits = text.len() <= room;
@@ -114,6 +143,7 @@ impl Results {
             name: name.to_owned(),
             split,
             examples: texts.len(),
+            rejection,
             calibration: calibration(&judged),
             measures,
             wrong: wrong.len(),

@@ -3,7 +3,7 @@
 //! ```
 //! let mut classifier = {{crate}}::Classifier::new()?;
 //! let answer = classifier.classify("slow, but superb");
-//! println!("{:?}, {} of {} words unknown", answer.label, answer.unknown, answer.words);
+//! println!("{}, {} of {} words unknown", answer.label, answer.unknown, answer.words);
 //! # Ok::<(), {{crate}}::OpenError>(())
 //! ```
 #![no_std]
@@ -36,7 +36,21 @@ pub enum Label {
 
 impl Label {
     /// All labels, in order.
-    pub const ALL: [Self; {{classes}}] = [{{all}}];
+    pub const ALL: [Self; {{labels}}] = [{{all}}];
+
+    /// The label as in the corpus.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+{{texts}}
+        }
+    }
+}
+
+impl core::fmt::Display for Label {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(self.as_str())
+    }
 }
 
 /// What the model says of a text.
