@@ -1,4 +1,4 @@
-//! `boards`: what Telltale runs on.
+//! `boards`: the boards that Telltale runs on.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,10 @@ use serde::Serialize;
 use crate::board::{self, RunnerKind};
 use crate::console::say;
 
-/// Lists the boards: core, clock, room, how each is flashed and tested, and what that has shown
+/// Lists the boards: core, clock, memory, how each is flashed and tested, and the evidence for each
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// Results for machines; `-` is standard output
+    /// Results as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -32,7 +32,7 @@ struct Row {
     evidence: String,
 }
 
-/// What runs a board in the suites.
+/// The emulator of a board in the suites.
 const fn tested_by(kind: RunnerKind) -> &'static str {
     match kind {
         RunnerKind::Qemu => "QEMU",

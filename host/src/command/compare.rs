@@ -1,4 +1,4 @@
-//! `compare`: every corpus below a folder, trained by default flags and measured.
+//! `compare`: every corpus below a folder, trained with default flags and measured.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,23 +19,23 @@ use crate::pipeline::{self, Data, Outcome, PartAccuracy, Unwatched};
 /// Trains every corpus below a folder and measures it on its test split: one table
 ///
 /// A corpus is a folder with a train and a test file. Each is trained as `train` would with the same flags; beside the
-/// whole model, its network and its n-grams are measured alone. `tests/peers/peers.py DIR` measures other programs on the
-/// same files, and `--peers` puts what it writes beside.
+/// whole model, its network and its n-grams are measured alone. `tests/peers/peers.py DIR` measures other programs on
+/// the same files; `--peers` adds its results.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The folder
+    /// Folder of the corpora
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// What other programs achieve, as `tests/peers/peers.py` writes it
+    /// Results of other programs, as written by `tests/peers/peers.py`
     #[arg(long, value_name = "FILE")]
     peers: Option<PathBuf>,
-    /// Where the table goes, as Markdown
+    /// File for the table, as Markdown
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Results for machines; `-` is standard output
+    /// Results as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// The seed of all runs
+    /// Seed of all runs
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     #[command(flatten)]
@@ -49,12 +49,12 @@ pub struct Args {
 struct Row {
     corpus: String,
     classes: usize,
-    /// Texts that it was trained on, those for validation included.
+    /// Texts that it was trained on, including those for validation.
     training_texts: usize,
     test_texts: usize,
     accuracy: f64,
     macro_f1: f64,
-    /// The parts of the model without each other.
+    /// Each part of the model alone.
     alone: PartAccuracy,
     bytes: usize,
     seconds: f64,
@@ -62,22 +62,22 @@ struct Row {
     peers: Vec<Peer>,
 }
 
-/// What another program achieves on a corpus.
+/// Another program's result on a corpus.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Peer {
     corpus: String,
-    /// Who.
+    /// Its name.
     peer: String,
     accuracy: f64,
     macro_f1: f64,
-    /// Bytes of its model, where that has a limit.
+    /// Bytes of its model, if they are limited.
     bytes: Option<u64>,
 }
 
 /// Runs the verb.
 ///
 /// # Errors
-/// If there is no corpus, or one of them cannot be trained: the others are, before it is told.
+/// If there is no corpus, or one cannot be trained; the others are trained before the error.
 pub fn run(args: &Args) -> Result<()> {
     let mut without = Vec::new();
     let folders = corpora(&args.data, &mut without)?;
@@ -121,9 +121,9 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The folders with a train and a test file, in order; `without` gets what has no such folder in it.
+/// The folders with a train and a test file, in order; `without` collects folders with no such folder in them.
 fn corpora(folder: &Path, without: &mut Vec<String>) -> Result<Vec<PathBuf>> {
-    // One whose pieces are incomplete is told of when it is read.
+    // One whose pieces are incomplete is reported when it is read.
     let broken = |error| if folder.is_dir() { Ok(true) } else { Err(error) };
     if corpus::has_splits(folder).or_else(broken)? {
         return Ok(vec![folder.to_owned()]);
@@ -136,7 +136,7 @@ fn corpora(folder: &Path, without: &mut Vec<String>) -> Result<Vec<PathBuf>> {
         }
         found.extend(own);
     }
-    // Of a folder without a corpus the one above tells.
+    // A folder without a corpus is reported by the one above it.
     if !found.is_empty() {
         without.extend(others);
     }

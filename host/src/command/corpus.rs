@@ -1,4 +1,4 @@
-//! The flags that say which corpus, and how it is read and split.
+//! The flags that select a corpus and how it is read and split.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf, absolute};
@@ -14,44 +14,44 @@ use crate::corpus::{self, Corpus, CorpusConfig, Example, Split};
 /// Which corpus, and how it is split.
 #[derive(ClapArgs, Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CorpusArgs {
-    /// Labelled texts: `reviews` (embedded), a .csv, .tsv, .jsonl or .parquet, fastText's lines, a folder with train, valid and
-    /// test files of these kinds, a folder per class, an aclImdb folder or .tar.gz; packed with gzip or not; `-` is
-    /// standard input
+    /// Labelled texts: `reviews` (embedded), a .csv, .tsv, .jsonl or .parquet, fastText's lines, a folder with train,
+    /// valid and test files of these kinds, a folder per class, an aclImdb folder or .tar.gz; gzip-compressed or not;
+    /// `-` is standard input
     #[arg(long, value_name = "CORPUS", default_value = corpus::EMBEDDED)]
     pub data: String,
-    /// A second corpus that serves as test split
+    /// A second corpus, used as test split
     #[arg(long, value_name = "CORPUS")]
     pub test_data: Option<String>,
-    /// The column that holds the text, by name or by number from 1
+    /// Column with the text, by name or by number from 1
     #[arg(long, value_name = "NAME")]
     pub text_column: Option<String>,
-    /// The column that holds the label, by name or by number from 1
+    /// Column with the label, by name or by number from 1
     #[arg(long, value_name = "NAME")]
     pub label_column: Option<String>,
-    /// The first row is a text and no header: columns go by number
+    /// The first row is a text, not a header; columns go by number
     #[arg(long)]
     #[serde(default)]
     pub no_header: bool,
-    /// The encoding of files that have no byte order mark: utf-8, windows-1252, shift_jis … [default: UTF-8 if the
-    /// bytes are, otherwise guessed]
+    /// Encoding of files without a byte order mark: utf-8, windows-1252, shift_jis … [default: UTF-8 if valid,
+    /// otherwise guessed]
     #[arg(long, value_name = "NAME")]
     #[serde(default)]
     pub encoding: Option<String>,
-    /// New names of labels, a line each: old name, comma or tab, new name; labels with the same new name become one
+    /// New names of labels, one per line: old name, comma or tab, new name; labels with the same new name are merged
     #[arg(long, value_name = "FILE")]
     #[serde(default)]
     pub rename_labels: Option<PathBuf>,
-    /// Share of the training texts that is set aside for validation; 0 for none: then the last epoch is taken
-    /// [default: 0.1 where the corpus has no validation split]
+    /// Share of the training texts set aside for validation; 0 for none, then the last epoch is used [default: 0.1 if
+    /// the corpus has no validation split]
     #[arg(long, value_name = "FRACTION")]
     pub valid: Option<f64>,
-    /// Share that is set aside for the test where the corpus has no test split of its own [default: 0.1]
+    /// Share set aside for the test if the corpus has no test split of its own [default: 0.1]
     #[arg(long, value_name = "FRACTION")]
     pub test: Option<f64>,
 }
 
 impl CorpusArgs {
-    /// What the library takes.
+    /// The library's configuration of the corpus.
     #[must_use]
     pub fn config(&self) -> CorpusConfig {
         CorpusConfig {
@@ -67,13 +67,13 @@ impl CorpusArgs {
         }
     }
 
-    /// The files and folders that are read.
+    /// The files and folders to be read.
     #[must_use]
     pub fn inputs(&self) -> Vec<PathBuf> {
         self.config().inputs()
     }
 
-    /// The flag whose texts are standard input, which can be read once; texts without labels may be, too.
+    /// The flag whose texts are standard input, which can be read only once; `unlabelled` texts may be, too.
     #[must_use]
     pub fn stdin_flag(&self, unlabelled: Option<&PathBuf>) -> Option<&'static str> {
         let (data, test) = (Some(Path::new(&self.data)), self.test_data.as_ref().map(Path::new));
@@ -82,7 +82,7 @@ impl CorpusArgs {
         flags.iter().find(|(_, data)| *data == Some(Path::new(corpus::STDIN))).map(|(flag, _)| *flag)
     }
 
-    /// With paths that hold from any folder.
+    /// With absolute paths.
     #[must_use]
     pub fn absolute(&self) -> Self {
         let whole = |path: &Path| absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -99,8 +99,9 @@ impl CorpusArgs {
     }
 }
 
-/// Reads a corpus, says what was noticed, and splits it by `seed`, otherwise as the training of `model` did; warns where
-/// the `wanted` splits are drawn from other texts, by another seed, or beside more or fewer training texts than then.
+/// Reads a corpus, prints its notes, and splits it by `seed`, or else like the training of `model`; warns if the
+/// `wanted` splits are drawn from other texts, by another seed, or beside more or fewer training texts than in that
+/// training.
 ///
 /// # Errors
 /// If the corpus cannot be read.
@@ -151,16 +152,16 @@ pub fn texts_of<'c>(model: &Model<'_>, corpus: &'c Corpus, split: Split) -> Resu
 pub enum Which {
     /// Every text
     All,
-    /// Those that are learnt from
+    /// The training split
     Train,
-    /// Those that are chosen by
+    /// The validation split
     Valid,
-    /// Those that are measured on
+    /// The test split
     Test,
 }
 
 impl Which {
-    /// The split, unless it is every text.
+    /// The split; `None` for every text.
     #[must_use]
     pub const fn split(self) -> Option<Split> {
         match self {

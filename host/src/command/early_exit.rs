@@ -16,36 +16,35 @@ use crate::engine::unusable;
 use crate::evaluate::early_exit::{Effect, answers, calibrate, effect};
 use crate::quantise::{install, with_section};
 
-/// Calibrates early exit: the rest of a text is not read once the answer has been certain for a while
+/// Calibrates early exit: a model stops reading a text once its answer has been certain for a while
 ///
-/// On the validation split, the rule (a probability, and for how many words in a row) is sought that skips
-/// most words while the given share of texts keeps the answer of the full reading; the test split then
-/// tells what it does to texts that took no part in the choice. The model written is the same with the
-/// rule in it: chip and PC follow it alike.
+/// Finds, on the validation split, the rule (a probability, and for how many words in a row) that skips most words
+/// while the given share of texts keeps the answer of the full reading; the test split then measures it on texts that
+/// took no part in the choice. The exported model is the same with the rule in it, which chip and PC follow.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The model, as `train --export` wrote it
+    /// The model file, as written by `train --export`
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
     #[command(flatten)]
     corpus: CorpusArgs,
-    /// The seed of the splits [default: that of the model]
+    /// Seed of the splits [default: the model's]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Share of validation texts that must keep the answer of the full reading, 0.5 to 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.995)]
     agreement: f64,
-    /// Where the model with the rule goes
+    /// File for the model with the rule
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
-    /// Results for machines; `-` is standard output
+    /// Results as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
 struct Report {
-    /// Of the validation split, those that skip most first; the first one is chosen.
+    /// On the validation split, those that skip most first; the first one is chosen.
     candidates: Vec<Effect>,
     /// The choice on the validation split.
     valid: Effect,

@@ -1,4 +1,4 @@
-//! `emulate`: the firmware in an emulated board, with standard input on its UART.
+//! `emulate`: the firmware on an emulated board, with standard input on its UART.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,23 +14,22 @@ use crate::stop::Stop;
 use crate::toolchain::{EmulatedPort, Emulator, build};
 use crate::{board, engine};
 
-/// Builds the firmware, boots it in the emulator of its board with a model and streams standard input to its UART
+/// Builds the firmware, boots it with a model in its board's emulator and streams standard input to its UART
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The board; `boards` lists them
     #[arg(long, value_name = "BOARD")]
     board: String,
-    /// The model, as `train --export` wrote it
+    /// The model file, as written by `train --export`
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Adds the word's id, which is the vocabulary's size for a word that is not in it, and the 64-bit trace hash of the
-    /// engine's state
+    /// Adds each word's id (for an unknown word, the vocabulary's size) and the 64-bit trace hash of the engine's state
     #[arg(long)]
     trace: bool,
-    /// Links the model into the firmware instead of loading it into its region of flash
+    /// Link the model into the firmware instead of loading it into its region of flash
     #[arg(long)]
     embed: bool,
-    /// Puts the UART on a pseudo-terminal instead, and prints its path: a port for `monitor`, until Ctrl-C
+    /// Put the UART on a pseudo-terminal instead, a port for `monitor`, and print its path; runs until Ctrl-C
     #[arg(long, conflicts_with = "trace")]
     pty: bool,
 }
@@ -66,7 +65,7 @@ pub fn run(args: &Args) -> Result<()> {
     result
 }
 
-/// Shows who the board is, then takes standard input to it and its answers to standard output.
+/// Prints the board's greeting, then sends standard input to it and its answers to standard output.
 fn converse(emulator: &mut Emulator, trace: bool) -> Result<()> {
     let line = emulator.line()?;
     crate::console::note(&line);
@@ -77,7 +76,7 @@ fn converse(emulator: &mut Emulator, trace: bool) -> Result<()> {
     emulator.converse(CheckedInput::standard(), &mut std::io::stdout().lock(), trace)
 }
 
-/// Until Ctrl-C; the emulator ends with this program.
+/// Waits for Ctrl-C; the emulator ends with this program.
 fn wait(emulated: &mut EmulatedPort) -> Result<()> {
     const MOMENT: Duration = Duration::from_millis(100);
     let stop = Stop::listen()?;

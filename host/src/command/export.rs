@@ -1,4 +1,4 @@
-//! `export`: a model as a folder for other people's tools.
+//! `export`: a model as a folder for other tools.
 
 use std::path::PathBuf;
 
@@ -12,33 +12,33 @@ use crate::export::{self, Folder, Order, PackageFormat};
 use crate::files;
 use crate::library::CORES;
 
-/// Writes a model as a folder that C, Arduino, PlatformIO, Zephyr, cargo or npm take as it is
+/// Writes a model as a folder for C, Arduino, PlatformIO, Zephyr, Cargo or npm, ready to use
 ///
-/// The library in it is built with the features that the model needs, for every core: this takes minutes the first
-/// time, and a compiler for each of them (what is missing is named). Programs with several models take one library
-/// that reads them all (`--any-model`). A crate for cargo has the engine's sources
-/// instead, a package for npm the engine as WebAssembly.
+/// The library in it is built with the features that the model needs, for every core: the first time, this takes
+/// minutes, and needs a compiler for each core (a missing one is named). Programs that load several models need a
+/// library that reads any (`--any-model`). A crate for Cargo has the engine's sources instead, a package for npm the
+/// engine as WebAssembly.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// Whose tools the folder is for
+    /// Tools that the folder is for
     #[arg(long = "as", value_name = "FORMAT", value_enum)]
     format: PackageFormat,
-    /// The model, as `train --export` wrote it
+    /// The model file, as written by `train --export`
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
     /// The folder to write; if it exists, it must be empty (or --replace)
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// What the model is called in programs [default: the file's name]
+    /// Name of the model in programs [default: the file's name]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// A core to build for, may be given several times [default: all]
+    /// Core to build for; may be given several times [default: all]
     #[arg(long, value_name = "CORE", value_parser = PossibleValuesParser::new(CORES.map(|core| core.name)))]
     core: Vec<String>,
-    /// A library with all features of the engine, which reads any model
+    /// Build the library with all features of the engine, so that it reads any model
     #[arg(long)]
     any_model: bool,
-    /// Replace a folder that is not empty, with all that is in it
+    /// Replace a folder that is not empty, with all its contents
     #[arg(long)]
     replace: bool,
 }

@@ -12,20 +12,20 @@ use crate::console::say;
 use crate::program::{ImageFormat, Program};
 use crate::{engine, files, toolchain};
 
-/// Writes a program with a model in it, to be flashed; says what it takes of the board
+/// Writes a program with a model in it, to be flashed, and reports the flash and RAM that it takes
 ///
-/// The program has the parts of the engine that the model needs, and speaks on the board's serial port. Flash and RAM
-/// are those of the linked program.
+/// The program has only the parts of the engine that the model needs, and communicates over the board's serial port.
+/// Flash and RAM are those of the linked program.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The board; `boards` lists them
     #[arg(long, value_name = "BOARD")]
     board: String,
-    /// The model, as `train --export` wrote it
+    /// The model file, as written by `train --export`
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Where to write the program; the ending says the format: .elf, .hex (Intel HEX), .uf2 (Pico), .bin (flash from its first
-    /// address on)
+    /// File for the program; its extension sets the format: .elf, .hex (Intel HEX), .uf2 (Pico), .bin (flash from its
+    /// first address on)
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -51,10 +51,10 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// A program for a board with a model in it; says what it takes.
+/// Builds a program for a board with a model in it, and prints its flash and RAM.
 ///
 /// # Errors
-/// As [`run`].
+/// Like [`run`].
 pub fn build(board: &Board, model: &Path) -> Result<Program> {
     let engine = engine::with_model(model, |own| {
         check(own, board)?;
@@ -95,12 +95,12 @@ pub fn build(board: &Board, model: &Path) -> Result<Program> {
     Ok(program)
 }
 
-/// Refuses a model that the board has no room for.
+/// Refuses a model that does not fit the board.
 fn check(model: &Model<'_>, board: &Board) -> Result<()> {
     check_fit(board, model, board.obstacle(model))
 }
 
-/// Refuses a model that there is an obstacle to, and says which preset the board has room for.
+/// Refuses a model if there is an obstacle, and names the preset that fits the board.
 ///
 /// # Errors
 /// If there is an obstacle.

@@ -1,4 +1,4 @@
-//! `fit`: the largest model that a board has room and time for.
+//! `fit`: the largest model that fits a board's memory and speed.
 
 use std::path::PathBuf;
 
@@ -22,14 +22,14 @@ const PRESETS: [Preset; 5] = [Preset::Nano, Preset::Micro, Preset::Small, Preset
 /// The shares of their words and n-grams that are tried.
 const SHARES: [f64; 3] = [0.6, 0.8, 1.0];
 
-/// Picks the largest model that a board has room and time for, says why, and trains it
+/// Picks the largest model that fits a board's memory and speed, explains the choice, and trains the model
 ///
-/// The candidates are the presets nano to large, and those with fewer words and n-grams. Each is laid out
-/// with the corpus' own words before anything is learnt, so that its bytes, RAM and work are known. All flags
-/// of `train` hold for every candidate.
+/// The candidates are the presets nano to large, and the same with fewer words and n-grams. Each is laid out with the
+/// corpus's own words before training, so that its bytes, RAM and work are known. All flags of `train` apply to every
+/// candidate.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The board, as `host boards` names it
+    /// The board; `boards` lists them
     #[arg(long, value_name = "BOARD")]
     board: String,
     /// Flash for firmware and model, in bytes [default: all that the board has for the model]
@@ -38,13 +38,13 @@ pub struct Args {
     /// RAM for everything, in bytes [default: all that the board has]
     #[arg(long, value_name = "BYTES")]
     ram: Option<u64>,
-    /// Words that must be read in a second, at one instruction per clock
+    /// Least words per second, at one instruction per clock
     #[arg(long, value_name = "N")]
     words_per_second: Option<f64>,
-    /// The candidates for machines; `-` is standard output
+    /// The candidates as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     candidates: Option<PathBuf>,
-    /// Picks, but does not train
+    /// Chooses a model without training it
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -52,7 +52,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Notes which flags stand on the command line.
+    /// Notes which flags were given on the command line.
     pub fn note_given(&mut self, matches: &ArgMatches) {
         self.train.note_given(matches);
     }

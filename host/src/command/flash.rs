@@ -1,4 +1,4 @@
-//! `flash`: a program with a model in it, onto a board.
+//! `flash`: puts a program with a model in it onto a board.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -15,23 +15,23 @@ use crate::console::{for_shells, say, warn};
 use crate::files;
 use crate::program::{ImageFormat, Program, usual};
 
-/// Puts a program with a model in it onto a board: on its drive, by probe-rs, or it says by which command
+/// Puts a program with a model in it onto a board: by its drive or by probe-rs, or prints the command
 ///
-/// A board that shows up as a drive is flashed by copying a file there; --drive names the drive, or it is found by its name
-/// among those that are mounted. Without one, probe-rs does it if it is installed. Otherwise an error tells the commands
-/// that do it.
+/// A board that appears as a drive is flashed by copying a file to it; --drive gives the drive, or it is found by name
+/// among the mounted ones. Without a drive, probe-rs is used if it is installed. Otherwise an error gives the commands
+/// to run.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The board; `boards` lists them
     #[arg(long, value_name = "BOARD")]
     board: String,
-    /// The model, as `train --export` wrote it
+    /// The model file, as written by `train --export`
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// The folder where the board's drive is mounted [default: found by the drive's name]
+    /// Folder where the board's drive is mounted [default: found by the drive's name]
     #[arg(long, value_name = "FOLDER")]
     drive: Option<PathBuf>,
-    /// Says what would be done, and does nothing but build
+    /// Only build, and print what would be done
     #[arg(long)]
     dry_run: bool,
 }
@@ -41,9 +41,9 @@ pub struct Args {
 enum Way {
     /// By copying a file there.
     Drive(PathBuf),
-    /// By probe-rs, whose name of the chip is this.
+    /// By probe-rs, with its name for the chip.
     Probe(String),
-    /// By the one who reads the command.
+    /// By the user, with a command that is printed.
     Hand,
 }
 
@@ -51,7 +51,7 @@ enum Way {
 ///
 /// # Errors
 /// If the model does not fit, the firmware does not build, the drive cannot be written, probe-rs fails, or there is
-/// neither a drive nor probe-rs: the error has the commands to run.
+/// neither a drive nor probe-rs; the error then has the commands to run.
 pub fn run(args: &Args) -> Result<()> {
     let board = board::find(&args.board)?;
     let flashing = &board.flashing;
@@ -145,7 +145,7 @@ fn mounted(
     Ok(found.pop())
 }
 
-/// Copies the program onto a drive: the board's interface chip, or its boot loader, programs what it is given.
+/// Copies the program to a drive, whose interface chip or boot loader programs it.
 fn copy(program: &Program, board: &Board, folder: &Path, args: &Args) -> Result<()> {
     let path = folder.join(format!("telltale.{}", usual(board)));
     files::Paths::default().read("--model", [&args.model]).write("--drive", [&path]).keep_inputs()?;
@@ -154,11 +154,11 @@ fn copy(program: &Program, board: &Board, folder: &Path, args: &Args) -> Result<
         say!("would write {}, {} bytes", path.display(), file.len());
         return Ok(());
     }
-    // In place: such a drive programs the bytes as they come, and what it makes of a renamed file is its own affair.
+    // In place: such a drive programs the bytes as they come, and may not support renaming a file.
     let mut to = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     to.write_all(&file)
         .and_then(|()| to.sync_all())
-        // A part of a program is none.
+        // A partial program is useless.
         .inspect_err(|_| drop(std::fs::remove_file(&path)))
         .with_context(|| format!("cannot write {}: is the drive full, or gone?", path.display()))?;
     say!("wrote {}, {} bytes", path.display(), file.len());
@@ -208,7 +208,7 @@ fn files_text(path: &Path) -> Result<&str> {
     path.to_str().with_context(|| format!("{}: a name in UTF-8 is expected", path.display()))
 }
 
-/// Says what to do, which is an error unless that was asked for.
+/// Prints what to do, as an error unless this was a dry run.
 fn by_hand(board: &Board, args: &Args) -> Result<()> {
     let Flashing { drives, chip, command, file, .. } = &board.flashing;
     let ending = file.as_deref().unwrap_or("elf");

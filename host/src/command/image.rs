@@ -1,4 +1,4 @@
-//! `image`: a model as a core reads it.
+//! `image`: a model in a core's layout.
 
 use std::path::PathBuf;
 
@@ -11,17 +11,18 @@ use super::firmware::check_fit;
 use crate::console::{self, say};
 use crate::{board, engine, files, toolchain};
 
-/// Writes what goes onto a chip for a model: its file, the maps laid out for the chip's core
+/// Writes a model's image for a chip: its file, with the affine maps laid out for the chip's core
 ///
-/// `emulate`, `bench`, firmware built with `MODEL=FILE` and telltale-build do so by themselves; this is for flashing a
-/// model into the region of firmware without one, and for programs that include it themselves. What a model gives is
-/// the same in every layout. Cortex-M0, M3 and RISC-V have one of their own, the other cores take the file as it is.
+/// `emulate`, `bench`, firmware built with `MODEL=FILE` and telltale-build do this themselves; this verb is for
+/// flashing a model into the region of firmware without one, and for programs that include an image themselves. A
+/// model's answers are the same in every layout. Cortex-M0, M3 and RISC-V have a layout of their own; the other cores
+/// read the file as it is.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     /// The board; `boards` lists them
     #[arg(long, value_name = "BOARD", required_unless_present = "target")]
     board: Option<String>,
-    /// Instead of a board, the target triple that the program is compiled for, such as thumbv6m-none-eabi
+    /// Instead of a board, the program's target triple, such as thumbv6m-none-eabi
     #[arg(long, value_name = "TRIPLE", conflicts_with = "board")]
     target: Option<String>,
     /// With `--target`: the program's RUSTFLAGS, such as `--cfg telltale_dsp` on a Cortex-M33
@@ -33,10 +34,10 @@ pub struct Args {
         allow_hyphen_values = true
     )]
     rustflags: String,
-    /// The model, as `train --export` wrote it
+    /// The model file, as written by `train --export`
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Where to write the image
+    /// File for the image
     #[arg(long, value_name = "FILE")]
     export: PathBuf,
 }

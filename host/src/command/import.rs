@@ -1,4 +1,4 @@
-//! `import`: a model trained in PyTorch in, a model for a microcontroller out.
+//! `import`: from a model trained in PyTorch to a model for a microcontroller.
 
 use std::path::PathBuf;
 
@@ -15,44 +15,44 @@ use crate::pytorch::map::{Assumption, Row};
 use crate::pytorch::source::{Source, Unseen};
 use crate::quantise::{self, EmbeddingBits};
 
-/// Takes a model trained in PyTorch, quantises it and writes one file for the chip
+/// Reads a model trained in PyTorch, quantises it and writes one file for the chip
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The state dict, or a checkpoint with one in it: .safetensors, or what torch.save wrote
+    /// The state dict, or a checkpoint with one in it: .safetensors, or a file from torch.save
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// The vocabulary: a word a line, the first one of row 0; words with indices or counts; or JSON
+    /// The vocabulary: a word per line, the first for row 0; words with indices or counts; or JSON
     #[arg(long, value_name = "FILE")]
     vocab: PathBuf,
-    /// What the weights do not tell, at least {"labels": […]}
+    /// The configuration that weights do not hold, at least {"labels": […]}
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Where the quantised model goes
+    /// File for the quantised model
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
     /// Labelled texts to calibrate and measure on (see `train --data`)
     #[arg(long, value_name = "CORPUS")]
     data: Option<String>,
-    /// The column that holds the text
+    /// Column with the text
     #[arg(long, value_name = "NAME", requires = "data")]
     text_column: Option<String>,
-    /// The column that holds the label
+    /// Column with the label
     #[arg(long, value_name = "NAME", requires = "data")]
     label_column: Option<String>,
-    /// The most texts of the corpus that are measured, evenly spread over it; 0 for all
+    /// The most texts to measure, evenly spread over the corpus; 0 for all
     #[arg(long, value_name = "N", default_value_t = 2000, requires = "data")]
     texts: usize,
-    /// What PyTorch says of some texts, a line each: {"text": …, "logits": […]} (docs/pytorch.md has the script);
-    /// measures the agreement with it
+    /// PyTorch's answers to some texts, one per line: {"text": …, "logits": […]} (docs/pytorch.md has the script), to
+    /// measure the agreement with them
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
-    /// Bits of an embedding weight on the chip, 4 or 8 [default: 8, or those of the saved model]
+    /// Bits of an embedding weight on the chip, 4 or 8 [default: 8, or the saved model's]
     #[arg(long, value_name = "BITS")]
     embed_bits: Option<u32>,
-    /// Folds the first layer's input weights into the words' rows (see `train --fold`)
+    /// Fold the first layer's input weights into the words' rows (see `train --fold`)
     #[arg(long, conflicts_with = "embed_bits")]
     fold: bool,
-    /// Results for machines; `-` is standard output
+    /// Results as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> Result<()> {
     super::write_json(args.json.as_ref(), &report)
 }
 
-/// As many texts as are asked for, evenly spread over the corpus.
+/// The requested number of texts, evenly spread over the corpus.
 fn read_corpus(args: &Args, data: &str, description: &Description) -> Result<CalibrationCorpus> {
     let corpus = CorpusConfig {
         text_column: args.text_column.clone(),

@@ -1,4 +1,4 @@
-//! `inspect`: what is in a model.
+//! `inspect`: the contents of a model.
 
 use std::path::{Path, PathBuf};
 
@@ -16,17 +16,18 @@ use crate::cost;
 use crate::engine::{share_of, with_image};
 use crate::export;
 
-/// Shows what is in a model or an image of one: bytes by part, shape, provenance, what a program of one's own needs, and the boards that it fits
+/// Prints what is in a model or an image: bytes by part, shape, provenance, what your own program needs, and the boards
+/// that it fits
 ///
-/// Instructions per word are estimated from the network's shape, rows of embeddings of 4 or 8 bits, and the
-/// n-grams that it looks up, by coefficients that `bench device --fit` measured on each board. Reading
-/// bytes and splitting them into words is not included, nor are traces.
+/// Instructions per word are estimated from the network's shape, embedding bits and n-gram look-ups, with coefficients
+/// that `bench device --fit` measured on each board. Reading bytes, splitting them into words, and traces are not
+/// included.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The model, as `train --export` wrote it
+    /// The model file, as written by `train --export`
     #[arg(value_name = "FILE")]
     model: PathBuf,
-    /// Results for machines; `-` is standard output
+    /// Results as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -36,7 +37,8 @@ pub struct Args {
 pub struct Report {
     digest: String,
     bytes: usize,
-    /// Which cores read the file as it is: pairs M4, M7, M33, M55 and PCs, quads M0, M3 and RISC-V.
+    /// The layout, which decides which cores read the file as it is: pairs M4, M7, M33, M55 and PCs, quads M0, M3 and
+    /// RISC-V.
     layout: &'static str,
     labels: Vec<String>,
     words: u32,
@@ -55,9 +57,9 @@ pub struct Report {
     rejection: Option<RejectionReport>,
     state_bytes: usize,
     scratch_bytes: usize,
-    /// What `Memory` needs: both.
+    /// What `Memory` needs: both of these.
     memory_bytes: usize,
-    /// What `tt_classifier` of the C library takes on a chip, beside that memory.
+    /// Bytes of the C library's `tt_classifier` on a chip, beside that memory.
     c_handle_bytes: usize,
     /// The engine's cargo features that the model needs.
     features: Vec<&'static str>,
@@ -110,14 +112,14 @@ struct BoardReport {
     /// Estimated by [`cost`]'s linear model.
     instructions_per_word: Option<f64>,
     clock_hz: u64,
-    /// At one instruction per clock, which is the best a core here does.
+    /// At one instruction per clock, an upper bound for these cores.
     words_per_second_at_best: Option<f64>,
 }
 
 /// Runs the verb.
 ///
 /// # Errors
-/// If the model cannot be read or the JSON not be written.
+/// If the model cannot be read, or the JSON cannot be written.
 pub fn run(args: &Args) -> Result<()> {
     crate::files::Paths::default().read("the model", [&args.model]).print("--json", &args.json).check()?;
     with_image(&args.model, |model, layout| {
@@ -141,7 +143,7 @@ fn part_name(kind: u8) -> &'static str {
     NAMES.iter().find(|(own, _)| *own as u8 == kind).map_or("unknown, skipped", |(_, name)| name)
 }
 
-/// What is in a model that lies in a layout.
+/// Reports the contents of a model in a layout.
 ///
 /// # Errors
 /// If a board's description is malformed, which a test excludes.

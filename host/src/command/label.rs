@@ -13,35 +13,35 @@ use crate::corpus::{CorpusConfig, unlabelled};
 use crate::engine::{Answered, answer_all, share_of, ten_thousandths, with_model};
 use crate::files::Paths;
 
-/// Answers every text of a file: a row each, in their order, with label, probability and the share of known words
+/// Labels every text of a file: a row for each, in order, with label, probability and share of known words
 ///
-/// The integer engine reads the texts exactly as a chip would. Columns or members of what is written: `label` (`?` for a
-/// text that a model of `train --reject` takes for none of its classes); `probability`, 0 to 1; `known`, the share of the
-/// text's words that the vocabulary has, 0 to 1 (0 of a text without words, whose label is the one that the model gives
-/// before it has read anything).
+/// The integer engine reads the texts exactly as a chip would. Columns or members of the output: `label` (`?` for a
+/// text that a model from `train --reject` rejects); `probability`, 0 to 1; `known`, the share of the text's words in
+/// the vocabulary, 0 to 1 (0 for a text without words, whose label is the model's answer before the first word).
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The model, as `train --export` wrote it
+    /// The model file, as written by `train --export`
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// The texts: a .csv, .tsv, .jsonl, .parquet, or .txt with a text a line; packed with gzip or not; `-` is standard input
+    /// The texts: a .csv, .tsv, .jsonl, .parquet, or .txt with a text per line; gzip-compressed or not; `-` is standard
+    /// input
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
-    /// Where the answers go: a .csv, .tsv, .jsonl or .ndjson; `-` is standard output, as CSV
+    /// File for the answers: a .csv, .tsv, .jsonl or .ndjson; `-` is standard output, as CSV
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// The column that holds the text, by name or by number from 1
+    /// Column with the text, by name or by number from 1
     #[arg(long, value_name = "NAME")]
     text_column: Option<String>,
-    /// The first row is a text and no header
+    /// The first row is a text, not a header
     #[arg(long)]
     no_header: bool,
-    /// The encoding of the texts [default: UTF-8 if the bytes are, otherwise guessed]
+    /// Encoding of the texts [default: UTF-8 if valid, otherwise guessed]
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
 }
 
-/// What the engine says of a text.
+/// The engine's answer to a text.
 #[derive(Debug, PartialEq, Serialize)]
 struct Answer<'m> {
     label: &'m str,
@@ -54,7 +54,7 @@ struct Answer<'m> {
 /// Runs the verb.
 ///
 /// # Errors
-/// If the model or the texts cannot be read, or the answers not be written.
+/// If the model or the texts cannot be read, or the answers cannot be written.
 pub fn run(args: &Args) -> Result<()> {
     let format = RowFormat::of("--out", &args.out)?;
     Paths::default()
@@ -105,7 +105,7 @@ fn answers<'m>(model: &Model<'m>, texts: &[String]) -> Result<Vec<Answer<'m>>> {
     Ok(answer_all(model, texts)?.into_iter().map(shown).collect())
 }
 
-/// How many texts got which label, and how many the model does not know.
+/// Prints how many texts got each label, and how many were unknown.
 fn conclude(answers: &[Answer<'_>]) {
     let mut counts = std::collections::BTreeMap::<&str, usize>::new();
     answers.iter().for_each(|answer| *counts.entry(answer.label).or_default() += 1);

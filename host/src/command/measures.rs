@@ -1,16 +1,16 @@
-//! The measures of a model by class, for people.
+//! Prints the measures of a model by class.
 
 use crate::console::{columns, left, say, warn};
 use crate::corpus::count;
 use crate::evaluate::measures::{ClassMeasures, Measures};
 
-/// Up to so many classes are all shown.
+/// Up to this many classes are all shown.
 pub const FEW_CLASSES: usize = 12;
 
-/// Of more, so many are shown.
+/// Of more, this many are shown.
 const WORST_CLASSES: usize = 10;
 
-/// Precision, recall and F1 by class: of all classes, or of the worst and what they are taken for.
+/// Prints precision, recall and F1 by class: of all classes, or of the worst, with what they are mistaken for.
 pub fn print_measures(measures: &Measures) {
     say!(
         "macro-F1 {:.2} %, expected calibration error {:.2} %",

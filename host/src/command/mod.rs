@@ -28,10 +28,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-/// Writes a value as JSON to the file that a flag names, if one does, or to standard output for `-`; a reader that has
-/// gone is no error.
+/// Writes a value as JSON to a flag's file, if it is given, or to standard output for `-`; a closed pipe is no error.
 ///
-/// Characters that a terminal obeys are escaped, as JSON allows.
+/// Control characters of terminals are escaped, as JSON allows.
 ///
 /// # Errors
 /// If the file cannot be written.

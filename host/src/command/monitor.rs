@@ -1,4 +1,4 @@
-//! `monitor`: a terminal to a board, and the proof that it computes what the PC does.
+//! `monitor`: a terminal to a board, and a check that it computes the same as the PC.
 
 use std::io::{IsTerminal as _, Write as _, stdout};
 use std::path::PathBuf;
@@ -16,39 +16,38 @@ use crate::monitor::{Greeting, Screen, check, meet};
 use crate::serial::{port, to_stream};
 use crate::{board, console, files};
 
-/// Talks to a board at a serial port, or proves with --check that it computes what this PC does
+/// Talks to a board over a serial port, or checks with --check that it computes the same as this PC
 ///
-/// Each line of standard input is a text, and the board's answers come as `run` prints them. On a terminal, labels have
-/// colours (none if NO_COLOR is set), probabilities are bars, and unknown words are marked; lines are edited as the terminal
-/// edits them, and Ctrl-D ends it. The board holds this program up by XOFF and XON while it is busy.
+/// Each line of standard input is a text, and the board's answers are printed like `run`'s. On a terminal, labels have
+/// colours (none if NO_COLOR is set), probabilities are bars, and unknown words are marked; the terminal itself edits
+/// lines, and Ctrl-D ends the session. The board pauses this program with XOFF and XON while it is busy.
 ///
-/// --check sends texts, difficult ones included, and compares the trace of every word with this PC's. It ends with a report, or
-/// with an error on the first word that differs.
+/// --check sends texts, including difficult ones, and compares the trace of every word with this PC's. It ends with a
+/// report, or with an error at the first word that differs.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The port, such as /dev/ttyACM0; `emulate --pty` makes one without a board
+    /// Port, such as /dev/ttyACM0; `emulate --pty` makes one without a board
     #[arg(long, value_name = "PORT")]
     port: PathBuf,
-    /// The board, for its speed; `boards` lists them
+    /// Board, for its speed; `boards` lists them
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
-    /// Bits a second [default: the board's, or 115200]
+    /// Bits per second [default: the board's, or 115200]
     #[arg(long, value_name = "N")]
     baud: Option<u32>,
-    /// Adds the word's id, which is the vocabulary's size for a word that is not in it, and the 64-bit trace hash of the
-    /// engine's state
+    /// Adds each word's id (for an unknown word, the vocabulary's size) and the 64-bit trace hash of the engine's state
     #[arg(long, conflicts_with = "check")]
     trace: bool,
-    /// Compares the board with this PC
+    /// Compare the board with this PC
     #[arg(long, requires = "model")]
     check: bool,
     /// The model that was flashed, for --check
     #[arg(long, value_name = "FILE", requires = "check")]
     model: Option<PathBuf>,
-    /// The report for machines; `-` is standard output
+    /// The report as JSON; `-` is standard output
     #[arg(long, value_name = "FILE", requires = "check")]
     json: Option<PathBuf>,
-    /// Seconds that the board may be silent where it owes an answer
+    /// Seconds to wait for an answer
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     time_limit: u64,
 }
@@ -56,14 +55,14 @@ pub struct Args {
 /// Runs the verb.
 ///
 /// # Errors
-/// If the port cannot be opened, nobody greets there, the board cannot use its model or is another one than --board, or the line
-/// fails; with --check on the first difference.
+/// If the port cannot be opened, no greeting arrives, the board cannot use its model or is not --board, or the line
+/// fails; with --check, at the first difference.
 pub fn run(args: &Args) -> Result<()> {
     files::Paths::default().read("--model", &args.model).print("--json", &args.json).check()?;
     let baud = port::baud(args.baud, args.board.as_deref())?;
     let patience = Duration::from_secs(args.time_limit.max(1));
     match &args.model {
-        // A model that cannot be read is found out before anything is sent.
+        // An unreadable model is reported before anything is sent.
         Some(model) => with_model(model, |model| {
             let (mut link, greeting) = greeted(args, baud, patience)?;
             let report = check::check(&mut link, &greeting, model, baud)?;

@@ -1,4 +1,4 @@
-//! Rows for other programs: CSV, TSV or JSON Lines, by the ending of the file's name.
+//! Rows for other programs: CSV, TSV or JSON Lines, by the file's extension.
 
 use std::path::Path;
 
@@ -8,20 +8,20 @@ use serde::Serialize;
 /// The format of a file of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowFormat {
-    /// A header and a row a line, with this delimiter.
+    /// A header and a row per line, with this delimiter.
     Delimited(u8),
-    /// An object a line.
+    /// An object per line.
     JsonLines,
 }
 
-/// The answer to a text that a model of `train --reject` takes for none of its classes.
+/// The answer to a text that a model from `train --reject` rejects.
 pub const REJECTED: &str = "?";
 
 impl RowFormat {
-    /// The format that a file's name asks for, CSV for `-`.
+    /// The format by a file's extension, CSV for `-`.
     ///
     /// # Errors
-    /// If no format has its ending; `flag` is what took the name.
+    /// If no format has this extension; the error names `flag`.
     pub fn of(flag: &str, out: &Path) -> Result<Self> {
         let name = out.to_string_lossy().to_lowercase();
         let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
@@ -37,10 +37,10 @@ impl RowFormat {
         }
     }
 
-    /// The rows, whose members have these names, as bytes; a header is there without a row, too.
+    /// The rows, whose members have these names, as bytes; the header is written even without rows.
     ///
     /// # Errors
-    /// If a row is no flat structure.
+    /// If a row is not a flat structure.
     pub fn write<T: Serialize>(self, names: &[&str], rows: &[T]) -> Result<Vec<u8>> {
         let encode = || -> Result<Vec<u8>> {
             if let Self::Delimited(delimiter) = self {

@@ -1,4 +1,4 @@
-//! `run`: standard input, word by word, through the engine and the session that chips use.
+//! `run`: standard input, word by word, through the same engine and session as on a chip.
 
 use std::io::{BufRead, BufReader, BufWriter, Read, Stdin, StdinLock, StdoutLock, Write};
 use std::path::PathBuf;
@@ -15,33 +15,32 @@ use crate::corpus::{GZIP, count};
 use crate::engine::{memory_for, with_model};
 use crate::evaluate::explain::Explanation;
 
-/// Reads texts from standard input, one a line, and prints the answer so far after each word
+/// Reads texts from standard input, one per line, and prints the answer so far after each word
 ///
-/// A word's line: its number in the text, the word, the label so far, its probability, and `?` if the word is not
-/// in the vocabulary. The end of a text's: `=`, label, probability, words, unknown words, bytes lost (0 on a PC).
-/// Fields are separated by tabs. A line without a character is no text.
+/// A word's line: its index in the text, the word, the label so far, its probability, and `?` if the word is not in the
+/// vocabulary. An answer's line: `=`, label, probability, words, unknown words, bytes lost (0 on a PC). Fields are
+/// separated by tabs. An empty line is not a text.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The model, as `train --export` wrote it
+    /// The model file, as written by `train --export`
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
-    /// Adds the word's id, which is the vocabulary's size for a word that is not in it, and the 64-bit trace hash of the
-    /// engine's state
+    /// Adds each word's id (for an unknown word, the vocabulary's size) and the 64-bit trace hash of the engine's state
     #[arg(long)]
     trace: bool,
-    /// Prints only the answer to each text
+    /// Print only the answer to each text
     #[arg(long, conflicts_with = "trace")]
     answers: bool,
-    /// Adds two lines to each answer: `+` and the words that spoke most for it, `-` and those against it, each with
-    /// how much it moved the natural logarithm of the answer's odds
+    /// Adds two lines to each answer: `+` and the words that contributed most for it, `-` and those against it, each
+    /// with its change of the answer's log odds
     #[arg(long, conflicts_with_all = ["trace", "paragraphs"])]
     explain: bool,
-    /// A text goes on until a blank line, instead of the end of its line
+    /// A text ends at a blank line instead of at the end of its line
     #[arg(long)]
     paragraphs: bool,
 }
 
-/// Words that are named for an answer, and against it.
+/// Words listed for an answer, and against it.
 const LOUDEST: usize = 8;
 
 /// Runs the verb.
@@ -66,7 +65,7 @@ pub fn run(args: &Args) -> Result<()> {
                 false => session.converse(&mut streams),
             })
             .and_then(|()| streams.output.flush());
-        // Where nobody reads the output, the input ends anywhere.
+        // If the output is closed, reading may stop anywhere.
         let broken = if result.is_ok() { streams.broken() } else { 0 };
         if broken > 0 {
             warn(&format!(
@@ -83,7 +82,7 @@ pub fn run(args: &Args) -> Result<()> {
     })
 }
 
-/// Bytes of a line that is explained; to explain one takes memory for each of its words.
+/// The most bytes of a line that is explained: this takes memory for each word.
 const EXPLAINED: usize = 1 << 20;
 
 /// Explains the answer to each line.
@@ -120,9 +119,9 @@ fn explain(model: &Model<'_>, session: &mut Session<'_>, streams: &mut Streams) 
 struct Streams {
     input: BufReader<StdinLock<'static>>,
     output: BufWriter<StdoutLock<'static>>,
-    /// The start of a character that the next bytes go on with.
+    /// The start of a character that the next bytes complete.
     started: Vec<u8>,
-    /// Places that are no UTF-8.
+    /// Places that are not UTF-8.
     broken: usize,
 }
 
@@ -136,7 +135,7 @@ impl Streams {
         }
     }
 
-    /// Counts the places of the next bytes that are no UTF-8.
+    /// Counts the places in the next bytes that are not UTF-8.
     fn check_bytes(&mut self, bytes: &[u8]) {
         self.started.extend_from_slice(bytes);
         let mut at = 0;
@@ -152,7 +151,7 @@ impl Streams {
         self.started.clear();
     }
 
-    /// How many places of all that was read are no UTF-8.
+    /// Places in all the input that are not UTF-8.
     fn broken(&self) -> usize {
         self.broken + usize::from(!self.started.is_empty())
     }
@@ -207,7 +206,7 @@ impl embedded_io::ErrorType for Streams {
 impl embedded_io::Read for Streams {
     fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
         if self.input.buffer().is_empty() {
-            // Someone may be typing: what is known is shown before waiting for more.
+            // The user may be typing: answers are shown before waiting for more.
             self.output.flush()?;
         }
         let from = self.input.fill_buf()?;

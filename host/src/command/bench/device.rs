@@ -16,46 +16,46 @@ use crate::console::{put, say};
 
 /// Instructions or cycles per word on emulated boards, by phase; stack, RAM and flash
 ///
-/// A network of random weights is run in the board's emulator. Figures are instructions in QEMU, where one takes a nanosecond,
-/// and the core's cycles on the Pico, as the column `unit` says; each is exact to 0.1 %. The network has mean pooling and a linear head of two
-/// classes; the words looked up are in its vocabulary, and every second one ends n-grams that it
-/// knows, if there are enough (`--ngrams`). What a folded row takes is the cell's.
+/// Runs a network of random weights in the board's emulator. Figures are instructions in QEMU, where one takes a
+/// nanosecond, and the core's cycles on the Pico (see the column `unit`); each is exact to 0.1 %. The network has mean
+/// pooling and a linear head of two classes; the words looked up are in its vocabulary, and every second one ends
+/// n-grams that it knows, if there are enough (`--ngrams`). The cost of a folded row counts as the cell's.
 ///
-/// start-up: milliseconds before a session says hello (checksum and checks of the model, self-test), at one instruction a
-/// clock, so that a real core takes longer.
+/// start-up: milliseconds before a session sends its greeting (checksum and checks of the model, self-test), at one
+/// instruction per clock; a real core takes longer.
 ///
 /// stack: bytes, the peak of a whole session (opening the model, self-test, words with traces).
 ///
-/// RAM: bytes of state and scratch that a program for this network has.
+/// RAM: bytes of state and scratch in a program for this network.
 ///
-/// code: bytes of .text, vector table and start-up code of the whole `classifier` program, the model not
-/// included: text, vocabulary, blob check, network, session, UART driver, start-up. As in the firmware that
-/// `emulate --embed` builds for one model, parts of the engine that the network does not need are left out.
+/// code: bytes of .text, vector table and start-up code of the whole `classifier` program without the model: text,
+/// vocabulary, model check, network, session, UART driver, start-up. As in firmware built by `emulate --embed` for one
+/// model, parts of the engine that the network does not need are left out.
 ///
 /// tables: bytes of .rodata and .data of the same program.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The board; all whose emulators count if it is not given
+    /// Board to measure [default: every board whose emulator counts instructions]
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
     #[command(flatten)]
     shape: Shape,
     #[command(flatten)]
     extras: Extras,
-    /// Also measures the same network in f32 (micromath), on the core's floating-point unit if it has one
+    /// Also measure the same network in f32 (micromath), on the core's floating-point unit if it has one
     #[arg(long, conflicts_with_all = ["embed_bits", "fold", "ngrams"])]
     float: bool,
-    /// Measures programs with all parts of the engine, which read any model, as `emulate` without `--embed` does
+    /// Measure programs with all parts of the engine, which read any model, like `emulate` without `--embed`
     #[arg(long)]
     all_parts: bool,
-    /// Instead measures networks of several shapes and writes the coefficients by which `inspect` estimates
+    /// Instead measure networks of several shapes and write the coefficients with which `inspect` estimates
     /// instructions per word to each board's `board.toml`, for the next build of this program
     #[arg(long, conflicts_with_all = ["cell", "layers", "embed", "hidden", "embed_bits", "fold", "ngrams", "ngram_words", "ngram_characters", "float"])]
     fit: bool,
-    /// Seconds that an emulated board may take before it is given up
+    /// Seconds to wait for an emulated board
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     time_limit: u64,
-    /// Results for machines, an object for one board and a list for all; `-` is standard output
+    /// Results as JSON, an object for one board and a list for all; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -75,8 +75,8 @@ struct Row {
 /// Runs the verb.
 ///
 /// # Errors
-/// If no board could be measured, or the one asked for could not: a firmware does not build, QEMU is missing or
-/// hangs, the network does not fit.
+/// If no board, or not the given one, could be measured: a firmware does not build, the emulator is missing or hangs,
+/// the network does not fit.
 pub fn run(args: &Args) -> Result<()> {
     crate::files::Paths::default().print("--json", &args.json).check()?;
     let boards = match &args.board {

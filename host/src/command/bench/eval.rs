@@ -22,7 +22,7 @@ const WORDS: usize = 230;
 pub struct Args {
     #[command(flatten)]
     shape: Shape,
-    /// Results for machines; `-` is standard output
+    /// Results as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

@@ -17,14 +17,14 @@ use crate::toolchain::{build, workspace};
 /// A network: cell, layers, embedding, units, pooling, classes, extras.
 type Kind = (Cell, usize, usize, usize, Pooling, usize, Extras);
 
-/// N-grams of up to so many words and characters, and rows of so many bits.
+/// N-grams of up to the given words and characters, and rows of the given bits.
 const fn with(ngram_words: u8, ngram_characters: u8, embed_bits: u32) -> Extras {
     let ngrams = if ngram_words > 0 { 500 } else { 0 };
     let ngram_words = if ngram_words > 0 { ngram_words } else { 1 };
     Extras { embed_bits, fold: false, ngrams, ngram_words, ngram_characters }
 }
 
-/// The networks to measure. They vary each term by itself.
+/// The networks to measure, which vary each term by itself.
 const NETWORKS: [Kind; 28] = [
     (Cell::Gru, 1, 16, 24, Pooling::Mean, 2, Extras::NONE),
     (Cell::Gru, 1, 32, 64, Pooling::Mean, 2, Extras::NONE),

@@ -18,14 +18,14 @@ use crate::files;
 use crate::model::Pooling;
 use crate::toolchain::{Emulator, build, build_float_bench, build_for};
 
-/// The widest embedding that the program on the board has room for (`WIDEST` there).
+/// The widest embedding that fits the program on the board (`WIDEST` there).
 const WIDEST: usize = 512;
 
 /// Instructions of a word's parts.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Phases {
     pub look_up: f64,
-    /// Looking up n-grams, of a network that has some.
+    /// Looking up n-grams, if the network has some.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[serde(rename = "wide")]
     pub ngrams: Option<f64>,
@@ -42,14 +42,15 @@ pub struct Cost {
     pub macs: usize,
     /// What the figures count.
     pub unit: Unit,
-    /// The whole step, measured by itself: look-up, n-grams, embedding, cell, pooling, head. Cycles where `unit` says so.
+    /// The whole step, measured by itself: look-up, n-grams, embedding, cell, pooling, head. Cycles or instructions, by
+    /// `unit`.
     pub instructions_per_word: f64,
     pub instructions_per_mac: f64,
     /// Each measured by itself.
     pub phases: Phases,
-    /// Opening the model and its self-test: what a session does before it says hello.
+    /// Opening the model and its self-test: all that precedes a session's greeting.
     pub startup_instructions: f64,
-    /// At one instruction a clock, which is the least.
+    /// At one instruction per clock, a lower bound.
     pub startup_ms_at_best: f64,
     pub stack_bytes: u64,
     pub ram_bytes: usize,
@@ -64,14 +65,14 @@ pub struct Cost {
 pub struct FloatCost {
     pub instructions_per_word: f64,
     pub instructions_per_mac: f64,
-    /// Float instructions for each integer one.
+    /// Float instructions per integer instruction.
     pub ratio: f64,
-    /// Whether the core's floating-point unit did it.
+    /// Whether the core's floating-point unit was used.
     #[serde(rename = "unit")]
     pub has_fpu: bool,
 }
 
-/// A measurement or why there is none.
+/// A measurement, or why it failed.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Measurement<T> {
@@ -93,7 +94,7 @@ pub struct Bench {
     folder: tempfile::TempDir,
     last: AlignedBytes,
     mean: AlignedBytes,
-    /// With f32 numbers, if they are asked for.
+    /// With f32 numbers, if requested.
     float: Option<AlignedBytes>,
     /// Whether the programs have all parts of the engine, not only those that the network needs.
     all_parts: bool,
@@ -120,7 +121,7 @@ impl Bench {
         })
     }
 
-    /// Runs a program on a board with a model; what it says.
+    /// Runs a program on a board with a model. Returns its output.
     pub fn ask(&self, board: &Board, program: &Path, blob: &[u8]) -> Result<Said> {
         if let Some(obstacle) = board.obstacle(&Model::open(blob)?) {
             bail!("the network does not fit: {obstacle}");
@@ -182,9 +183,9 @@ impl Bench {
         })
     }
 
-    /// Instructions of a word in f32, once the chip's scores have proved to be those of this PC.
+    /// Instructions of a word in f32, after checking that the chip's scores equal this PC's.
     fn measure_float(&self, board: &Board, blob: &[u8]) -> Result<f64> {
-        /// How far scores may be apart, in steps of 2⁻¹²: the order of sums differs.
+        /// The largest difference between scores, in steps of 2⁻¹²: sums are in another order.
         const TOLERANCE: i32 = 41;
         let said = self.ask(board, &build_float_bench(board)?, blob)?;
         let model = Model::open(blob)?;
@@ -204,7 +205,7 @@ impl Bench {
     }
 }
 
-/// What a bench program says.
+/// A bench program's output.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Said {
     /// Counts and repeats, by name.
@@ -235,7 +236,7 @@ impl Said {
         }
     }
 
-    /// Takes a line `<name> <count> <repeats>`; any other tells what is wrong.
+    /// Takes a line `<name> <count> <repeats>`; any other is an error message.
     fn take(&mut self, line: &str) -> Result<()> {
         let fields: Vec<&str> = line.split(' ').collect();
         let &[name, count, repeats] = &fields[..] else { bail!("{line}") };
@@ -256,7 +257,7 @@ impl Said {
         Ok(count / repeats)
     }
 
-    /// Instructions of a part, what repeating it costs not included.
+    /// Instructions of a part, without the cost of repeating it.
     pub fn part(&self, name: &str) -> Result<f64> {
         Ok((self.number(name)? - self.number("idle")?).max(0.0) * self.per_tick)
     }

@@ -1,4 +1,4 @@
-//! `bench`: what a word costs, on chips and on this PC, and what a vocabulary does.
+//! `bench`: the cost of a word, on chips and on this PC, and of a vocabulary.
 
 mod device;
 mod eval;
@@ -29,7 +29,7 @@ enum What {
 /// Runs the verb.
 ///
 /// # Errors
-/// If a firmware does not build, QEMU is missing, a network does not fit a board, or a corpus cannot be read.
+/// If a firmware does not build, the emulator is missing, a network does not fit a board, or a corpus cannot be read.
 pub fn run(args: &Args) -> Result<()> {
     match &args.what {
         What::Device(args) => device::run(args),

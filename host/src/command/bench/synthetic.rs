@@ -21,7 +21,7 @@ use crate::vocabulary::Built;
 /// Words w0, w1, … of the vocabulary.
 const WORDS: usize = 1000;
 
-/// Words where each takes much of a small flash: its f32 numbers are in the blob, too, or its row is folded.
+/// Fewer words if each takes much of a small flash: the model file also has its f32 numbers, or its row is folded.
 const LARGE_WORDS: usize = 250;
 
 /// The most n-grams.
@@ -44,16 +44,16 @@ pub struct Shape {
     pub hidden: usize,
 }
 
-/// What a word asks for beside the shape's work.
+/// Work per word beyond the shape's.
 #[derive(ClapArgs, Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Extras {
     /// Bits of an embedding weight, 8 or 4
     #[arg(long, value_name = "BITS", default_value_t = 8)]
     pub embed_bits: u32,
-    /// Folds the first layer's input weights into the words' rows (see `train --fold`)
+    /// Fold the first layer's input weights into the words' rows (see `train --fold`)
     #[arg(long, conflicts_with = "embed_bits")]
     pub fold: bool,
-    /// N-grams, 0 for none; of w0 w1 w2 …, those that end with every second word, the first ones
+    /// Number of n-grams, 0 for none: the first ones of w0 w1 w2 … that end with every second word
     #[arg(long, alias = "wide", value_name = "N", default_value_t = 0)]
     #[serde(rename = "wide")]
     pub ngrams: usize,
@@ -67,7 +67,7 @@ pub struct Extras {
     pub ngram_characters: u8,
 }
 
-/// Characters of w0 to w63 in the mean, the gap behind each included.
+/// Mean characters of w0 to w63, including the gap after each.
 pub const SYNTHETIC_CHARACTERS: f64 = (10.0 * 3.0 + 54.0 * 4.0) / 64.0;
 
 impl Extras {
@@ -75,7 +75,7 @@ impl Extras {
     pub const NONE: Self =
         Self { embed_bits: 8, fold: false, ngrams: 0, ngram_words: 2, ngram_characters: 0 };
 
-    /// The n-grams' section, if there are to be some.
+    /// The n-grams' section, if there are any.
     fn section(self, classes: usize) -> Result<Option<Vec<u8>>> {
         let most = self.ngrams;
         let orders = Orders { words: self.ngram_words, characters: self.ngram_characters };
@@ -114,17 +114,17 @@ impl Extras {
     }
 }
 
-/// The blob of such a network with two classes.
+/// The model file of such a network with two classes.
 pub fn blob(shape: &Shape, pooling: Pooling, extras: Extras) -> Result<AlignedBytes> {
     blob_of(shape, pooling, 2, extras)
 }
 
-/// The blob of such a network with so many classes.
+/// The model file of such a network with `classes` classes.
 pub fn blob_of(shape: &Shape, pooling: Pooling, classes: usize, extras: Extras) -> Result<AlignedBytes> {
     build(shape, pooling, classes, extras, if extras.fold { LARGE_WORDS } else { WORDS }, false)
 }
 
-/// The blob of such a network with its f32 numbers beside the integers.
+/// The model file of such a network with its f32 numbers beside the integers.
 pub fn blob_with_floats(shape: &Shape, pooling: Pooling) -> Result<AlignedBytes> {
     build(shape, pooling, 2, Extras::NONE, LARGE_WORDS, true)
 }

@@ -39,10 +39,10 @@ const SAME_LOSS: f64 = 1e-4;
 
 /// Milliseconds of a training step: Candle's own layers against the fused ones
 ///
-/// Both start from the same weights and read the same words: embedding, recurrent layers, the last
-/// state, a linear head, cross-entropy, AdamW. Candle's side is made of candle_nn's Embedding, GRU or
-/// LSTM, Linear and AdamW; it has no plain RNN and no FastGRNN, so these are written step by step as its GRU is.
-/// Batches alternate between the two; figures are medians.
+/// Both start from the same weights and read the same words: embedding, recurrent layers, the last state, a linear
+/// head, cross-entropy, AdamW. Candle's side consists of candle_nn's Embedding, GRU or LSTM, Linear and AdamW; it has
+/// no plain RNN and no FastGRNN, so these are written step by step like its GRU. Batches alternate between the two;
+/// figures are medians.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -59,10 +59,10 @@ pub struct Args {
     /// Threads, for both sides (of Candle's own operations: for the products)
     #[arg(long, value_name = "N", default_value_t = 1)]
     threads: usize,
-    /// Measured batches of each side
+    /// Measured batches per side
     #[arg(long, value_name = "N", default_value_t = 9)]
     batches: usize,
-    /// Results for machines; `-` is standard output
+    /// Results as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -78,7 +78,7 @@ struct Times {
 }
 
 impl Times {
-    /// From the moments at which a part ended, the first one being the start.
+    /// From the start and the end of each part.
     fn between(moments: [Instant; 4]) -> Self {
         let ms = |from: usize, to: usize| (moments[to] - moments[from]).as_secs_f64() * 1e3;
         Self { forward_ms: ms(0, 1), backward_ms: ms(1, 2), update_ms: ms(2, 3), total_ms: ms(0, 3) }
@@ -133,7 +133,7 @@ pub fn run(args: &Args) -> Result<()> {
         ensure!((1..=most).contains(&value), "{flag} {value}: 1 to {most} is possible");
     }
     let threads = args.threads;
-    // Candle's products take their number of threads from the environment, whatever pool they run in.
+    // Candle's matrix products take their number of threads from the environment, whatever pool they run in.
     let wanted = threads.to_string();
     if std::env::var(RAYON).ok().as_deref() != Some(&wanted[..]) {
         return start_over(&[(RAYON, wanted)]);
@@ -216,7 +216,7 @@ struct Data {
 }
 
 impl Data {
-    /// Words are drawn as they are in language, roughly: frequency falls as one over the rank (Zipf).
+    /// Words are drawn roughly as in natural language: frequency falls as one over the rank (Zipf).
     fn draw(args: &Args, random: &mut Pcg64) -> Self {
         let most = args.vocab as f64;
         let mut word = || ((most.powf(random.random::<f64>()) - 1.0) as u32).min(args.vocab as u32 - 1);

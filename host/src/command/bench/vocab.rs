@@ -1,4 +1,4 @@
-//! `bench vocab`: bytes of a vocabulary, and how often a word that is not in it passes for one that is.
+//! `bench vocab`: bytes of a vocabulary, and its rate of false hits.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -20,10 +20,10 @@ use crate::vocabulary::{Built, Counts, spelled_words_of};
 /// Random strings that are looked up.
 const RANDOM_WORDS: usize = 1_000_000;
 
-/// Bytes of a vocabulary and its false hits: words not in it that pass for words that are
+/// Bytes of a vocabulary and its false hits: words not in it that are found all the same
 ///
-/// The vocabulary holds the most frequent words of the corpus' training split. Looked up are all other
-/// words of the corpus, each once, and a million random strings of 2 to 12 letters.
+/// The vocabulary holds the most frequent words of the corpus's training split. All other words of the corpus, each
+/// once, and a million random strings of 2 to 12 letters are looked up.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     #[command(flatten)]
@@ -31,15 +31,15 @@ pub struct Args {
     /// The most words in the vocabulary
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     vocab: usize,
-    /// The seed of splits and random strings
+    /// Seed of splits and random strings
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Results for machines; `-` is standard output
+    /// Results as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// What became of words that are not in the vocabulary.
+/// Results for words that are not in the vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Strangers {
     /// Different words looked up.
@@ -53,7 +53,7 @@ struct Strangers {
 #[derive(Serialize)]
 struct Report {
     words: u32,
-    /// The section in the blob.
+    /// Bytes of its section.
     bytes: usize,
     bytes_per_word: f64,
     fingerprint_bits: u32,

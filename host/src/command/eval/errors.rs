@@ -1,4 +1,4 @@
-//! The misread texts as a file: what was answered, and which words decided.
+//! The misread texts as a file: the answers, and the words that decided.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::engine::{Answered, answer_all};
 use crate::evaluate::explain::Explanation;
 use crate::evaluate::measures::{Judged, misread};
 
-/// Words that are named for an answer, and against it.
+/// Words listed for an answer, and against it.
 const WORDS: usize = 5;
 
 #[derive(Serialize)]
@@ -26,7 +26,7 @@ struct Row<'t> {
     text: &'t str,
 }
 
-/// Writes a row for each text that is misread, the surest first; the answer to one that is rejected is [`REJECTED`].
+/// Writes a row for each misread text, the most confident first; the answer to a rejected one is [`REJECTED`].
 ///
 /// # Errors
 /// If the file cannot be written.

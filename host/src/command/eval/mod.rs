@@ -29,48 +29,47 @@ use shuffle::Shuffle;
 
 /// Reads a labelled corpus with the integer engine, exactly as a chip would
 ///
-/// Texts with labels that the model does not have are an error; of a model that rejects texts (`train --reject`), they
-/// are texts of no class, and it is told how many of them, and of the others, are rejected.
+/// Texts with labels that the model does not have are an error; with a model that rejects texts (`train --reject`),
+/// they are texts of no class, and the shares of them and of the others that are rejected are reported.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The model, as `train --export` wrote it
+    /// The model file, as written by `train --export`
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
     #[command(flatten)]
     corpus: CorpusArgs,
-    /// Which examples: all, or one of the splits that `train` makes
+    /// Texts to read: all, or one of the splits that `train` makes
     #[arg(long, value_enum, default_value_t = Which::All)]
     split: Which,
-    /// Also tells what early exit would do: texts count as decided once a class has had this probability, 0.5 to
-    /// 1, for --patience words in a row. Without it, a model that has a rule of its own is read by that
+    /// Also report the effect of early exit: a text counts as decided once a class has had this probability, 0.5 to 1,
+    /// for --patience words in a row [default: the model's own rule, if it has one]
     #[arg(long, value_name = "PROBABILITY")]
     early_exit: Option<f64>,
     /// Words in a row for --early-exit
     #[arg(long, value_name = "N", default_value_t = 8, requires = "early_exit")]
     patience: u16,
-    /// Also tells how right each part of the model is alone: the recurrent network, and the n-grams beside it
+    /// Also report the accuracy of each part of the model alone: the recurrent network, and the n-grams beside it
     #[arg(long)]
     parts: bool,
-    /// Also tells the accuracy for each value of a column (of one file, with --split all)
+    /// Also report the accuracy for each value of a column (of one file, with --split all)
     #[arg(long, value_name = "COLUMN")]
     by: Option<String>,
-    /// Also tells the share of groups of which every text is right; the texts with the same value in this column
-    /// are a group (of one file, with --split all). Who answers alike for both texts of a pair of opposite labels
-    /// has none right
+    /// Also report the share of groups solved, with every text right; texts with the same value in this column are a
+    /// group (of one file, with --split all). A model that gives both texts of a pair the same label solves none
     #[arg(long, value_name = "COLUMN")]
     pairs: Option<String>,
-    /// Reads the words of each text in random order, the same one for the same SEED (1 if none is given), to see
-    /// what the order is worth; not with --early-exit or --errors
+    /// Read the words of each text in random order, the same for the same SEED (1 if none is given), to measure the
+    /// value of word order; not with --early-exit or --errors
     #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1", conflicts_with_all = ["early_exit", "errors"])]
     shuffle: Option<u64>,
-    /// Also writes the misread texts: true label, answer, its probability, the words that spoke most for and against
-    /// the answer (by how much they moved the logarithm of its odds), text; a .csv, .tsv or .jsonl
+    /// File (.csv, .tsv or .jsonl) for the misread texts: true label, answer, its probability, the words that
+    /// contributed most for and against the answer (with their change of its log odds), text
     #[arg(long, value_name = "FILE")]
     errors: Option<PathBuf>,
-    /// The seed of the splits [default: that of the model]
+    /// Seed of the splits [default: the model's]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Results for machines; `-` is standard output
+    /// Results as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -84,10 +83,10 @@ struct Report {
     labels: Vec<String>,
     words: usize,
     seconds: f64,
-    /// What early exit does, by the flags' rule or the model's own; all the rest is by the model's own, if it has one.
+    /// The effect of early exit, by the flags' rule or the model's own; all else is by the model's own, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     early_exit: Option<Effect>,
-    /// What the model's rule of rejection does; all the rest is of the nearest classes.
+    /// The effect of the model's rejection rule; all else is of the nearest classes.
     #[serde(skip_serializing_if = "Option::is_none")]
     rejection: Option<rejection::Effect>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +100,7 @@ struct Report {
     shuffle: Option<u64>,
 }
 
-/// The texts by what a column says of them.
+/// The texts by a column's values.
 #[derive(Serialize)]
 struct By {
     column: String,
@@ -159,7 +158,7 @@ fn examples(model: &Model<'_>, args: &Args) -> Result<Vec<(String, String)>> {
 fn evaluate(model: &Model<'_>, args: &Args, rule: Option<Rule>, errors: Option<RowFormat>) -> Result<Report> {
     let labels: Vec<String> = model.labels().map(str::to_owned).collect();
     let mut examples = examples(model, args)?;
-    // Who can reject texts is measured by those that are of no class, too.
+    // A model that can reject texts is also measured on those of no class.
     let mut strangers = Vec::new();
     if model.rejection().is_some() && args.by.is_none() && args.pairs.is_none() {
         let is_known = |(_, label): &(String, String)| corpus::label_position(&labels, label).is_some();
@@ -245,7 +244,7 @@ fn evaluate(model: &Model<'_>, args: &Args, rule: Option<Rule>, errors: Option<R
     })
 }
 
-/// Says which labels are taken for those of texts of no class.
+/// Prints which labels are taken for those of texts of no class.
 ///
 /// # Errors
 /// If all are.
@@ -295,7 +294,7 @@ fn groups(args: &Args, flag: &str, column: Option<&str>) -> Result<Option<Groups
     Ok(Some((column.to_owned(), groups)))
 }
 
-/// The rule that the flags ask for.
+/// The rule of the flags.
 fn rule(args: &Args) -> Result<Option<Rule>> {
     let Some(probability) = args.early_exit else { return Ok(None) };
     ensure!(

@@ -24,10 +24,10 @@ pub struct Solved {
     /// By the network without the n-grams, with --parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<f64>,
-    /// By the n-grams without the network, with --parts and where a model has some.
+    /// By the n-grams without the network, with --parts and if the model has some.
     #[serde(rename = "wide", skip_serializing_if = "Option::is_none")]
     pub ngrams: Option<f64>,
-    /// Expected of who guesses each text apart: the mean of C⁻ᵗ over groups of t texts, C labels.
+    /// Expected from guessing each text independently: the mean of C⁻ᵗ over groups of t texts, C labels.
     pub chance: f64,
 }
 
@@ -56,7 +56,7 @@ impl Solved {
     }
 }
 
-/// The groups as far as they lie in `which`, without those that do not.
+/// The groups restricted to `which`, without empty ones.
 pub fn within(groups: &BTreeMap<String, Vec<usize>>, which: &[usize]) -> Vec<Vec<usize>> {
     let which: HashSet<usize> = which.iter().copied().collect();
     let inside = |group: &Vec<usize>| -> Vec<usize> {

@@ -1,4 +1,4 @@
-//! The report of `eval` for people.
+//! The printed report of `eval`.
 
 use super::{By, Parts, Report, Solved};
 use crate::command::measures::{FEW_CLASSES, print_measures};
@@ -100,7 +100,7 @@ fn print_groups(by: &By, parts: bool) {
     }
 }
 
-/// The texts that belong together, of which all are right.
+/// Groups of texts that are all right.
 fn print_pairs(column: &str, all: &Solved, by: Option<&By>) {
     let mut rows = vec![("all", all)];
     if let Some(by) = by {

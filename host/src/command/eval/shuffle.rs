@@ -1,10 +1,10 @@
-//! Words in random order: what a model loses by it, it had from their order.
+//! Words in random order: what a model loses by this, it owed to their order.
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 
-/// Puts the words of one text after the other into random order; a seed gives the same orders to the same texts.
+/// Shuffles the words of one text after the other; the same seed and texts give the same orders.
 pub struct Shuffle(Pcg64);
 
 impl Shuffle {
@@ -13,7 +13,7 @@ impl Shuffle {
         Self(Pcg64::seed_from_u64(seed))
     }
 
-    /// The next text, what white space separates in it in another order, each equally likely.
+    /// The next text, its words (separated by white space) in random order, each order equally likely.
     pub fn text(&mut self, text: &str) -> String {
         let mut words: Vec<&str> = text.split_whitespace().collect();
         words.shuffle(&mut self.0);

@@ -1,11 +1,11 @@
 //! `frontier`: accuracy per kilobyte, preset by preset.
 //!
-//! | in the folder `--out` | what it is |
+//! | in the folder `--out` | contents |
 //! |---|---|
-//! | `<preset>-<seed>.bin`, `.json` | a model, and what `train` reported of it |
-//! | `<preset>-<seed>.flags` | what it was trained with, as JSON |
-//! | `<preset>-<seed>.checkpoint` | the checkpoints of a run that has not ended |
-//! | `teacher` | the teacher's opinions on unlabelled texts, shared by all runs |
+//! | `<preset>-<seed>.bin`, `.json` | a model, and `train`'s report on it |
+//! | `<preset>-<seed>.flags` | the flags that it was trained with, as JSON |
+//! | `<preset>-<seed>.checkpoint` | the checkpoints of an unfinished run |
+//! | `teacher` | the teacher's soft labels for unlabelled texts, shared by all runs |
 //! | `frontier.md`, `.svg`, `.png` | the table and the picture |
 
 mod picture;
@@ -23,30 +23,30 @@ use crate::console::say;
 use runs::Runs;
 use table::Frontier;
 
-/// Trains every preset with every seed, and writes one table and one picture of accuracy against bytes
+/// Trains every preset with every seed, and writes a table and a picture of accuracy against bytes
 ///
-/// Runs that are already in the folder for the same flags are not repeated, and one that was stopped goes on
-/// from its checkpoint: call it again with the same flags.
+/// Runs already in the folder for the same flags are not repeated, and an interrupted one continues from its checkpoint
+/// if the command is run again with the same flags.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
     #[command(flatten)]
     corpus: CorpusArgs,
-    /// Texts without labels that a teacher has opinions on, as for `train`
+    /// Unlabelled texts for a teacher, as for `train`
     #[arg(long, value_name = "TEXTS")]
     unlabelled: Option<PathBuf>,
-    /// The presets to train
+    /// Presets to train
     #[arg(long, value_enum, value_delimiter = ',', default_value = "nano,micro,small,base,large")]
     presets: Vec<Preset>,
-    /// The seeds to train each with
+    /// Seeds to train each with
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1,2,3")]
     seeds: Vec<u64>,
-    /// The folder for models, table and picture
+    /// Folder for models, table and picture
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Results for machines; `-` is standard output
+    /// Results as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Where to train: cuda needs a build with `--features cuda`
+    /// Device to train on; cuda needs a build with `--features cuda`
     #[arg(long, value_enum, default_value_t = DeviceChoice::Cpu)]
     device: DeviceChoice,
     #[command(flatten)]
@@ -74,7 +74,7 @@ impl Args {
 /// Runs the verb.
 ///
 /// # Errors
-/// If a run fails, which its own line explains, or a file cannot be written.
+/// If a run fails, as its own line explains, or a file cannot be written.
 /// [`ExitReason`](crate::exit_reason::ExitReason) if the user stops it or a run diverges.
 pub fn run(args: &Args) -> Result<()> {
     ensure!(!args.presets.is_empty() && !args.seeds.is_empty(), "--presets and --seeds: at least one each");

@@ -1,4 +1,4 @@
-//! The picture: quantised accuracy against bytes, drawn once for both forms.
+//! The picture: quantised accuracy against bytes, drawn by the same code for SVG and PNG.
 
 use std::convert::Infallible;
 use std::ops::Range;
@@ -47,7 +47,7 @@ fn png(corpus: &str, points: &[Point<'_>]) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What is marked, and how.
+/// Marks and their style.
 struct Series {
     name: &'static str,
     color: RGBColor,
@@ -69,12 +69,12 @@ fn series(points: &[Point<'_>]) -> [Series; 2] {
     ]
 }
 
-/// How often 1 KiB is doubled to make `bytes`.
+/// How many doublings of 1 KiB make `bytes`.
 fn doublings(bytes: f64) -> f64 {
     (bytes.max(1.0) / 1024.0).log2()
 }
 
-/// An axis of doublings, a label for each whole one.
+/// An axis of doublings, with a label for each whole one.
 struct Doublings(Range<f64>);
 
 impl Ranged for Doublings {
@@ -161,7 +161,7 @@ where
     Ok(())
 }
 
-/// A picture in RGB, with letters of one size.
+/// A picture in RGB, with one font size.
 struct Pixels<'p> {
     rgb: &'p mut [u8],
 }

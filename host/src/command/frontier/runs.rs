@@ -1,4 +1,4 @@
-//! One run, or what an earlier call has left of it.
+//! A run, or the files left by an earlier one.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::exit_reason::ExitReason;
 /// The board that stands for a Cortex-M0, and the one for a Cortex-M4.
 pub const BOARDS: [&str; 2] = ["microbit", "mps2-an386"];
 
-/// What `train` reports, as far as it matters here.
+/// The part of `train`'s report that is needed here.
 #[derive(Deserialize)]
 struct Report {
     valid: Float,
@@ -46,7 +46,7 @@ struct Blob {
 #[derive(Clone, Debug, Serialize)]
 pub struct Trained {
     pub seed: u64,
-    /// The whole blob.
+    /// The model file's.
     pub bytes: u64,
     pub float_valid: f64,
     pub float_test: Option<f64>,
@@ -55,21 +55,21 @@ pub struct Trained {
     pub agreement: f64,
     /// Estimated on [`BOARDS`].
     pub instructions_per_word: [f64; 2],
-    /// Of the last call that trained it.
+    /// Of the last call that trained the model.
     pub seconds: f64,
 }
 
 /// The runs of a folder.
 pub struct Runs<'f> {
     folder: &'f Path,
-    /// What all have in common.
+    /// The flags in common.
     base: train::Args,
-    /// What all learn from.
+    /// The digest of the texts.
     texts: String,
 }
 
 impl<'f> Runs<'f> {
-    /// Runs in `folder`, each as `base` but for preset and seed.
+    /// Runs in `folder`, each like `base` except for preset and seed.
     ///
     /// # Errors
     /// If the corpus cannot be read.
@@ -78,7 +78,7 @@ impl<'f> Runs<'f> {
         Ok(Self { folder, base, texts })
     }
 
-    /// Trains a preset with a seed, unless that is done.
+    /// Trains a preset with a seed, unless this has been done.
     ///
     /// # Errors
     /// If training fails, is stopped or diverges.
@@ -133,7 +133,7 @@ impl<'f> Runs<'f> {
     }
 }
 
-/// What a run was trained by: another version, other flags or other texts make another run.
+/// Identifies a run: by version, flags and texts.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Record {
     version: String,
@@ -160,12 +160,12 @@ impl Files {
         }
     }
 
-    /// The flags of the run that the other files are of.
+    /// The recorded run to which the other files belong.
     fn recorded(&self) -> Option<Record> {
         serde_json::from_slice(&std::fs::read(&self.flags).ok()?).ok()
     }
 
-    /// Removes what another run has left, its flags first: what is left then is nobody's.
+    /// Removes another run's files, its flags first, so that files left by an interruption belong to no run.
     fn clear(&self) -> Result<()> {
         for path in [&self.flags, &self.model, &self.report] {
             match std::fs::remove_file(path) {
@@ -182,7 +182,7 @@ impl Files {
         Ok(())
     }
 
-    /// The run's result, if its report is there and the model is the one it speaks of.
+    /// The run's result, if its report exists and describes this model.
     fn read(&self, seed: u64) -> Result<Trained> {
         let path = self.report.display();
         let text = std::fs::read(&self.report).with_context(|| format!("cannot read {path}"))?;

@@ -9,12 +9,12 @@ use crate::console::for_shells;
 /// The runs, preset by preset.
 pub struct Frontier {
     pub corpus: String,
-    /// The command that made it, as it was given.
+    /// The command line that made it.
     command: String,
     presets: Vec<(Preset, Vec<Trained>)>,
 }
 
-/// A mean over seeds, and the sample standard deviation where there are two seeds or more.
+/// A mean over seeds, and the sample standard deviation if there are at least two.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
     pub mean: f64,
@@ -59,7 +59,7 @@ pub struct Point<'r> {
 }
 
 impl Frontier {
-    /// No run yet on a corpus.
+    /// An empty table for a corpus.
     pub fn new(data: &str) -> Self {
         Self {
             corpus: crate::corpus::name_of(data),
@@ -68,7 +68,7 @@ impl Frontier {
         }
     }
 
-    /// One run more.
+    /// Adds a run.
     pub fn add(&mut self, preset: Preset, trained: Trained) {
         match self.presets.iter_mut().find(|(own, _)| *own == preset) {
             Some((_, runs)) => runs.push(trained),
@@ -103,7 +103,7 @@ impl<'r> Point<'r> {
     }
 }
 
-/// The words of a command as a shell would take them.
+/// A command's words, quoted for a shell.
 fn command(words: impl Iterator<Item = String>) -> String {
     std::iter::once("host".to_owned())
         .chain(words.map(|word| for_shells(&word)))
@@ -111,7 +111,7 @@ fn command(words: impl Iterator<Item = String>) -> String {
         .join(" ")
 }
 
-/// The table for people.
+/// The table as Markdown.
 pub fn markdown(frontier: &Frontier, points: &[Point<'_>]) -> String {
     let or_none = |spread: Option<Spread>| spread.map_or_else(|| "–".to_owned(), Spread::percent);
     let mut text = format!("# Accuracy against bytes: {}\n\n", frontier.corpus);
@@ -143,7 +143,7 @@ pub fn markdown(frontier: &Frontier, points: &[Point<'_>]) -> String {
     text
 }
 
-/// The report for machines.
+/// The report as JSON.
 #[derive(Serialize)]
 pub struct Report<'r> {
     corpus: &'r str,
@@ -152,7 +152,7 @@ pub struct Report<'r> {
     presets: &'r [Point<'r>],
 }
 
-/// All points, and where they come from.
+/// All points and their runs.
 pub fn report<'r>(frontier: &'r Frontier, points: &'r [Point<'r>]) -> Report<'r> {
     Report { corpus: &frontier.corpus, command: &frontier.command, boards: BOARDS, presets: points }
 }

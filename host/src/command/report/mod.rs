@@ -24,16 +24,17 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = concat!(include_str!("page.js"), include_str!("board.js"));
 
-/// How the page's script takes in the one that it imports.
+/// The page script's import of the other one.
 const IMPORT: &str = "import { open } from \"./telltale.js\";\n";
 
-/// Writes a page about a model that works from disk, without a network: try the model word by word, tests, training, bytes and boards, its card
+/// Writes a page about a model, in one file that works offline: try the model word by word; tests, training, bytes and
+/// boards; its card
 ///
-/// The page holds the model and the integer engine as WebAssembly: what it answers is what a board answers, with the
-/// same trace hashes.
+/// The page holds the model and the integer engine as WebAssembly: its answers are a board's, with the same trace
+/// hashes.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// The model, as `train --export` wrote it
+    /// The model file, as written by `train --export`
     #[arg(long, value_name = "FILE")]
     model: PathBuf,
     #[command(flatten)]
@@ -47,7 +48,7 @@ pub struct Args {
     /// What `train --json` wrote, for the curves
     #[arg(long, value_name = "FILE")]
     train_json: Option<PathBuf>,
-    /// Where the page goes
+    /// File for the page
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -55,7 +56,7 @@ pub struct Args {
 /// Runs the verb.
 ///
 /// # Errors
-/// If the model, the corpus or the curves cannot be read, or the page not be written.
+/// If the model, the corpus or the curves cannot be read, or the page cannot be written.
 pub fn run(args: &Args) -> Result<()> {
     let corpus = args.corpus.as_ref().map(CorpusArgs::config);
     Paths::default()
@@ -84,10 +85,10 @@ pub fn run(args: &Args) -> Result<()> {
     })
 }
 
-/// What `train --json` wrote.
+/// The report of `train --json`.
 struct Run {
     epochs: Value,
-    /// Bytes of the model, if it tells.
+    /// Bytes of the model, if given.
     model_bytes: Option<u64>,
 }
 
@@ -111,7 +112,7 @@ impl Run {
     }
 }
 
-/// What the page's script reads.
+/// The data for the page's script.
 #[derive(Serialize)]
 struct Data<'d> {
     /// As `inspect --json` writes it.
@@ -119,14 +120,14 @@ struct Data<'d> {
     labels: Vec<&'d str>,
     tests: Option<&'d Results>,
     epochs: Option<Value>,
-    /// The text that is there to begin with.
+    /// The initial text.
     example: &'d str,
     /// The model's file and the engine, in base 64.
     bytes: String,
     engine: String,
 }
 
-/// The text to begin with where no corpus gives one.
+/// The initial text if no corpus provides one.
 const EXAMPLE: &str = "slow, but superb";
 
 /// Writes a model's page.
@@ -153,7 +154,7 @@ fn page(model: &Model<'_>, results: Option<&Results>, epochs: Option<Value>) -> 
         bytes: base64(model.file()),
         engine: base64(web::MODULE),
     };
-    // No text can end the element that holds it.
+    // Keeps a text from ending the element that holds it.
     let data = serde_json::to_string(&data).context("cannot encode the page's data")?.replace('<', "\\u003c");
     let script = [web::SCRIPT, SCRIPT.trim_start_matches(IMPORT)].concat();
     let mut page = String::new();

@@ -1,4 +1,4 @@
-//! What a model makes of labelled texts.
+//! A model's answers to labelled texts.
 
 use std::path::Path;
 
@@ -12,19 +12,19 @@ use crate::corpus::{self, Corpus, CorpusConfig, Split, count};
 use crate::engine::answer_all;
 use crate::evaluate::measures::{Bin, Judged, Measures, calibration, misread, share};
 
-/// Mistakes that a page shows.
+/// The most mistakes on a page.
 const MISTAKES: usize = 20;
 
-/// The most bytes of their texts, so that long ones do not fill the page.
+/// The most bytes of their texts, so that long texts do not fill the page.
 const MISTAKES_BYTES: usize = 100_000;
 
-/// The most bytes of the text that is there to begin with.
+/// The most bytes of the initial text.
 const EXAMPLE_BYTES: usize = 400;
 
 /// The integer engine's answers to labelled texts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Results {
-    /// The corpus' name.
+    /// The corpus's name.
     name: String,
     /// Which of its texts.
     split: &'static str,
@@ -38,7 +38,7 @@ pub struct Results {
     calibration: Vec<Bin>,
     /// Texts with a wrong answer.
     wrong: usize,
-    /// Those of the highest probabilities, the highest first.
+    /// The most probable of them, in descending order.
     mistakes: Vec<Mistake>,
     #[serde(skip)]
     example: Option<String>,
@@ -79,7 +79,7 @@ impl Results {
             let labels: Vec<&str> = model.labels().collect();
             let mut texts = Vec::new();
             for (text, label) in &all.examples {
-                // A model that rejects texts is told of those of no class by `eval`.
+                // `eval` measures a model that rejects texts on those of no class.
                 if model.rejection().is_none() || corpus::label_position(&labels, label).is_some() {
                     texts.push((&text[..], corpus::class_of(&config.data, &labels, label)?));
                 }
@@ -152,12 +152,12 @@ impl Results {
         })
     }
 
-    /// A short text of them.
+    /// One of the short texts.
     pub fn example(&self) -> Option<&str> {
         self.example.as_deref()
     }
 
-    /// Says how right the answers are.
+    /// Prints how accurate the answers are.
     pub fn say(&self) {
         say!(
             "{}, {} texts of {}: accuracy {:.2} %",

@@ -1,4 +1,4 @@
-//! Checkpoints, Ctrl-C, and another place for a model whose file cannot be written.
+//! Checkpoints, Ctrl-C, and a fallback for a model whose file cannot be written.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -23,25 +23,25 @@ use crate::stop::Stop;
 use crate::train::checkpoint::{Contents, Run, Store, differences};
 use crate::train::{Event, Trainer, TrainingExample};
 
-/// Flags that say where things go, and in what form, and not what is trained: they may differ when a run goes on.
+/// Flags for the form and place of outputs, not for the training: they may differ when a run is resumed.
 const FREE: [&str; 8] =
     ["export", "fold", "json", "report", "save", "checkpoint", "checkpoint_minutes", "resume"];
 
-/// Flags that say where the texts lie: they may have moved, and that they are the same the [facts](facts) tell.
+/// Flags for the paths of texts, which may have moved; the [facts](facts) show whether they are the same.
 const MOVABLE: [&str; 5] = ["data", "test_data", "unlabelled", "rename_labels", "teacher_cache"];
 
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Checkpoints")]
 pub struct CheckpointArgs {
-    /// A folder for checkpoints, written after every epoch, every few minutes and on Ctrl-C
+    /// Folder for checkpoints, written after every epoch, every few minutes and on Ctrl-C
     #[arg(long, value_name = "DIR")]
     pub checkpoint: Option<PathBuf>,
     /// Minutes of training between two checkpoints; 0 writes one after every batch
     #[arg(long, value_name = "MINUTES", default_value_t = MINUTES)]
     pub checkpoint_minutes: f64,
-    /// Goes on from the checkpoint in this folder, with the flags of its run; flags that are given
-    /// again must be the same, but for --export, --fold, --json, --report, --save and those of this section; --data,
-    /// --test-data, --unlabelled, --rename-labels and --teacher-cache may name another place of the same texts
+    /// Resume from the checkpoint in this folder, with the flags of its run; flags given again must be the same, except
+    /// for --export, --fold, --json, --report, --save and those of this section; --data, --test-data, --unlabelled,
+    /// --rename-labels and --teacher-cache may give another path to the same texts
     #[arg(long, value_name = "DIR")]
     pub resume: Option<PathBuf>,
 }
@@ -53,7 +53,7 @@ impl CheckpointArgs {
     }
 }
 
-/// Minutes between two checkpoints unless a flag says otherwise.
+/// Default minutes between two checkpoints.
 const MINUTES: f64 = 5.0;
 
 impl Default for CheckpointArgs {
@@ -62,7 +62,7 @@ impl Default for CheckpointArgs {
     }
 }
 
-/// Writes checkpoints, and knows when to stop.
+/// Writes checkpoints, and decides when to stop.
 #[derive(Debug)]
 pub struct Checkpointer {
     store: Option<Store>,
@@ -70,16 +70,16 @@ pub struct Checkpointer {
     last: Instant,
     /// The run's flags, a JSON object.
     flags: String,
-    /// Its choices, a JSON object.
+    /// Its configuration, a JSON object.
     config: String,
     facts: BTreeMap<String, String>,
-    /// What is gone on with.
+    /// The resumed run.
     run: Option<Run>,
     stop: Stop,
 }
 
 impl Checkpointer {
-    /// Opens the folder for checkpoints. The flags that hold: those given, on a resumed run the
+    /// Opens the folder for checkpoints. Returns the flags in effect: those given, or for a resumed run the
     /// checkpoint's.
     ///
     /// # Errors
@@ -110,10 +110,10 @@ impl Checkpointer {
                 store = Some(Store::create(folder)?);
             }
         }
-        // From whichever folder the run goes on.
+        // Whichever folder the run is resumed from.
         let flags = serde_json::to_string(&args.absolute()).context("cannot encode the flags")?;
         if let (Some(store), None) = (&store, &run) {
-            // A run that is stopped before its first batch can be gone on with, too.
+            // A run that is stopped before its first batch can be resumed, too.
             store.write(&Contents { flags: flags.clone(), run: None })?;
         }
         let checkpointer = Self {
@@ -129,11 +129,11 @@ impl Checkpointer {
         Ok((args, checkpointer))
     }
 
-    /// The choices that hold: those resolved, on a resumed run the checkpoint's, but for where a teacher's opinions are kept
-    /// and how embeddings are quantised in the end.
+    /// The configuration in effect: the resolved one, or for a resumed run the checkpoint's, except for the folder of a
+    /// teacher's soft labels and the final quantisation of embeddings.
     ///
     /// # Errors
-    /// If the checkpoint's were written by another version of this program.
+    /// If another version of this program wrote the checkpoint's.
     pub fn settle(&self, resolved: RunConfig) -> Result<RunConfig> {
         Ok(match &self.run {
             Some(run) => RunConfig {
@@ -158,10 +158,10 @@ impl Checkpointer {
         })
     }
 
-    /// A trained model could not be written where it was to go.
+    /// Saves a trained model elsewhere if its file could not be written.
     ///
     /// # Errors
-    /// Always: the error that kept it from being written, and where the work is now.
+    /// Always: the error that kept it from being written, and where the model is now.
     pub fn rescue(&self, error: Error, blob: &[u8]) -> Result<()> {
         if let Some(store) = &self.store {
             let folder = store.folder().display();
@@ -175,8 +175,8 @@ impl Checkpointer {
     }
 }
 
-/// Describes the run, puts the trainer where the checkpoint stands, listens for Ctrl-C, and writes a checkpoint whenever
-/// it is time for one.
+/// Describes the run, sets the trainer to the checkpoint's state, listens for Ctrl-C, and writes a checkpoint when one
+/// is due.
 impl Observer for Checkpointer {
     fn describe(&mut self, data: &Data, network: &Network) {
         report::describe(data, &network.config, network.device());
@@ -220,13 +220,13 @@ impl Observer for Checkpointer {
     }
 
     fn trained(&mut self) {
-        // Ctrl-C need not wait any more.
+        // Ctrl-C need not wait any longer.
         self.stop.at_once();
     }
 }
 
 impl Args {
-    /// Refuses to go on without the texts of the checkpoint's run.
+    /// Refuses to resume without the texts of the checkpoint's run.
     fn find_corpus(&self) -> Result<()> {
         if let Some(flag) = self.corpus.stdin_flag(self.unlabelled.as_ref()) {
             let is_given = self.given.contains(&flag[2..].replace('-', "_"));
@@ -251,7 +251,7 @@ impl Args {
     }
 }
 
-/// The checkpoint's flags, and those given where they are free.
+/// The checkpoint's flags, overridden by the free ones that were given.
 fn merge(flags: &str, given: &Args) -> Result<Args> {
     let damaged = "the checkpoint's flags were written by another version of this program";
     let mut then: Map<String, Value> = serde_json::from_str(flags).context(damaged)?;
@@ -261,7 +261,7 @@ fn merge(flags: &str, given: &Args) -> Result<Args> {
     let mut different = Vec::new();
     for (name, value) in now {
         if FREE.contains(&&name[..]) || MOVABLE.contains(&&name[..]) {
-            // Where a run is resumed from and to is said anew each time.
+            // The folders of a resumed run are given anew each time.
             if given.given.contains(&name) || ["checkpoint", "resume"].contains(&&name[..]) {
                 then.insert(name, value);
             }
@@ -288,7 +288,7 @@ fn text(value: &Value) -> String {
     }
 }
 
-/// What a run is made of beside its configuration: the words as read, the network's shape.
+/// What defines a run beside its configuration: the words as read, the network's shape.
 fn facts(data: &Data, trainer: &Trainer<'_>) -> Result<BTreeMap<String, String>> {
     let short = |digest: &[u8]| hex(&digest[..8]);
     let mut texts = Sha256::new();

@@ -1,4 +1,4 @@
-//! What a run does by its flags: presets, flags over them, and their limits.
+//! From flags to a run's configuration: presets, flags that override them, and their limits.
 
 use anyhow::{Result, ensure};
 use clap::{Args as ClapArgs, ValueEnum};
@@ -41,7 +41,7 @@ pub enum Preset {
 }
 
 impl std::fmt::Display for Preset {
-    /// As the command line names it.
+    /// Its name on the command line.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let value = self.to_possible_value();
         f.write_str(value.as_ref().map_or("hidden", |value| value.get_name()))
@@ -49,7 +49,7 @@ impl std::fmt::Display for Preset {
 }
 
 impl Preset {
-    /// The largest of those by size that is never larger than so many bytes.
+    /// The largest preset by size that never exceeds `bytes`.
     #[must_use]
     pub fn largest_in(bytes: u64) -> Option<Self> {
         const LIMITS: [(Preset, u64); 5] = [
@@ -68,7 +68,7 @@ impl Preset {
     }
 }
 
-/// The model's shape; what is not given comes from the preset.
+/// The model's shape; the preset supplies what is not given.
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Model")]
 pub struct ShapeArgs {
@@ -82,7 +82,7 @@ pub struct ShapeArgs {
     #[arg(long, value_name = "N")]
     pub embed: Option<usize>,
     /// Units of a recurrent layer [default: 64; for two classes 32, or 48 if their texts are long; for more than 64
-    /// classes 96, or 32 where 3000 words are few of their words]
+    /// classes 96, or 32 if 3000 words cover few of their words]
     #[arg(long, value_name = "N")]
     pub hidden: Option<usize>,
     /// Pooling over time [default: mean; for short texts last, or max for more than two classes]
@@ -91,56 +91,56 @@ pub struct ShapeArgs {
     /// Units of a hidden ReLU layer in the head, 0 for a linear head [default: 0]
     #[arg(long, value_name = "N")]
     pub head_hidden: Option<usize>,
-    /// The most words in the vocabulary [default: 3000; 6000 for long texts of two classes; 500 for more than 64 classes
-    /// where 3000 are few of their words]
+    /// The most words in the vocabulary [default: 3000; 6000 for long texts of two classes; 500 for more than 64
+    /// classes if 3000 cover few of their words]
     #[arg(long, value_name = "N")]
     pub vocab: Option<usize>,
     /// How often a word must occur to be in the vocabulary [default: 2]
     #[arg(long, value_name = "N")]
     pub min_freq: Option<u64>,
-    /// Bytes that the model may take: n-grams fill what the network leaves, unless --ngrams or a preset says how many
-    /// there are [default: 180000]
+    /// The most bytes of the model: n-grams fill what the network leaves, unless --ngrams or a preset sets their number
+    /// [default: 180000]
     #[arg(long, value_name = "N")]
     pub bytes: Option<usize>,
-    /// The most n-grams beside the network, 0 for none [default: what --bytes has room for; 0 with --save]
+    /// The most n-grams beside the network, 0 for none [default: as many as --bytes has room for; 0 with --save]
     #[arg(long, value_name = "N", alias = "wide")]
     pub ngrams: Option<usize>,
-    /// The most words of an n-gram, 0 to 3 [default: tried on validation texts; 0 with --ngram-characters N]
+    /// The most words of an n-gram, 0 to 3 [default: chosen on validation texts; 0 with --ngram-characters N]
     #[arg(long, value_name = "N", alias = "wide-order")]
     pub ngram_words: Option<u8>,
-    /// The most characters of an n-gram of characters, 0 to 6 [default: tried on validation texts; 0 with --ngram-words N]
+    /// The most characters of an n-gram of characters, 0 to 6 [default: chosen on validation texts; 0 with
+    /// --ngram-words N]
     #[arg(long, value_name = "N")]
     pub ngram_characters: Option<u8>,
-    /// Whether punctuation, other symbols and emoji are words where they tell something about the class
-    /// [default: true]
+    /// Whether punctuation, other symbols and emoji are words if they help to predict the class [default: true]
     #[arg(long, value_name = "BOOL")]
     pub punctuation: Option<bool>,
-    /// Whether HTML's tags are read as text [default: where having some tells the classes apart, as in code]
+    /// Whether HTML's tags are read as text [default: if tags help to predict the class, as in code]
     #[arg(long, value_name = "BOOL")]
     pub tags: Option<bool>,
     /// Bits of an embedding weight on the chip, 4 or 8 [default: 4]
     #[arg(long, value_name = "BITS")]
     pub embed_bits: Option<u32>,
-    /// Folds the first layer's input weights into the words' rows: for a third fewer multiply-accumulates (of a
-    /// layer of twice as many units as embedding), a word takes gates · units bytes (GRU 3, LSTM 4 gates)
+    /// Fold the first layer's input weights into the words' rows: this saves a third of the multiply-accumulates (for a
+    /// layer with twice as many units as the embedding), but a word takes gates · units bytes (GRU 3, LSTM 4 gates)
     #[arg(long, conflicts_with = "embed_bits")]
     #[serde(default)]
     pub fold: bool,
 }
 
-/// How it is trained; what is not given comes from the preset.
+/// How the model is trained; the preset supplies what is not given.
 #[derive(ClapArgs, Clone, Debug, Serialize, Deserialize)]
 #[command(next_help_heading = "Training")]
 pub struct TrainingArgs {
-    /// Who tells what unlabelled texts are [default: both; ngrams for the presets nano and micro]
+    /// Teacher for unlabelled texts [default: both; ngrams for the presets nano and micro]
     #[arg(long, value_enum)]
     pub teacher: Option<Teacher>,
-    /// About how long the network may be trained, 0.1 to 10000: what decides the number of epochs. It counts words, 12
-    /// million a minute, and not seconds, so that the same flags give the same model on every machine
+    /// Approximate time to train the network, 0.1 to 10000, which sets the number of epochs. It is counted in words, 12
+    /// million a minute, so that the same flags give the same model on every machine
     #[arg(long, value_name = "MINUTES", default_value_t = MINUTES, conflicts_with = "epochs")]
     #[serde(default = "minutes")]
     pub minutes: f64,
-    /// The most passes over the training texts [default: what --minutes allows, from one pass a minute to ten]
+    /// The most passes over the training texts [default: what --minutes allows, one to ten passes per minute]
     #[arg(long, value_name = "N")]
     pub epochs: Option<usize>,
     /// Texts per step [default: 32]
@@ -155,10 +155,10 @@ pub struct TrainingArgs {
     /// Weight decay [default: 0.01]
     #[arg(long, value_name = "RATE")]
     pub weight_decay: Option<f32>,
-    /// Course of the learning rate [default: cosine]
+    /// Learning-rate schedule [default: cosine]
     #[arg(long, value_enum)]
     pub schedule: Option<Schedule>,
-    /// The largest norm of a step's gradient [default: 1]
+    /// Largest norm of a step's gradient [default: 1]
     #[arg(long, value_name = "NORM")]
     pub clip: Option<f32>,
     /// Dropout on embeddings, 0 to 0.9 [default: 0.3]
@@ -173,18 +173,18 @@ pub struct TrainingArgs {
     /// Probability moved from the true label to all, 0 to 0.5 [default: 0.05 for two classes, 0.1 for more]
     #[arg(long, value_name = "SHARE")]
     pub smoothing: Option<f32>,
-    /// Weights texts by the inverse frequency of their class, so that rare classes count as much as frequent ones
+    /// Weight texts by the inverse frequency of their class, so that rare classes count as much as frequent ones
     /// [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     #[serde(default)]
     pub balance: Option<bool>,
-    /// The share of validation texts that may be answered as none of the classes, 0 to 0.5: texts with answers less
-    /// probable, or fewer known words, are then rejected on the chip, too [default: no text is]
+    /// Largest share of validation texts that may be rejected as none of the classes, 0 to 0.5; the chip, too, then
+    /// rejects texts with less probable answers or fewer known words [default: none are]
     #[arg(long, value_name = "SHARE")]
     #[serde(default)]
     pub reject: Option<f64>,
-    /// Which predictions are trained: the last, or the one after every word [default: every-word; final for
-    /// short texts]
+    /// Predictions that the loss covers: the last, or the one after every word [default: every-word; final for short
+    /// texts]
     #[arg(long, value_enum)]
     pub loss: Option<Loss>,
     /// Cut back-propagation through time every N words [default: never]
@@ -193,7 +193,7 @@ pub struct TrainingArgs {
     /// Epochs without a better validation accuracy before training stops, 0 for never [default: 0]
     #[arg(long, value_name = "N")]
     pub patience: Option<usize>,
-    /// The most words of a text that are read in training, 0 for all [default: 400]
+    /// The most words of a text read in training, 0 for all [default: 400]
     #[arg(long, value_name = "N")]
     pub max_len: Option<usize>,
     /// Which end of a longer text is kept [default: tail]
@@ -204,14 +204,13 @@ pub struct TrainingArgs {
     pub average: Option<f32>,
 }
 
-/// Bytes that a model may take by default: what the smallest board has room for.
+/// Default limit of a model's bytes: what fits the smallest board.
 const BYTES: usize = 180_000;
 
-/// Words that a run reads in a minute, as far as its length is chosen by: a budget in words, so that the same flags give
-/// the same model on every machine.
+/// Words per minute of a run's budget, which is in words, so that the same flags give the same model on every machine.
 const WORDS_A_MINUTE: f64 = 12e6;
 
-/// Minutes that a default run has for its network.
+/// Default minutes for the network.
 const MINUTES: f64 = 4.0;
 
 /// For checkpoints of runs that had no such flag.
@@ -219,7 +218,7 @@ const fn minutes() -> f64 {
     MINUTES
 }
 
-/// Texts with fewer words than this in the mean are short.
+/// Texts with fewer words than this on average are short.
 const SHORT_TEXT: u64 = 48;
 
 /// The most words and n-grams of a preset.
@@ -231,15 +230,14 @@ fn entries(preset: Preset) -> (usize, usize) {
 /// A preset, and the share of its words and n-grams.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Size {
-    /// What the rest of the defaults comes from.
+    /// The preset for all other defaults.
     pub preset: Preset,
     /// Above 0, at most 1.
     pub share: f64,
 }
 
 impl Args {
-    /// The same run with a preset, its words and n-grams being `share` of the preset's unless a flag says
-    /// how many they are.
+    /// The same run with a preset and `share` of its words and n-grams, unless a flag sets their numbers.
     #[must_use]
     pub fn sized(&self, size: Size) -> Self {
         let mut args = Self { preset: Some(size.preset), ..self.clone() };
@@ -254,10 +252,10 @@ impl Args {
         args
     }
 
-    /// Reads the texts that the flags name.
+    /// Reads the texts given by the flags.
     ///
     /// # Errors
-    /// Says what was wrong with them.
+    /// If they cannot be read, with the reason.
     pub fn source(&self) -> Result<Source> {
         let is_tutorial = self.preset.is_some_and(Preset::is_tutorial);
         let punctuation = self.shape.punctuation.unwrap_or(!is_tutorial);
@@ -265,10 +263,10 @@ impl Args {
         Source::read(&config, self.unlabelled.as_deref(), punctuation, self.shape.tags, self.seed)
     }
 
-    /// What tells other texts, labelled or not, from these.
+    /// A digest of the texts, labelled and not.
     ///
     /// # Errors
-    /// As [`Self::source`].
+    /// Like [`Self::source`].
     pub fn digest(&self) -> Result<String> {
         let config = self.corpus.config();
         let mut digest = Sha256::new_with_prefix(corpus::load(&config, self.seed)?.digest);
@@ -281,10 +279,10 @@ impl Args {
         Ok(hex(&digest.finalize()))
     }
 
-    /// What to do with them.
+    /// The configuration for these texts.
     ///
     /// # Errors
-    /// Names the flag whose value is not possible.
+    /// If a flag's value is not possible; names the flag.
     pub fn resolve(&self, source: &Source) -> Result<RunConfig> {
         let (args, words, texts) = (self, source.counts.total(), source.texts_to_learn_from());
         let minutes = args.training.minutes;
@@ -381,17 +379,17 @@ impl Args {
 /// Words of the network's vocabulary.
 const VOCAB: usize = 3000;
 
-/// Where these are a smaller share of the training texts, the network reads too little to be worth their bytes.
+/// If these are a smaller share of the training texts, the network reads too little to be worth its bytes.
 const KNOWN: f64 = 0.6;
 
-/// What the defaults depend on, of a corpus' classes.
+/// The number of classes, as far as defaults depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Classes {
     Two,
     Few,
-    /// More than have a number each in every n-gram.
+    /// Too many for a number per class in every n-gram.
     Many {
-        /// Whether a vocabulary of [`VOCAB`] words has most words of the texts.
+        /// Whether a vocabulary of [`VOCAB`] words covers most words of the texts.
         are_words_known: bool,
     },
 }
@@ -410,7 +408,7 @@ fn defaults(
     let epochs = passes.round().clamp(minutes.max(1.0), 10.0 * minutes.max(1.0)) as usize;
     let usual = TrainingOptions::usual(epochs, seed);
     let (hidden, vocab) = match classes {
-        // Half of the units take half of the time, and two classes are told apart as well by them.
+        // Half of the units take half of the time, and separate two classes just as well.
         Classes::Two if short => (32, VOCAB),
         Classes::Two | Classes::Few => (64, VOCAB),
         Classes::Many { are_words_known: true } => (96, VOCAB),
@@ -421,7 +419,7 @@ fn defaults(
         layers: 1,
         embed: 32,
         hidden,
-        // After a sentence or two the last state still knows everything; long texts need a mean.
+        // After a sentence or two the last state still holds everything; long texts need a mean.
         pooling: match (short, two) {
             (true, true) => Pooling::Last,
             (true, false) => Pooling::Max,
@@ -441,7 +439,7 @@ fn defaults(
         reads_whole_texts: !preset.is_some_and(Preset::is_tutorial),
         options: TrainingOptions {
             smoothing: if two { usual.smoothing } else { 0.1 },
-            // A short text's first words often say the opposite of what it says in the end.
+            // A short text's first words often say the opposite of its end.
             loss: if short { Loss::Final } else { usual.loss },
             ..usual
         },
@@ -462,7 +460,7 @@ fn defaults(
         average: 0.0,
         ..plain.options.clone()
     };
-    // Beside n-grams, a FastGRNN is as accurate as a GRU, for less than half of its instructions.
+    // Beside n-grams, a FastGRNN is as accurate as a GRU, with less than half of the instructions.
     let sized = |ngrams, vocab, embed, hidden, bits| RunConfig {
         cell: if hidden < 96 { Cell::Fastgrnn } else { Cell::Gru },
         teacher: if ngrams < 10_000 { Teacher::Ngrams } else { Teacher::Both },
@@ -470,12 +468,12 @@ fn defaults(
         hidden,
         vocab,
         bits,
-        // Among few n-grams there is no room for long ones.
+        // A small number of n-grams has no room for long ones.
         ngrams: NgramConfig { most: Some(ngrams), orders: Some((if ngrams < 20_000 { 2 } else { 3 }, 0)) },
         ..plain.clone()
     };
     match preset {
-        // Beside n-grams, long texts leave little to the order of words.
+        // In long texts, word order adds little to n-grams.
         None if two && !short => {
             RunConfig { ngrams: plain.ngrams, ..sized(26_000, 6000, 16, 48, EmbeddingBits::Four) }
         }
@@ -509,8 +507,8 @@ fn defaults(
     }
 }
 
-/// The most words and characters of an n-gram, by the flags for both. One alone means n-grams of its kind; 0, those of
-/// the other kind.
+/// The most words and characters of an n-gram, by the two flags. One flag alone means only n-grams of its kind; one
+/// that is 0, only those of the other kind.
 fn orders(words: Option<u8>, characters: Option<u8>, usual: Option<(u8, u8)>) -> Option<(u8, u8)> {
     match (words, characters) {
         (None, None) => usual,

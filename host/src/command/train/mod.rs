@@ -1,4 +1,4 @@
-//! `train`: labelled text in, a model for a microcontroller out.
+//! `train`: from labelled texts to a model for a microcontroller.
 
 mod checkpointer;
 mod config;
@@ -35,35 +35,35 @@ pub struct Args {
     #[command(flatten)]
     #[serde(flatten)]
     pub(super) corpus: CorpusArgs,
-    /// Texts without labels: a teacher that has learnt the labelled ones tells what it thinks of them, and the
-    /// model learns from that, too. An aclImdb .tar.gz (its `unsup`), a .txt with a text a line, a .csv, .tsv,
-    /// .jsonl or .parquet, packed with gzip or not, or a folder of .txt files
+    /// Unlabelled texts: a teacher trained on the labelled ones gives them soft labels, from which the model learns,
+    /// too. An aclImdb .tar.gz (its `unsup`), a .txt with a text per line, a .csv, .tsv, .jsonl or .parquet,
+    /// gzip-compressed or not, or a folder of .txt files
     #[arg(long, value_name = "TEXTS")]
     pub(super) unlabelled: Option<PathBuf>,
-    /// Where a teacher's opinions are kept for other runs on the same texts
+    /// Folder that keeps a teacher's soft labels for other runs on the same texts
     #[arg(long, value_name = "DIR")]
     pub(super) teacher_cache: Option<PathBuf>,
-    /// Where the quantised model goes
+    /// File for the quantised model
     #[arg(long, value_name = "FILE")]
     pub(super) export: Option<PathBuf>,
-    /// A folder for the float model as PyTorch loads it: model.safetensors, vocab.txt, config.json
+    /// Folder for the float model in PyTorch's form: model.safetensors, vocab.txt, config.json
     #[arg(long, value_name = "DIR")]
     pub(super) save: Option<PathBuf>,
-    /// Results for machines; `-` is standard output
+    /// Results as JSON; `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
-    /// A page about the model, with its curves and what it makes of the test texts, or of the validation texts where
-    /// there are none; see the verb `report`
+    /// File for a page about the model, with its curves and its results on the test texts, or on the validation texts
+    /// if there are none; see the verb `report`
     #[arg(long, value_name = "FILE")]
     #[serde(default)]
     pub(super) report: Option<PathBuf>,
-    /// The seed of splits, weights, order and dropout: same seed, same machine, same file
+    /// Seed of splits, weights, order and dropout: same seed, same machine, same file
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,
-    /// Where to train: cuda needs a build with `--features cuda`
+    /// Device to train on; cuda needs a build with `--features cuda`
     #[arg(long, value_enum, default_value_t = DeviceChoice::Cpu)]
     pub(super) device: DeviceChoice,
-    /// A set of defaults; every value of it can be overridden by its flag
+    /// Set of defaults; a flag overrides each
     #[arg(long, value_enum)]
     pub(super) preset: Option<Preset>,
     #[command(flatten)]
@@ -75,17 +75,17 @@ pub struct Args {
     #[command(flatten)]
     #[serde(flatten)]
     pub(super) keeping: CheckpointArgs,
-    /// The flags that stand on the command line, by their names in here.
+    /// The flags given on the command line, by their field names.
     #[arg(skip)]
     #[serde(skip)]
     pub(super) given: BTreeSet<String>,
 }
 
-/// Where networks are trained
+/// Device that trains networks
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceChoice {
-    /// This machine's processor, which is faster for networks as small as a chip's
+    /// This machine's processor, which is faster for networks small enough for a chip
     #[serde(alias = "Auto", alias = "Cpu")]
     Cpu,
     /// An NVIDIA GPU
@@ -94,7 +94,7 @@ pub enum DeviceChoice {
 }
 
 impl Args {
-    /// A run on a corpus that writes nothing, with the first seed.
+    /// A run on a corpus with the first seed, which writes nothing.
     #[must_use]
     pub fn new(corpus: CorpusArgs, shape: ShapeArgs, training: TrainingArgs) -> Self {
         Self {
@@ -115,7 +115,7 @@ impl Args {
         }
     }
 
-    /// The same run with a model, a report for machines and checkpoints; it goes on from these if `resumed`.
+    /// The same run with a model, a JSON report and checkpoints; it continues from these if `resumed`.
     #[must_use]
     pub fn with_outputs(&self, model: &Path, json: &Path, checkpoints: &Path, resumed: bool) -> Self {
         let folder = Some(checkpoints.to_owned());
@@ -126,13 +126,13 @@ impl Args {
         Self { export: Some(model.to_owned()), json: Some(json.to_owned()), keeping, ..self.clone() }
     }
 
-    /// Whether one of the presets, or a checkpoint, is asked for.
+    /// Whether a preset or a checkpoint is given.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.preset.is_some() || self.keeping.resume.is_some()
     }
 
-    /// Finds out before the training that all that it gives can be written, and is nothing that it reads.
+    /// Checks before the training that all outputs can be written, and overwrite no input.
     fn check_paths(&self) -> Result<()> {
         let idle = [
             ("teacher", "--teacher", self.unlabelled.is_none(), "--unlabelled"),
@@ -154,7 +154,7 @@ impl Args {
         self.paths().check()
     }
 
-    /// Makes the folder of --save, if there is to be one, and finds out that it may be written.
+    /// Makes the folder of --save, if given, and checks that it is writable.
     ///
     /// # Errors
     /// If not.
@@ -162,7 +162,7 @@ impl Args {
         self.save.as_deref().map_or(Ok(()), pytorch::save::check)
     }
 
-    /// Says what PyTorch's files have no place for.
+    /// Reports what PyTorch's files cannot hold.
     fn tell_of_saving(&self) {
         let is_tutorial = matches!(self.preset, Some(Preset::RnnCell | Preset::RnnLayer));
         if self.shape.ngrams.is_none() && !is_tutorial {
@@ -177,7 +177,7 @@ impl Args {
         }
     }
 
-    /// What is read and what is written.
+    /// The paths that are read and written.
     #[must_use]
     pub fn paths(&self) -> Paths {
         let saved = self.save.iter().flat_map(|folder| pytorch::save::files(folder));
@@ -194,7 +194,7 @@ impl Args {
             .write("--save", saved)
     }
 
-    /// With paths that hold from any folder.
+    /// With absolute paths.
     fn absolute(&self) -> Self {
         let of = |path: &Option<PathBuf>| {
             let path = path.as_ref()?;
@@ -213,7 +213,7 @@ impl Args {
         }
     }
 
-    /// Notes which flags stand on the command line.
+    /// Notes which flags were given on the command line.
     pub fn note_given(&mut self, matches: &ArgMatches) {
         let given = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
         self.given = matches.ids().filter(given).map(|id| id.as_str().to_owned()).collect();
@@ -223,7 +223,7 @@ impl Args {
 /// Runs the verb.
 ///
 /// # Errors
-/// Says what was wrong with the corpus, a flag or a file. [`ExitReason`] if the run was stopped or diverged.
+/// If the corpus, a flag or a file is wrong. [`ExitReason`] if the run was stopped or diverged.
 pub fn run(args: &Args) -> Result<()> {
     let started = Instant::now();
     let (args, mut checkpointer) = Checkpointer::begin(args)?;

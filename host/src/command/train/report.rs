@@ -1,4 +1,4 @@
-//! What a run tells people.
+//! What a run prints.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::model::Config;
 use crate::pipeline::{Data, Report};
 use crate::train::TrainingExample;
 
-/// What is about to be trained: rows, classes, words, model.
+/// Prints what is about to be trained: rows, classes, words, model.
 pub fn describe(data: &Data, config: &Config, device: &Device) {
     let corpus = &data.corpus;
     let left_out = corpus.notes.left_out().map_or_else(String::new, |why| format!("; left out: {why}"));
@@ -59,7 +59,7 @@ fn classes(corpus: &Corpus) -> String {
     text
 }
 
-/// How long texts are, and how much of them the vocabulary does not know.
+/// Prints how long texts are, and how much of them the vocabulary lacks.
 fn words(data: &Data) {
     let unknown = data.vocabulary.words.len() as u32;
     let mut lengths: Vec<usize> = data.texts.train.iter().map(|text| text.ids.len()).collect();
