@@ -8,8 +8,7 @@
 //!
 //! The errors hold over the whole domain and are tested there.
 //!
-//! tanh(x) = 2·sigmoid(2x) − 1: whoever needs tanh makes its sums twice as large, and one table
-//! serves both.
+//! tanh(x) = 2·sigmoid(2x) − 1: sums for tanh are made twice as large, and one table serves both.
 
 #[cfg(any(test, nodes))]
 use crate::kernel::blend;
@@ -18,7 +17,7 @@ use crate::kernel::saturate9;
 /// Segments of the sigmoid's table: 1/16 wide, from −16 to 16.
 pub(crate) const SEGMENTS: usize = 512;
 
-/// Sigmoid and tanh of numbers that have a certain count of fractional bits.
+/// Sigmoid and tanh of numbers with a given count of fractional bits.
 #[derive(Clone, Copy, Debug)]
 pub struct Curve {
     /// Down to whole segments.
@@ -36,8 +35,8 @@ impl Curve {
         Self { down, up: 31 - down }
     }
 
-    /// sigmoid(`x`) in steps of 2⁻³¹, from 2⁻¹⁵ to 1 − 2⁻¹⁵: on the line between the nodes around `x`, of whose
-    /// distance 14 bits count, and half a step of them more.
+    /// sigmoid(`x`) in steps of 2⁻³¹, from 2⁻¹⁵ to 1 − 2⁻¹⁵: on the line between the nodes around `x`, whose distance
+    /// is taken with 14 bits, plus half a step.
     ///
     /// Its upper half alone, in steps of 2⁻¹⁵, keeps the error stated above.
     #[inline(always)]
@@ -59,13 +58,13 @@ impl Curve {
         blend(u32::from_le_bytes(pair), part.cast_signed()) << 1
     }
 
-    /// From a table of segments, which saves a core that has no instruction for it the blending.
+    /// From a table of segments, which saves the blending on a core without an instruction for it.
     #[cfg(any(test, not(nodes)))]
     #[inline(always)]
     fn by_segments(self, x: i32) -> i32 {
         let entry = SIGMOID.get(segment(x >> self.down)).copied().unwrap_or(0);
-        // The segment's own bit is the sign: an odd segment counts back from its right end. The entry itself has the
-        // rise once, which is the half step.
+        // The segment's own bit is the sign: an odd segment counts back from its right end. The entry itself includes
+        // the rise once, which is the half step.
         let part = (x << self.up) >> 16 & !1;
         entry.wrapping_add(i32::from(entry as i16) * part)
     }
@@ -78,7 +77,8 @@ impl Curve {
     }
 }
 
-/// The number of a segment, counted from zero in the middle: the first and the last one reach to infinity.
+/// The index of a segment, whose number counts from zero in the middle; the first and the last segment reach to
+/// infinity.
 #[inline(always)]
 fn segment(segment: i32) -> usize {
     (saturate9(segment) + SEGMENTS as i32 / 2).cast_unsigned() as usize
@@ -116,8 +116,8 @@ static NODES: [u8; 2 * SEGMENTS + 2] = {
     table
 };
 
-/// Of each segment the node at its even end, in the upper half of the word, and the rise over the segment, in steps
-/// of 2⁻¹⁶, in the lower half.
+/// For each segment, the node at its even end in the upper half of the word, and the rise over the segment, in steps of
+/// 2⁻¹⁶, in the lower half.
 ///
 /// The even end is the left one of the even segments and the right one of the odd segments.
 #[cfg(any(test, not(nodes)))]
@@ -142,7 +142,7 @@ static EXP2: [u32; 65] = {
     table
 };
 
-/// The compiler's own arithmetic, while it lays out the tables: nothing of it reaches the chip.
+/// Arithmetic at compile time, to make the tables: none of it reaches the chip.
 #[allow(clippy::float_arithmetic)]
 const fn exp(x: f64) -> f64 {
     // Taylor's series of exp(x / 2⁸), squared eight times.
@@ -163,8 +163,8 @@ const fn exp(x: f64) -> f64 {
     sum
 }
 
-/// sigmoid where segment `at` starts, in steps of 2⁻¹⁵, moved against its curvature by half of what a
-/// straight line over a segment errs.
+/// sigmoid where segment `at` starts, in steps of 2⁻¹⁵, moved against its curvature by half of the error of a straight
+/// line over a segment.
 #[allow(clippy::float_arithmetic)]
 const fn node(at: usize) -> f64 {
     let value = 1.0 / (1.0 + exp(16.0 - at as f64 / 16.0));
@@ -172,7 +172,7 @@ const fn node(at: usize) -> f64 {
     (value - curvature / 4096.0) * 32_768.0
 }
 
-/// [`node`] rounded, neither 0 nor 1.
+/// [`node`] rounded, but neither 0 nor 1.
 #[allow(clippy::float_arithmetic)]
 const fn unit(at: usize) -> i32 {
     match (node(at) + 0.5) as i32 {

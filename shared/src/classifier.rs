@@ -40,10 +40,10 @@ impl<'m> Classifier<'m> {
         Self::within(model, memory.as_mut())
     }
 
-    /// As [`Self::new`], in memory whose size is known at run time only; it starts on a boundary of 4 bytes, better of 16.
+    /// Like [`Self::new`], in memory of a size known only at run time, aligned to 4 bytes or, better, 16.
     ///
     /// # Errors
-    /// As [`Self::new`], and [`OpenError::Misaligned`].
+    /// Like [`Self::new`], and [`OpenError::Misaligned`].
     #[inline(never)]
     pub fn within(model: &'m Model<'m>, memory: &'m mut [u8]) -> Result<Self, OpenError> {
         let mut state = State::carve(memory, &model.requirements(), Context::new())?;
@@ -57,34 +57,34 @@ impl<'m> Classifier<'m> {
         self.model
     }
 
-    /// Takes the next bytes of the text, cut anywhere; `tell` gets each word that ends among them and the
+    /// Takes the next bytes of the text, cut anywhere; `tell` is called with each word that ends in them and the
     /// prediction after it.
     pub fn feed(&mut self, bytes: &[u8], mut tell: impl FnMut(&Word, Prediction)) {
         self.feed_to(bytes, &mut tell);
     }
 
-    /// As [`Self::feed`], in one copy of the code.
+    /// Like [`Self::feed`], in one copy of the code.
     pub(crate) fn feed_to(&mut self, bytes: &[u8], tell: &mut Tell<'_>) {
         self.reading.feed(self.model, &mut self.state, bytes, tell);
     }
 
-    /// Ends the text: its answer, the last word included; the next byte starts a new text.
+    /// Ends the text and returns its answer, which includes the last word; the next byte starts a new text.
     pub fn finish(&mut self) -> Answer<'m> {
         self.finish_with(|_, _| {})
     }
 
-    /// As [`Self::finish`]; `tell` gets the last word if it had not ended.
+    /// Like [`Self::finish`]; `tell` is called with the last word if it had not ended.
     pub fn finish_with(&mut self, mut tell: impl FnMut(&Word, Prediction)) -> Answer<'m> {
         let conclusion = self.conclude(&mut tell);
         answer(self.model, conclusion)
     }
 
-    /// As [`Self::finish_with`], without the label.
+    /// Like [`Self::finish_with`], without the label.
     pub(crate) fn conclude(&mut self, tell: &mut Tell<'_>) -> Conclusion {
         self.reading.finish(self.model, &mut self.state, tell)
     }
 
-    /// The answer to a whole text; one that was being fed is dropped.
+    /// Returns the answer to a whole text; a text that was being fed is dropped.
     pub fn classify(&mut self, text: &str) -> Answer<'m> {
         self.reset();
         self.feed(text.as_bytes(), |_, _| {});
@@ -96,12 +96,12 @@ impl<'m> Classifier<'m> {
         self.reading.reset(&mut self.state);
     }
 
-    /// Whether predictions carry trace hashes.
+    /// Sets whether predictions carry trace hashes.
     pub const fn set_tracing(&mut self, tracing: bool) {
         self.reading.tracing = tracing;
     }
 
-    /// Another rule of early exit than the model's, or none: every word is read. To be set between texts.
+    /// Replaces the model's early-exit rule; with `None` every word is read. Call it between texts.
     pub const fn set_early_exit(&mut self, rule: Option<Rule>) {
         self.reading.set_early_exit(rule);
     }
@@ -115,24 +115,24 @@ impl<'m> Classifier<'m> {
         self.reading.self_test(self.model, &mut self.state)
     }
 
-    /// Bytes that [`Self::save`] writes, always the same for a model.
+    /// The number of bytes that [`Self::save`] writes, always the same for a model.
     #[must_use]
     pub fn saved_bytes(&self) -> usize {
         saved::bytes(&self.state)
     }
 
-    /// Writes how far the text is, in the middle of a word or of a character too; gives the bytes written.
+    /// Saves the state of the text, even in the middle of a word or character. Returns the bytes written.
     ///
     /// # Errors
-    /// [`StateError::BufferTooSmall`] with what is needed.
+    /// [`StateError::BufferTooSmall`] with the size needed.
     pub fn save<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], StateError> {
         saved::save(self.model, &self.reading, &self.state, buffer)
     }
 
-    /// Goes on with a text that was [saved](Self::save) with the same model, on whatever machine.
+    /// Resumes a text that was [saved](Self::save) with the same model, on any machine.
     ///
     /// # Errors
-    /// [`StateError`] if the bytes are no state of this model; then nothing has changed.
+    /// [`StateError`] if the bytes are not a state of this model; nothing is changed then.
     pub fn restore(&mut self, saved: &[u8]) -> Result<(), StateError> {
         saved::restore(self.model, &mut self.reading, &mut self.state, saved)
     }
@@ -163,7 +163,7 @@ impl<M: AsMut<[u8]>> OwnedClassifier<M> {
     /// A classifier at the start of a text.
     ///
     /// # Errors
-    /// As [`Model::open`] and [`Classifier::within`].
+    /// Like [`Model::open`] and [`Classifier::within`].
     pub fn new(model: &'static [u8], memory: M) -> Result<Self, OpenError> {
         let mut classifier = Self::empty(memory);
         classifier.open(model)?;
@@ -178,10 +178,10 @@ impl<M: AsMut<[u8]>> OwnedClassifier<M> {
         Self { model, requirements: Requirements::default(), context: Context::new(), reading, memory }
     }
 
-    /// Takes a model, in place. After an error the classifier is empty.
+    /// Opens a model, in place. After an error the classifier is empty.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// Like [`Self::new`].
     pub fn open(&mut self, model: &'static [u8]) -> Result<(), OpenError> {
         let result = self.try_open(model);
         if result.is_err() {
@@ -215,70 +215,70 @@ impl<M: AsMut<[u8]>> OwnedClassifier<M> {
         result
     }
 
-    /// As [`Classifier::feed`].
+    /// Like [`Classifier::feed`].
     pub fn feed(&mut self, bytes: &[u8], mut tell: impl FnMut(&Word, Prediction)) {
         self.act(|model, reading, state| reading.feed(model, state, bytes, &mut tell));
     }
 
-    /// As [`Classifier::finish`].
+    /// Like [`Classifier::finish`].
     pub fn finish(&mut self) -> Answer<'static> {
         self.finish_with(|_, _| {})
     }
 
-    /// As [`Classifier::finish_with`].
+    /// Like [`Classifier::finish_with`].
     pub fn finish_with(&mut self, mut tell: impl FnMut(&Word, Prediction)) -> Answer<'static> {
         let conclusion = self.act(|model, reading, state| reading.finish(model, state, &mut tell));
         answer(&self.model, conclusion)
     }
 
-    /// As [`Classifier::classify`].
+    /// Like [`Classifier::classify`].
     pub fn classify(&mut self, text: &str) -> Answer<'static> {
         self.reset();
         self.feed(text.as_bytes(), |_, _| {});
         self.finish()
     }
 
-    /// As [`Classifier::reset`].
+    /// Like [`Classifier::reset`].
     pub fn reset(&mut self) {
         self.act(|_, reading, state| reading.reset(state));
     }
 
-    /// As [`Classifier::set_tracing`].
+    /// Like [`Classifier::set_tracing`].
     pub const fn set_tracing(&mut self, tracing: bool) {
         self.reading.tracing = tracing;
     }
 
-    /// As [`Classifier::set_early_exit`].
+    /// Like [`Classifier::set_early_exit`].
     pub const fn set_early_exit(&mut self, rule: Option<Rule>) {
         self.reading.set_early_exit(rule);
     }
 
-    /// As [`Classifier::self_test`].
+    /// Like [`Classifier::self_test`].
     ///
     /// # Errors
-    /// As there.
+    /// The same.
     pub fn self_test(&mut self) -> Result<(), OpenError> {
         self.act(|model, reading, state| reading.self_test(model, state))
     }
 
-    /// As [`Classifier::saved_bytes`].
+    /// Like [`Classifier::saved_bytes`].
     #[must_use]
     pub const fn saved_bytes(&self) -> usize {
         saved::bytes_of(&self.requirements)
     }
 
-    /// As [`Classifier::save`].
+    /// Like [`Classifier::save`].
     ///
     /// # Errors
-    /// As there.
+    /// The same.
     pub fn save<'b>(&mut self, buffer: &'b mut [u8]) -> Result<&'b [u8], StateError> {
         self.act(|model, reading, state| saved::save(model, reading, state, buffer))
     }
 
-    /// As [`Classifier::restore`].
+    /// Like [`Classifier::restore`].
     ///
     /// # Errors
-    /// As there.
+    /// The same.
     pub fn restore(&mut self, saved: &[u8]) -> Result<(), StateError> {
         self.act(|model, reading, state| saved::restore(model, reading, state, saved))
     }

@@ -1,8 +1,8 @@
 //! Early exit: a text counts as decided once the answer has been certain for a while.
 //!
-//! An option of a model, calibrated on texts by `host early-exit`: when the same class has had at least
-//! the probability P after each of the last N words, the rest of the text is not read. Vocabulary
-//! look-up aside, its words cost nothing; the answer stays as it is until the next text.
+//! An option of a model, calibrated on texts by `host early-exit`: when the same class has had at least the probability
+//! P after each of the last N words, the rest of the text is not read. Apart from the vocabulary look-up, its words
+//! cost nothing; the answer stays the same until the next text.
 //!
 //! # Section
 //!
@@ -27,14 +27,14 @@ impl Rule {
     /// Reads the section.
     ///
     /// # Errors
-    /// [`OpenError`] naming the early exit if the section is not what the table above says.
+    /// [`OpenError`] naming the early exit if the section does not match the table above.
     pub fn open(section: &[u8]) -> Result<Self, OpenError> {
         let mut reader = SectionReader::new(section, Subject::EarlyExit);
         let rule = Self::read(&mut reader);
         reader.end().map(|()| rule)
     }
 
-    /// As [`Self::open`]; errors are the reader's.
+    /// Like [`Self::open`]; errors are the reader's.
     pub(crate) fn read(reader: &mut SectionReader<'_>) -> Self {
         let [probability, words] = reader.u16_pair();
         let probability = reader.within(probability, 1, 10_000) as u16;
@@ -65,7 +65,7 @@ impl ExitTracker {
         Self { run: 0, class: Class::new(0) }
     }
 
-    /// Takes the prediction after a word. Tells whether the text is decided.
+    /// Takes the prediction after a word. Returns whether the text is decided.
     pub const fn observe(&mut self, rule: Rule, class: Class, probability: Probability) -> bool {
         let certain = probability.ten_thousandths() >= rule.probability;
         self.run = match (certain, class.index() == self.class.index()) {

@@ -1,15 +1,15 @@
 //! Word id → activations, read in place.
 //!
-//! A row is E weights of 8 or 4 bits with a multiplier `m` of its own:
-//! `x[i] = round(e[i] · m / 2^shift)`, activations whose unit the first layer's scales know.
+//! A row is E weights of 8 or 4 bits with a multiplier `m` of its own: `x[i] = round(e[i] · m / 2^shift)`, activations
+//! whose unit is part of the first layer's scales.
 //!
 //! # Folded
 //!
-//! What the first layer's W makes of a word is the same wherever the word stands. A blob may hold these
-//! products in place of the embedding: a row has a number for each of the G·H rows of W,
-//! `e[i] · m · 2^shift`, which is added to what the [layer's](crate::cell) map makes of its state. It is
-//! W_i·x in steps of sums, for the n of a GRU its input's bias included. That map then has no columns for
-//! an input, and a word costs E·G·H multiply-accumulates less; its row takes G·H bytes.
+//! The first layer's products of W with a word are the same wherever the word occurs. A model file may hold them in
+//! place of the embedding: a row has a number for each of the G·H rows of W, `e[i] · m · 2^shift`, which is added to
+//! the sums that the [layer's](crate::cell) map makes of its state. It is W_i·x in steps of sums, including the input's
+//! bias for the n of a GRU. That map then has no input columns, and a word costs E·G·H fewer multiply-accumulates; its
+//! row takes G·H bytes.
 //!
 //! # Section
 //!
@@ -29,7 +29,7 @@ use crate::format::{OpenError, SectionReader, Subject};
 use crate::kernel::MAX_WIDTH;
 use crate::vector::{add_row, fill_row, pad};
 
-/// The embedding table, borrowed from the blob.
+/// The embedding table, borrowed from the model file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Embedding<'a> {
     width: u16,
@@ -44,14 +44,14 @@ impl<'a> Embedding<'a> {
     /// Reads the section, `folded` or not by its kind, checking every length.
     ///
     /// # Errors
-    /// [`OpenError`] naming the embedding if the section is not what the table above says.
+    /// [`OpenError`] naming the embedding if the section does not match the table above.
     pub fn open(section: &'a [u8], folded: bool) -> Result<Self, OpenError> {
         let mut reader = SectionReader::new(section, Subject::Embedding);
         let embedding = Self::read(&mut reader, folded);
         reader.end().map(|()| embedding)
     }
 
-    /// As [`Self::open`]; errors are the reader's.
+    /// Like [`Self::open`]; errors are the reader's.
     pub(crate) fn read(reader: &mut SectionReader<'a>, folded: bool) -> Self {
         reader.need(!folded || cfg!(feature = "fold"), Subject::Fold);
         let count = reader.u32();
@@ -70,7 +70,7 @@ impl<'a> Embedding<'a> {
         Self { width: width as u16, narrow: bits == 4, folded, shift: shift as u8, multipliers, rows }
     }
 
-    /// Rows, the unknown word's included.
+    /// Rows, including the unknown word's.
     #[must_use]
     pub const fn count(&self) -> usize {
         self.multipliers.len()
@@ -88,7 +88,7 @@ impl<'a> Embedding<'a> {
         if self.narrow { 4 } else { 8 }
     }
 
-    /// Whether rows are what the first layer's map makes of a word.
+    /// Whether rows are the first layer's products with a word.
     #[must_use]
     pub const fn is_folded(&self) -> bool {
         cfg!(feature = "fold") && self.folded
@@ -105,7 +105,7 @@ impl<'a> Embedding<'a> {
         round_shift(weight * i32::from(largest), self.shift.into()).unsigned_abs()
     }
 
-    /// Adds row `id` of a folded embedding, from its entry `first` on, to the sums; nothing of another.
+    /// Adds row `id` of a folded embedding, from its entry `first` on, to the sums; does nothing otherwise.
     pub fn add(&self, id: u32, first: usize, sums: &mut [i32]) {
         if !self.is_folded() {
             return;
@@ -116,7 +116,7 @@ impl<'a> Embedding<'a> {
         add_row(sums, row.get(first..).unwrap_or(&[]), multiplier);
     }
 
-    /// Writes row `id` to the first E entries of `x` and zeros up to the padded width; nothing of a folded
+    /// Writes row `id` to the first E entries of `x` and zeros up to the padded width; does nothing for a folded
     /// embedding.
     pub fn look_up(&self, id: u32, x: &mut [i16]) {
         if self.is_folded() {
@@ -131,7 +131,7 @@ impl<'a> Embedding<'a> {
         if !narrow {
             return fill_row(x, row, multiplier, self.shift.into());
         }
-        // Of an odd width, the last byte's upper half ends up in the padding.
+        // With an odd width, the last byte's upper half ends up in the padding.
         for (pair, &byte) in x.as_chunks_mut::<2>().0.iter_mut().zip(row) {
             *pair = [byte << 4, byte].map(|byte| scaled((byte as i8 >> 4) as u8));
         }

@@ -1,11 +1,11 @@
-//! Fixed-point formats, rounding and saturation: all of them, in this one place.
+//! All fixed-point formats, rounding and saturation.
 //!
-//! Buffers hold the plain integers; the formats they are in carry the names of the `fixed` crate.
+//! Buffers hold plain integers; their formats are named by types of the `fixed` crate.
 
 /// Hidden states and pooled states: −1 to 1, steps of 2⁻¹⁵.
 pub type Unit = fixed::types::I1F15;
 
-/// Gates, as [`Curve`](crate::activation::Curve) gives them: 0 to 1, steps of 2⁻³¹.
+/// Gates, as [`Curve`](crate::activation::Curve) returns them: 0 to 1, steps of 2⁻³¹.
 pub type Gate = fixed::types::I1F31;
 
 /// Class scores (logits): ±2¹⁹, steps of 2⁻¹².
@@ -25,8 +25,8 @@ pub const fn unit_limit(shift: u32) -> u32 {
 
 /// `value / 2^shift`, rounded to the nearest integer, halves up.
 ///
-/// `shift` is 0 to 30 and `value + 2^(shift - 1)` below 2³¹; both are proven where a blob is
-/// opened. Wherever Telltale rounds an integer, it does so by this rule.
+/// `shift` is 0 to 30 and `value + 2^(shift - 1)` below 2³¹; both are proven when a model file is opened. Telltale
+/// always rounds integers by this rule.
 #[inline(always)]
 #[must_use]
 pub const fn round_shift(value: i32, shift: u32) -> i32 {
@@ -55,14 +55,14 @@ pub const fn half_step(shift: u32) -> i32 {
 #[must_use]
 pub const fn scale(value: i32, factor: i32) -> i32 {
     if cfg!(kernel = "armv6m") {
-        // A core without long products: the halves one by one.
+        // For a core without long products: one half at a time.
         (value >> 16) * factor + (((value & 0xFFFF) * factor) >> 16)
     } else {
         ((value as i64 * factor as i64) >> 16) as i32
     }
 }
 
-/// The nearest value that an `i16` holds.
+/// The nearest `i16`.
 #[inline(always)]
 #[must_use]
 pub const fn saturate(value: i32) -> i16 {

@@ -1,8 +1,7 @@
 //! The network in f32, to measure fixed point against float on the same core.
 //!
-//! It is behind the feature `float-reference` and takes no part in classifying. Exponentials are
-//! [`micromath`]'s approximations, so that no C library is needed; a core without a floating-point
-//! unit computes by the compiler's routines.
+//! It is behind the feature `float-reference` and is not used for classification. Exponentials are [`micromath`]'s
+//! approximations, so that no C library is needed; a core without a floating-point unit uses the compiler's routines.
 //!
 //! Letters as in [`cell`](crate::cell): V rows of the embedding, E inputs, H hidden units, G gate
 //! blocks, C classes, N units of the head's hidden layer.
@@ -32,7 +31,7 @@ use crate::model::{MAX_LAYERS, Model};
 /// The section's kind.
 pub const KIND: u8 = 0xF0;
 
-/// Words with the ids 0, 1, 2, … that `host bench device --float` compares scores after.
+/// Number of words, with the ids 0, 1, 2, …, after which `host bench device --float` compares scores.
 pub const TEST_WORDS: u32 = 16;
 
 /// The section's name in errors.
@@ -70,7 +69,7 @@ struct Layer<'a> {
     mix: [f32; 2],
 }
 
-/// A network's f32 parameters, borrowed from the blob.
+/// A network's f32 parameters, borrowed from the model file.
 #[derive(Clone, Debug)]
 pub struct Network<'a> {
     width: usize,
@@ -115,10 +114,10 @@ fn numbers<'a>(reader: &mut SectionReader<'a>, count: usize) -> &'a [f32] {
 }
 
 impl<'a> Network<'a> {
-    /// The f32 twin of `model`, from the optional section of its blob.
+    /// The f32 twin of `model`, from the optional section of its file.
     ///
     /// # Errors
-    /// [`OpenError::Missing`] if the blob has no such section, [`OpenError::Content`] if it has another size.
+    /// [`OpenError::Missing`] if the file has no such section, [`OpenError::Content`] if its size is wrong.
     pub fn open(model: &Model<'a>, blob: &'a [u8]) -> Result<Self, OpenError> {
         let section = model.manifest_view().sections().find(|section| section.kind == KIND);
         let mut reader =
@@ -161,7 +160,7 @@ impl<'a> Network<'a> {
         self.layers.last().map_or(0, |layer| layer.hidden)
     }
 
-    /// Checks that the network's steps fit the memory.
+    /// Checks that the network fits the memory.
     ///
     /// # Errors
     /// [`OpenError::Memory`] otherwise.
@@ -222,7 +221,7 @@ impl Layer<'_> {
         sums.fill(0.0);
         self.input.add(0..rows, x, sums);
         let (h, c) = units.split_at_mut_checked(self.hidden).unwrap_or_default();
-        // What the state gives to GRU's n is kept apart.
+        // The state's contribution to GRU's n is kept apart.
         let together = if self.cell == Cell::Gru { 2 * self.hidden } else { rows };
         self.state.add(0..together, h, sums);
         self.state.add(together..rows, h, sums.get_mut(rows..).unwrap_or(&mut []));
@@ -233,7 +232,7 @@ impl Layer<'_> {
             Cell::Fastgrnn => {
                 let [zeta, nu] = self.mix;
                 let biases = self.input.bias.iter().zip(self.state.bias);
-                // Both biases are in the sums: each side takes the other's out.
+                // Both biases are in the sums: each side subtracts the other's.
                 for ((h, &sum), (of_gate, of_candidate)) in h.iter_mut().zip(block()).zip(biases) {
                     let z = sigmoid(sum - of_candidate);
                     *h = (zeta * (1.0 - z) + nu) * tanh(sum - of_gate) + z * *h;
@@ -265,7 +264,7 @@ fn tanh(x: f32) -> f32 {
     1.0 - 2.0 / (1.0 + F32Ext::exp(2.0 * x))
 }
 
-/// The first class of the highest score, and its softmax probability.
+/// The first class with the highest score, and its softmax probability.
 #[must_use]
 pub fn decide(scores: &[f32]) -> (usize, f32) {
     let (mut class, mut best) = (0, f32::MIN);

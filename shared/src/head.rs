@@ -25,7 +25,7 @@ use crate::vector::fill;
 /// From a sum to a score or a hidden unit.
 pub const SUM_DOWN: u32 = 6;
 
-/// What no |sum| of the head's maps reaches, so that it can be rounded.
+/// Every |sum| of the head's maps stays below this, so that it can be rounded.
 pub const SUM_BOUND: u32 = (1 << 31) - half_step(SUM_DOWN).unsigned_abs();
 
 /// The most classes that a head may have.
@@ -36,7 +36,7 @@ fn open_map<'a>(reader: &mut SectionReader<'a>, rows: usize, columns: usize, lim
     reader.map(rows, columns, 0, [limit; 2], SUM_BOUND, 0)
 }
 
-/// The head of a network, borrowed from the blob.
+/// The head of a network, borrowed from the model file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Head<'a> {
     inputs: u16,
@@ -59,14 +59,14 @@ impl<'a> Head<'a> {
     /// Reads the section, checking every length and bound.
     ///
     /// # Errors
-    /// [`OpenError`] naming the head if the section is not what the table above says.
+    /// [`OpenError`] naming the head if the section does not match the table above.
     pub fn open(section: &'a [u8]) -> Result<Self, OpenError> {
         let mut reader = SectionReader::new(section, Subject::Head);
         let head = Self::read(&mut reader);
         reader.end().map(|()| head)
     }
 
-    /// As [`Self::open`]; errors are the reader's.
+    /// Like [`Self::open`]; errors are the reader's.
     pub(crate) fn read(reader: &mut SectionReader<'a>) -> Self {
         let [inputs, units] = reader.u16_pair();
         let [classes, rest] = reader.u16_pair();

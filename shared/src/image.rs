@@ -1,4 +1,4 @@
-//! What goes onto a chip: a model's file, its maps laid out for the chip's core; and the way back.
+//! Images for chips: a model's file, its maps laid out for the chip's core; and the way back.
 
 use std::vec::Vec;
 
@@ -6,7 +6,7 @@ use crate::format::{self, OpenError};
 use crate::kernel::{Affine, Layout};
 use crate::model::Model;
 
-/// The bytes for a chip whose core reads `layout`; those of the model's file, if it is in that layout.
+/// The bytes for a chip whose core reads `layout`; the model's file itself if it is in that layout.
 #[must_use]
 pub fn image(model: &Model<'_>, layout: Layout) -> Vec<u8> {
     let mut image = model.file().to_vec();
@@ -17,10 +17,10 @@ pub fn image(model: &Model<'_>, layout: Layout) -> Vec<u8> {
     image
 }
 
-/// The model's file that an image was made of; a file's own bytes. `image` starts on a 16-byte boundary.
+/// The model file from which an image was made; of a model file, itself. `image` starts on a 16-byte boundary.
 ///
 /// # Errors
-/// [`OpenError`] if it is no image of a file.
+/// [`OpenError`] if it is not an image of a file.
 pub fn file_of(image: &[u8]) -> Result<Vec<u8>, OpenError> {
     let model = Model::of_any_layout(image)?;
     let mut file = image.to_vec();
@@ -31,7 +31,7 @@ pub fn file_of(image: &[u8]) -> Result<Vec<u8>, OpenError> {
     Ok(file)
 }
 
-/// Writes what `lay_out` makes of each map of `model`, whose bytes are those of `copy`.
+/// Replaces each map of `model`, whose bytes are those of `copy`, by the result of `lay_out`.
 fn lay_out_anew(copy: &mut [u8], model: &Model<'_>, lay_out: impl Fn(&Affine<'_>) -> Vec<u16>) {
     let layers = model.layers().iter().flat_map(|layer| layer.maps());
     let ngrams = model.ngrams().into_iter().flat_map(|ngrams| ngrams.maps());

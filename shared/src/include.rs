@@ -1,17 +1,17 @@
-//! A model in the program: aligned, and checked while it is compiled.
+//! A model embedded in a program: aligned, and checked at compile time.
 
 use crate::format;
 use crate::kernel::Layout;
 
-/// Bytes on a 16-byte boundary, as a model is read.
+/// Bytes on a 16-byte boundary, as a model requires.
 #[derive(Debug)]
 #[repr(C, align(16))]
 pub struct Aligned<T: ?Sized>(pub T);
 
-/// Checks the header of a model in the program; the bytes of memory that it needs.
+/// Checks the header of an embedded model. Returns the bytes of memory that it needs.
 ///
 /// # Panics
-/// While the program is compiled, if the file is no model, of another format version, or laid out for another core.
+/// At compile time, if the file is not a model, has another format version, or is laid out for another core.
 #[must_use]
 pub const fn memory_of(file: &[u8]) -> usize {
     assert!(file.len() >= format::HEADER_BYTES, "no model: the file has fewer bytes than a header");
@@ -37,13 +37,13 @@ pub const fn memory_of(file: &[u8]) -> usize {
     format::u32_at(file, format::field::MEMORY) as usize
 }
 
-/// Puts a model's file into the program.
+/// Embeds a model file in the program.
 ///
 /// `include_model!(static SENTIMENT = "model.bin");` defines `SENTIMENT`, a `&'static [u8]` on a 16-byte boundary for
 /// [`Model::open`](crate::Model::open), and `SENTIMENT_MEMORY`, the bytes of [`Memory`](crate::Memory) that it needs.
-/// The path is relative to the source file, as that of `include_bytes!`.
+/// The path is relative to the source file, like that of `include_bytes!`.
 ///
-/// A file that is no model, of another format version or laid out for another core does not compile:
+/// A file that is not a model, has another format version, or is laid out for another core does not compile:
 ///
 /// ```compile_fail
 /// telltale::include_model!(static LIBRARY = "lib.rs");

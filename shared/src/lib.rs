@@ -1,6 +1,6 @@
 //! Telltale's engine, for chip and PC alike: no_std, no heap, no floats, no unsafe outside the kernels.
 //!
-//! A model that `host train --export model.bin` wrote reads texts word by word:
+//! A model from `host train --export model.bin` reads texts word by word:
 //!
 //! ```no_run
 //! use telltale::{Classifier, Memory, Model};
@@ -27,19 +27,19 @@
 //!
 //! - [`include_model!`], [`Model`], [`Memory`]: a file in the program, checked once, then borrowed
 //! - [`Classifier`], [`OwnedClassifier`]: feed bytes, get a [`Prediction`] after every word and an [`Answer`] at the
-//!   end; a text can be saved and restored behind any byte, so that one chip follows many
-//! - [`session`]: what a serial line says
-//! - [`engine`]: everything inside; no promise
+//!   end; a text can be saved and restored after any byte, so that one chip follows many
+//! - [`session`]: the protocol of a serial line
+//! - [`engine`]: all internals, without a stability promise
 //!
 //! # Features
 //!
-//! A reader may be compiled without what its models do not need, to be small:
+//! To be small, a reader may be compiled without what its models do not need:
 //!
-//! | feature | what it reads |
+//! | feature | reads |
 //! |---|---|
 //! | `rnn`, `gru`, `lstm`, `fastgrnn` | layers of that [cell](engine::cell) |
 //! | `layers` | more than one layer |
-//! | `mean`, `max` | that [pooling](engine::pooling); `last` is always there |
+//! | `mean`, `max` | that [pooling](engine::pooling); `last` is always included |
 //! | `hidden` | a [head](engine::head) with a hidden layer |
 //! | `classes` | more than two classes |
 //! | `ngrams` | [n-grams](engine::ngrams) beside the network |
@@ -50,13 +50,13 @@
 //! | `i4` | an [embedding](engine::embedding) of 4 bits |
 //! | `fold` | a [folded](engine::embedding#folded) embedding |
 //!
-//! All of them are on by default (`full`). A model that needs one that is off is refused when it is opened, with
-//! [`OpenError::FeatureDisabled`]; what is read gives the same integers whatever else is compiled in. `host inspect`
-//! prints the features that a model needs. `checksum-table`, on by default, opens a model in a fraction of the time for
-//! 1 kB of flash.
+//! All of them are on by default (`full`). Opening a model that needs a disabled one fails with
+//! [`OpenError::FeatureDisabled`]; a model that opens yields the same integers whatever else is compiled in. `host
+//! inspect` prints the features that a model needs. `checksum-table`, on by default, opens a model in a fraction of the
+//! time for 1 kB of flash.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![deny(unsafe_code)]
-// What only left-out parts use is checked with all of them.
+// Code used only by disabled features is linted with all features.
 #![cfg_attr(not(feature = "full"), allow(dead_code, unused_imports, unused_variables, unused_mut))]
 #![cfg_attr(not(test), deny(clippy::float_arithmetic))]
 
@@ -116,7 +116,7 @@ pub use rejection::Rejection;
 pub use saved::StateError;
 pub use text::Word;
 
-/// What is inside: for Telltale's own programs, and for reading about it. It may change with any version.
+/// The internals, for Telltale's own programs and for reference. They may change with any version.
 ///
 /// The path of a text, one module each:
 ///

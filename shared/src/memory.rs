@@ -1,7 +1,7 @@
-//! The memory that reading texts takes, its size fixed at compile time.
+//! The memory for reading texts, of a size fixed at compile time.
 
-/// Memory for a [`Classifier`](crate::Classifier): `BYTES` is the number that `host inspect` prints and
-/// [`include_model!`](crate::include_model) defines; more does no harm.
+/// Memory for a [`Classifier`](crate::Classifier): `BYTES` is at least the number that `host inspect` prints and
+/// [`include_model!`](crate::include_model) defines.
 ///
 /// From [`Requirements::whole_memory_bytes`](crate::engine::model::Requirements::whole_memory_bytes) on, a GRU is
 /// updated as a whole, which is faster on cores with vectors.
@@ -10,7 +10,7 @@
 pub struct Memory<const BYTES: usize>([u8; BYTES]);
 
 impl<const BYTES: usize> Memory<BYTES> {
-    /// Memory for any model that needs no more.
+    /// Memory for any model that needs at most `BYTES`.
     #[must_use]
     pub const fn new() -> Self {
         Self([0; BYTES])

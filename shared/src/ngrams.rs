@@ -1,9 +1,9 @@
-//! N-grams: the selected n-grams of a text's words and characters, each adding a row of its own to the scores.
+//! N-grams: selected n-grams of a text's words and characters, each of which adds its own row to the scores.
 //!
-//! They stand beside the recurrent network (Cheng et al., "Wide & deep learning for recommender systems",
-//! 2016). An n-gram is known by a [key](RollingKeys), and found by a minimal perfect hash with fingerprints, as
-//! words are, so that the many n-grams that were not selected add nothing. With v \[K\] the sum of the
-//! rows of all n-grams so far and n the [look-ups](RollingKeys::look_ups) so far, x = v · m / (2^shift · √n)
+//! They stand beside the recurrent network (Cheng et al., "Wide & deep learning for recommender systems", 2016). An
+//! n-gram is identified by a [key](RollingKeys), and found by a minimal perfect hash with fingerprints, like words, so
+//! that the many n-grams that were not selected add nothing. With v \[K\] the sum of the rows of all n-grams so far and
+//! n the [look-ups](RollingKeys::look_ups) so far, x = v · m / (2^shift · √n)
 //!
 //! - is added to the scores of the last K classes, if K is C or C − 1, or
 //! - is clamped to ±[`projected_limit`] and goes through a linear map K → C, whose rounded sums are added (a factorised classifier:
@@ -42,41 +42,41 @@ pub const MAX_CHARACTER_ORDER: usize = 6;
 /// The most columns of rows that a map takes to the classes.
 pub const MAX_PROJECTED: usize = 256;
 
-/// The largest magnitude of the numbers that a map of so many columns takes, whatever its weights are.
+/// The largest magnitude of the inputs of a map with `columns` columns, whatever its weights are.
 #[must_use]
 pub const fn projected_limit(columns: usize) -> i32 {
     let limit = (SUM_LIMIT as usize - 1) / (127 * if columns == 0 { 1 } else { columns });
     if limit > i16::MAX as usize { i16::MAX as i32 } else { limit as i32 }
 }
 
-/// The largest shift of a row of i4, with which a number is an i8 still.
+/// The largest shift of a row of i4, with which a number still fits an i8.
 pub const MAX_ROW_SHIFT: u8 = 4;
 
-/// The largest magnitude that n-grams add to a score: far beyond any certainty.
+/// The largest magnitude that n-grams add to a score: far beyond certainty.
 const SCORE_LIMIT: i64 = 1 << 28;
 
 /// The largest magnitude of a sum that counts: its product with 32 bits stays below 2⁶².
 const COUNTED_LIMIT: i32 = 1 << 29;
 
-/// What separates words, once however long a gap is; a text starts and ends with it.
+/// The separator of words, once however long a gap is; a text starts and ends with it.
 pub const GAP: u32 = 0x20;
 
-/// The keys of n-grams of one, two … items that end at the last item: what the next one's n-grams grow from.
+/// The keys of n-grams of one, two … items that end at the last item, from which the next item's n-grams grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Chain<const LINKS: usize> {
     keys: [u32; LINKS],
-    /// How many of `keys` there are.
+    /// How many of `keys` are in use.
     known: u8,
 }
 
 impl<const LINKS: usize> Chain<LINKS> {
-    /// Calls `each` with the keys of the n-grams of up to `order` items that end with an item, the shortest first;
-    /// gives their number.
+    /// Calls `each` with the keys of the n-grams of up to `order` items that end with an item, the shortest first.
+    /// Returns their number.
     #[inline(always)]
     fn push(&mut self, seed: u32, item: u32, order: usize, each: &mut impl FnMut(u32)) -> u32 {
         let known = usize::from(self.known);
         let count = order.min(known + 1);
-        // An n-gram of one item grows from what makes its key `mix(item ^ seed)`.
+        // An n-gram of one item grows from a key such that its own is `mix(item ^ seed)`.
         let mut shorter = seed.wrapping_mul(INVERSE);
         for length in 0..count {
             let key = extend(shorter, item);
@@ -90,10 +90,10 @@ impl<const LINKS: usize> Chain<LINKS> {
     }
 }
 
-/// What a key is multiplied by before the next item is added.
+/// A key is multiplied by this before the next item is added.
 const MULTIPLIER: u32 = 0x9E37_79B1;
 
-/// Takes [`MULTIPLIER`] away again.
+/// Undoes the multiplication by [`MULTIPLIER`].
 const INVERSE: u32 = 0x0E8B_2F51;
 const _: () = assert!(MULTIPLIER.wrapping_mul(INVERSE) == 1);
 
@@ -103,7 +103,7 @@ const fn extend(key: u32, item: u32) -> u32 {
     mix(key.wrapping_mul(MULTIPLIER) ^ item)
 }
 
-/// Makes the keys of a text's n-grams while the text streams by.
+/// Makes the keys of a text's n-grams as the text streams in.
 ///
 /// An n-gram's key is 32 bits: of one item, `mix(item ^ seed)`; of more, `mix(key of all but the last · 0x9E3779B1 ^ last)`.
 /// Items are the hashes of words with the seed 0x6A09E667, or code points of normalised characters, with
@@ -112,7 +112,7 @@ const fn extend(key: u32, item: u32) -> u32 {
 pub struct RollingKeys {
     words: Chain<{ MAX_WORD_ORDER - 1 }>,
     characters: Chain<{ MAX_CHARACTER_ORDER - 1 }>,
-    /// Whether the last character was one that is no gap.
+    /// Whether the last character was not a gap.
     inside: bool,
     look_ups: u32,
 }
@@ -147,19 +147,19 @@ impl RollingKeys {
         }
     }
 
-    /// How many keys there were so far, at most 2³² − 1.
+    /// How many keys have been made so far, at most 2³² − 1.
     #[must_use]
     pub const fn look_ups(&self) -> u32 {
         self.look_ups
     }
 
-    /// Calls `each` with the keys that a word ends, from its [hash](crate::text::Word::hash).
+    /// Calls `each` with the keys of n-grams that a word ends, from its [hash](crate::text::Word::hash).
     pub fn word(&mut self, hash: u32, orders: Orders, mut each: impl FnMut(u32)) {
         let count = self.words.push(0x6A09_E667, hash, orders.words.into(), &mut each);
         self.look_ups = self.look_ups.saturating_add(count);
     }
 
-    /// Calls `each` with the keys that a character ends.
+    /// Calls `each` with the keys of n-grams that a character ends.
     pub fn character(&mut self, code: u32, orders: Orders, mut each: impl FnMut(u32)) {
         if orders.characters == 0 {
             return;
@@ -176,7 +176,7 @@ impl RollingKeys {
         self.push(code, orders, &mut each);
     }
 
-    /// Calls `each` with the keys that the end of the text ends.
+    /// Calls `each` with the keys of n-grams that the end of the text ends.
     pub fn end(&mut self, orders: Orders, each: impl FnMut(u32)) {
         self.character(GAP, orders, each);
     }
@@ -197,7 +197,7 @@ impl RollingKeys {
         to
     }
 
-    /// Takes saved bytes; `None` if they cannot be some.
+    /// Restores saved bytes; `None` if they are not valid.
     #[must_use]
     pub fn restore(saved: &[u8; Self::SAVED_BYTES]) -> Option<Self> {
         let (words, rest) = saved.split_last_chunk::<3>()?;
@@ -244,14 +244,14 @@ impl<'a> Ngrams<'a> {
     /// Reads the section, checking every length.
     ///
     /// # Errors
-    /// [`OpenError`] naming the n-grams if the section is not what the table above says.
+    /// [`OpenError`] naming the n-grams if the section does not match the table above.
     pub fn open(section: &'a [u8]) -> Result<Self, OpenError> {
         let mut reader = SectionReader::new(section, Subject::Ngrams);
         let ngrams = Self::read(&mut reader);
         reader.end().map(|()| ngrams)
     }
 
-    /// As [`Self::open`]; errors are the reader's.
+    /// Like [`Self::open`]; errors are the reader's.
     pub(crate) fn read(reader: &mut SectionReader<'a>) -> Self {
         let length = reader.u32();
         let [words, characters, low, high] = reader.bytes4();
@@ -325,7 +325,7 @@ impl<'a> Ngrams<'a> {
         self.columns
     }
 
-    /// C of the map that the sums go through, 0 if they are added to scores as they are.
+    /// C of the map for the sums, 0 if they are added to the scores directly.
     #[must_use]
     pub fn projected(&self) -> usize {
         #[cfg(feature = "projection")]
@@ -356,7 +356,7 @@ impl<'a> Ngrams<'a> {
         keys.word(hash, self.orders, |key| self.look_up(key, sums));
     }
 
-    /// Reads a character, as [`Self::word`].
+    /// Reads a character, like [`Self::word`].
     #[inline(never)]
     pub fn character(&self, code: u32, keys: &mut RollingKeys, sums: &mut [i32]) {
         keys.character(code, self.orders, |key| self.look_up(key, sums));
@@ -395,8 +395,8 @@ impl<'a> Ngrams<'a> {
         }
     }
 
-    /// Adds what `sums` \[K\] after so many look-ups are worth to `scores` \[C\], in steps of 2⁻¹²; `x` and `y` are
-    /// [scratch](Self::scratch).
+    /// Adds the contribution of `sums` \[K\] after `look_ups` look-ups to `scores` \[C\], in steps of 2⁻¹²; `x` and `y`
+    /// are [scratch](Self::scratch).
     pub fn add(&self, sums: &[i32], look_ups: u32, x: &mut [i16], y: &mut [i32], scores: &mut [i32]) {
         let (root, down) = reciprocal_root(look_ups);
         let factor = i64::from(root) * i64::from(self.multiplier);

@@ -12,7 +12,7 @@ const DOWN: u32 = Mean::FRAC_NBITS - Unit::FRAC_NBITS;
 const MAX: bool = cfg!(feature = "max");
 const MEAN: bool = cfg!(feature = "mean");
 
-/// An error unless a pooling is compiled in.
+/// Fails unless a pooling is compiled in.
 pub(crate) const fn need(pooling: Pooling, reader: &mut SectionReader<'_>) {
     match pooling {
         Pooling::Last => {}
@@ -47,8 +47,8 @@ fn max(pool: &mut [i32], units: &[i16], words: u16) {
 
 /// The mean moves towards the units by one part in `words`.
 ///
-/// The reciprocal has 15 significant bits and the difference is taken in steps of 2⁻¹⁴, so that
-/// products fit an i32; what that costs is below 2⁻¹³, and tested.
+/// The reciprocal has 15 significant bits and the difference is taken in steps of 2⁻¹⁴, so that products fit an i32;
+/// the error of this is below 2⁻¹³, and tested.
 fn mean(pool: &mut [i32], units: &[i16], words: u16) {
     let words = u32::from(words.max(1));
     if words == 1 {
@@ -80,7 +80,7 @@ pub enum Pooled<'s> {
 }
 
 impl<'s> Pooled<'s> {
-    /// The units, means rounded.
+    /// The units; means are rounded.
     pub fn units(self) -> impl Iterator<Item = i16> + 's {
         let (units, pool, down) = match self {
             Self::Maxima(pool) if MAX => (&[][..], pool, 0),

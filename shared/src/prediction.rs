@@ -1,4 +1,4 @@
-//! What a model says: a class and how sure it is of it.
+//! A model's answers: a class and its probability.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ use crate::fixed::{Score, round_shift};
 pub struct Class(u16);
 
 impl Class {
-    /// The class of that number.
+    /// The class with a number.
     #[must_use]
     pub const fn new(index: u16) -> Self {
         Self(index)
@@ -37,7 +37,7 @@ impl Probability {
     /// Certainty.
     pub const ONE: Self = Self(10_000);
 
-    /// So many steps of 10⁻⁴, 10,000 at most.
+    /// From steps of 10⁻⁴, at most 10,000.
     #[must_use]
     pub const fn from_ten_thousandths(steps: u16) -> Self {
         Self(if steps < Self::ONE.0 { steps } else { Self::ONE.0 })
@@ -56,11 +56,11 @@ impl fmt::Display for Probability {
     }
 }
 
-/// What a model says of a text after a word.
+/// A model's prediction after a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Prediction {
-    /// The class with the highest score, the first of them if several have it.
+    /// The class with the highest score, the first one in a tie.
     pub class: Class,
     /// Its probability.
     pub probability: Probability,
@@ -74,13 +74,13 @@ pub struct Prediction {
     pub trace: Option<u64>,
 }
 
-/// What a model says of a whole text.
+/// A model's answer to a whole text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answer<'m> {
     /// The label of the class.
     pub label: &'m str,
-    /// The class with the highest score, the first of them if several have it.
+    /// The class with the highest score, the first one in a tie.
     pub class: Class,
     /// Its probability.
     pub probability: Probability,
@@ -89,13 +89,13 @@ pub struct Answer<'m> {
     /// Those that are not in the vocabulary.
     pub unknown: u32,
     /// Whether the text is none of the classes, by the model's rule of [rejection](crate::engine::rejection); label and
-    /// class are the nearest then. Never without a rule.
+    /// class are then the nearest. Always `false` without a rule.
     pub rejected: bool,
 }
 
-/// The first class of the highest score, and its softmax probability.
+/// The first class with the highest score, and its softmax probability.
 ///
-/// Of two classes, it is the sigmoid of their scores' difference; others are a [feature](crate#features).
+/// With two classes, it is the sigmoid of their scores' difference; more classes require a [feature](crate#features).
 #[must_use]
 pub fn decide(scores: &[i32]) -> (Class, Probability) {
     if let &[first, second] = scores {

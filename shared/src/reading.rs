@@ -8,10 +8,10 @@ use crate::model::{Model, State};
 use crate::prediction::{Class, Prediction, Probability, decide};
 use crate::text::{Token, Tokeniser, Word};
 
-/// Gets each word and the prediction after it.
+/// Is called with each word and the prediction after it.
 pub(crate) type Tell<'t> = dyn FnMut(&Word, Prediction) + 't;
 
-/// How far the reading of a text is.
+/// The progress of reading a text.
 #[derive(Clone, Debug)]
 pub(crate) struct Reading {
     pub(crate) tokeniser: Tokeniser,
@@ -23,7 +23,7 @@ pub(crate) struct Reading {
     pub(crate) tracing: bool,
 }
 
-/// What a model says of a text that has ended.
+/// A model's answer to a text that has ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Conclusion {
     pub(crate) class: Class,
@@ -33,7 +33,7 @@ pub(crate) struct Conclusion {
     pub(crate) rejected: bool,
 }
 
-/// Early exit: the rule, if there is one, and how far the present text is.
+/// Early exit: the rule, if there is one, and its state in the current text.
 #[cfg(feature = "early-exit")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exit {
@@ -60,7 +60,7 @@ impl Exit {
     /// Bytes of a saved state.
     pub(crate) const SAVED_BYTES: usize = 9;
 
-    /// How far the text is, as bytes.
+    /// The progress as bytes.
     pub(crate) fn save(&self) -> [u8; Self::SAVED_BYTES] {
         let pair = |class: Class| (class.index() as u16).to_le_bytes();
         let ([a, b], [c, d]) = (self.tracker.run.to_le_bytes(), pair(self.tracker.class));
@@ -69,7 +69,7 @@ impl Exit {
         [a, b, c, d, u8::from(self.decided.is_some()), e, f, g, h]
     }
 
-    /// Takes saved bytes, of a model of so many classes; whether they can be some.
+    /// Restores saved bytes, for a model with `classes` classes. Returns whether they are valid.
     pub(crate) const fn restore(&mut self, saved: [u8; Self::SAVED_BYTES], classes: usize) -> bool {
         let [a, b, c, d, is_decided, e, f, g, h] = saved;
         let [run, last, class, probability] = [[a, b], [c, d], [e, f], [g, h]];
@@ -131,12 +131,12 @@ impl Reading {
         Self { tokeniser, words: 0, unknown: 0, exit: Exit::new(model.early_exit()), tracing: false }
     }
 
-    /// Another rule of early exit, or none.
+    /// Replaces the early-exit rule; `None` for no rule.
     pub(crate) const fn set_early_exit(&mut self, rule: Option<Rule>) {
         self.exit = Exit::new(rule);
     }
 
-    /// Takes the next bytes; `tell` gets each word that ends among them and the prediction after it.
+    /// Takes the next bytes; `tell` is called with each word that ends in them and the prediction after it.
     pub(crate) fn feed(
         &mut self,
         model: &Model<'_>,
@@ -147,7 +147,7 @@ impl Reading {
         self.advance(model, state, Some(bytes), tell);
     }
 
-    /// Takes the next bytes, or the end of the text: with one closure, so that there is one copy of the tokeniser.
+    /// Takes the next bytes, or the end of the text, with one closure, so that there is only one copy of the tokeniser.
     #[inline(never)]
     fn advance(
         &mut self,
@@ -173,7 +173,7 @@ impl Reading {
         }
     }
 
-    /// Ends the text: `tell` gets the last word, and the next byte starts a new text.
+    /// Ends the text: `tell` is called with the last word, and the next byte starts a new text.
     #[inline(never)]
     pub(crate) fn finish(
         &mut self,
@@ -196,7 +196,7 @@ impl Reading {
         conclusion
     }
 
-    /// Back to the start of a text, the tokeniser excepted.
+    /// Back to the start of a text, except for the tokeniser.
     fn start(&mut self, state: &mut State<'_>) {
         state.reset();
         self.exit = Exit::new(self.exit.rule());

@@ -1,7 +1,7 @@
 //! Rejection: texts that are none of the classes are answered as unknown.
 //!
-//! An option of a model, calibrated on validation texts by `train --reject`: at its end, a text is rejected whose answer
-//! has less than the probability P, of whose words less than the share K is in the vocabulary, or that has no word.
+//! An option of a model, calibrated on validation texts by `train --reject`: at its end, a text is rejected if its
+//! answer has a probability below P, if less than the share K of its words is in the vocabulary, or if it has no words.
 //!
 //! # Section
 //!
@@ -13,7 +13,7 @@
 use crate::format::{OpenError, SectionReader, Subject};
 use crate::prediction::Probability;
 
-/// When a text is none of the classes.
+/// The rule by which a text is none of the classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// P, the least probability in units of 10⁻⁴.
@@ -26,14 +26,14 @@ impl Rejection {
     /// Reads the section.
     ///
     /// # Errors
-    /// [`OpenError`] naming the rejection if the section is not what the table above says.
+    /// [`OpenError`] naming the rejection if the section does not match the table above.
     pub fn open(section: &[u8]) -> Result<Self, OpenError> {
         let mut reader = SectionReader::new(section, Subject::Rejection);
         let rule = Self::read(&mut reader);
         reader.end().map(|()| rule)
     }
 
-    /// As [`Self::open`]; errors are the reader's.
+    /// Like [`Self::open`]; errors are the reader's.
     pub(crate) fn read(reader: &mut SectionReader<'_>) -> Self {
         let [probability, known] = reader.u16_pair();
         let [probability, known] = [probability, known].map(|share| reader.within(share, 0, 10_000) as u16);
@@ -47,7 +47,7 @@ impl Rejection {
         [a, b, c, d]
     }
 
-    /// Whether a text with such an answer is none of the classes.
+    /// Whether a text with this answer is none of the classes.
     #[must_use]
     pub const fn rejects(self, probability: Probability, words: u32, unknown: u32) -> bool {
         let known = words.saturating_sub(unknown) as u64 * 10_000;

@@ -1,4 +1,4 @@
-//! The state of a text as bytes: saved and restored in the middle of a word, on one machine or from one to another.
+//! The state of a text as bytes: saved and restored even in the middle of a word, on one machine or across machines.
 //!
 //! Letters: U units, P sums of pooling, K sums of n-gram weights. All numbers are little endian.
 //!
@@ -7,7 +7,7 @@
 //! | 4 | the model's digest, u32 |
 //! | 4, 4 | words of the text, those not in the vocabulary, u32 |
 //! | 2 | words for pooling, u16, 65,535 at most |
-//! | 35 | what the next n-grams grow from: keys of words, keys of characters, look-ups, u32; how many keys there are of both, u8; whether the last character was no gap, u8 |
+//! | 35 | n-grams so far: keys of words, keys of characters, look-ups, u32; how many keys of both are in use, u8; whether the last character was not a gap, u8 |
 //! | 9 | early exit: answers in a row, their class, decided or not, class, probability: u16, u16, u8, u16, u16 |
 //! | … | the tokeniser |
 //! | 2U, 4P, 4K | units i16, sums of pooling and of n-gram weights i32 |
@@ -21,17 +21,17 @@ use crate::reading::{Exit, Reading};
 use crate::sentence::{Sentence, formatted};
 use crate::text::Tokeniser;
 
-/// Why a state was not saved or restored.
+/// Why a state could not be saved or restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StateError {
-    /// The buffer is smaller than a state: bytes there, needed.
+    /// The buffer is smaller than a state: its bytes, the bytes needed.
     BufferTooSmall(usize, usize),
-    /// The bytes are more or fewer than a state of this model: bytes there, expected.
+    /// The bytes are more or fewer than a state of this model: their number, the expected one.
     Length(usize, usize),
-    /// The state is another model's: its digest, that of the model.
+    /// The state belongs to another model: its digest, this model's.
     Model(u32, u32),
-    /// A number of the state is out of range: the bytes are damaged.
+    /// A number in the state is out of range: the bytes are damaged.
     Damaged,
 }
 
@@ -63,7 +63,7 @@ impl fmt::Display for StateError {
 
 impl core::error::Error for StateError {}
 
-/// Bytes in front of the buffers' content.
+/// Bytes before the buffers' content.
 const FIXED: usize = 4 + 4 + 4 + 2 + RollingKeys::SAVED_BYTES + Exit::SAVED_BYTES + Tokeniser::SAVED_BYTES;
 
 /// Bytes of a saved state.
@@ -71,12 +71,12 @@ pub(crate) const fn bytes(state: &State<'_>) -> usize {
     FIXED + 2 * state.units.len() + 4 * (state.pool.len() + state.ngram_sums.len())
 }
 
-/// As [`bytes`], before there is a state.
+/// Like [`bytes`], before there is a state.
 pub(crate) const fn bytes_of(requirements: &Requirements) -> usize {
     FIXED + requirements.state_bytes()
 }
 
-/// Writes a state; the bytes written.
+/// Writes a state. Returns the bytes written.
 pub(crate) fn save<'b>(
     model: &Model<'_>,
     reading: &Reading,
@@ -103,7 +103,7 @@ pub(crate) fn save<'b>(
     Ok(to)
 }
 
-/// Takes a saved state; changes nothing where it fails.
+/// Restores a saved state; changes nothing if it fails.
 pub(crate) fn restore(
     model: &Model<'_>,
     reading: &mut Reading,
@@ -128,7 +128,7 @@ pub(crate) fn restore(
     let (units, sums) = rest.split_at_checked(2 * state.units.len()).unwrap_or_default();
     let (units, (sums, _)) = (units.as_chunks::<2>().0, sums.as_chunks::<4>());
     let (pool, ngram_sums) = sums.split_at_checked(state.pool.len()).unwrap_or_default();
-    // What the arithmetic of pooling is proven for.
+    // The range for which the arithmetic of pooling is proven.
     let range = -1 << Mean::FRAC_NBITS..=UNIT_MAX << (Mean::FRAC_NBITS - Unit::FRAC_NBITS);
     let in_range = pool.iter().all(|bytes| range.contains(&i32::from_le_bytes(*bytes)));
     let (Some(tokeniser), Some(keys), true) = (tokeniser, keys, sound && in_range && unknown <= words) else {
@@ -142,7 +142,7 @@ pub(crate) fn restore(
     Ok(())
 }
 
-/// The next `N` bytes, zeros behind the end.
+/// The next `N` bytes, zeros after the end.
 fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
     match rest.split_first_chunk() {
         Some((taken, behind)) => {

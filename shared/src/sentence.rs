@@ -1,11 +1,11 @@
-//! Numbers and sentences in ASCII, without `core::fmt`, which would be a tenth of a program.
+//! Numbers and sentences in ASCII, without `core::fmt`, which would take a tenth of a program.
 
 use core::fmt;
 
 /// The most digits of a number.
 pub(crate) const DIGITS: usize = 10;
 
-/// The digits of a number to a base of 10 or 16, at least `least` of them; they end where `text` does.
+/// The digits of a number to a base of 10 or 16, at least `least` of them, at the end of `text`.
 #[inline(never)]
 pub(crate) fn digits(mut number: u32, base: u32, least: usize, text: &mut [u8; DIGITS]) -> &[u8] {
     let mut start = text.len();
@@ -21,7 +21,7 @@ pub(crate) fn digits(mut number: u32, base: u32, least: usize, text: &mut [u8; D
     text.get(start..).unwrap_or(&[])
 }
 
-/// What an error says: its text, the number found, and the range expected.
+/// An error's sentence: its text, the number found, and the range expected.
 pub(crate) struct Sentence {
     pub(crate) text: [&'static [u8]; 2],
     pub(crate) found: Option<u32>,

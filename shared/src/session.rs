@@ -1,9 +1,9 @@
-//! What a serial line says: the same on a chip's UART and on the PC's standard streams.
+//! The protocol of a serial line, the same on a chip's UART and on the PC's standard streams.
 //!
-//! Ordinary bytes are text. A text is a line by default: LF, CR and CRLF end it. In the mode [`PARAGRAPHS`] it goes
-//! on until a blank line, nothing but spaces. A line without a byte is no text, and neither is a paragraph of blank
-//! lines; every other text is answered once, in order, also if no word was in it. After each word, and at the end of
-//! a text, one line goes out:
+//! Ordinary bytes are text. A text is a line by default: LF, CR and CRLF end it. In the mode [`PARAGRAPHS`] it ends at
+//! a blank line, which has only spaces. An empty line is not a text, nor is a paragraph of blank lines; every other
+//! text is answered once, in order, even if it has no word. After each word, and at the end of a text, one line is
+//! sent:
 //!
 //! ```text
 //! <index>\t<word>\t<label>\t<probability>                         plain
@@ -12,31 +12,31 @@
 //! =\t<label>\t<probability>\t<words>\t<unknown>\t<lost>           the answer to the text
 //! ```
 //!
-//! In a traced line, the id of a word that is not in the vocabulary is the number of words that are, which the hello
-//! line says. The label of a text that is none of the classes, by the model's rule of
-//! [rejection](crate::engine::rejection), is [`REJECTED`]. An answer tells how many words the text had, how many of them
-//! were not in the vocabulary, and how many bytes the line has [lost](Line::lost) since the last answer; only an answer
-//! starts with `=`.
+//! In a traced line, the id of a word that is not in the vocabulary is the vocabulary's number of words, which the
+//! hello line has. The label of a text that is none of the classes, by the model's rule of
+//! [rejection](crate::engine::rejection), is [`REJECTED`]. An answer has the number of words in the text, of those not
+//! in the vocabulary, and of bytes that the line has [lost](Line::lost) since the last answer; only an answer starts
+//! with `=`.
 //!
 //! Control bytes, which text cannot contain (they would separate words like a space, see [`sanitise`]):
 //!
 //! | byte | effect |
 //! |---|---|
-//! | [`PLAIN`], [`TRACED`], [`ANSWERS`] | choose the form of the lines; the last one leaves the words out |
+//! | [`PLAIN`], [`TRACED`], [`ANSWERS`] | choose the form of the lines; the last one omits words |
 //! | [`LINES`], [`PARAGRAPHS`] | choose where a text ends |
 //! | [`END`] | ends the text; answered by a line holding just this byte |
-//! | [`HELLO`] | the hello line is said again |
+//! | [`HELLO`] | repeats the hello line |
 //!
-//! A driver may send [`XOFF`] and [`XON`] to hold the sender up; a session does neither.
+//! A driver may send [`XOFF`] and [`XON`] to pause the sender; a session sends neither.
 //!
-//! On start the hello line tells who is there:
+//! At start-up, the hello line is sent:
 //!
 //! ```text
 //! telltale <version> on <board>: model <digest>, <N> classes, <N> words, flash <N> + <N> bytes, ram <N> bytes, self-test ok
 //! ```
 //!
-//! or `telltale <version> on <board>: <what is wrong with the model>`. With a bad model the session
-//! stays alive and gives that reason as the answer to every [`END`] and [`HELLO`].
+//! or `telltale <version> on <board>: <what is wrong with the model>`. With an unusable model the session stays alive
+//! and answers every [`END`] and [`HELLO`] with that reason.
 
 use embedded_io::{Read, Write};
 
@@ -56,24 +56,24 @@ pub const TRACED: u8 = 0x02;
 pub const ANSWERS: u8 = 0x03;
 /// Ends the input.
 pub const END: u8 = 0x04;
-/// Asks for the hello line.
+/// Requests the hello line.
 pub const HELLO: u8 = 0x05;
 /// Ends a text at each end of a line.
 pub const LINES: u8 = 0x06;
 /// Ends a text at each blank line.
 pub const PARAGRAPHS: u8 = 0x07;
-/// Asks the other side to go on sending.
+/// Asks the other side to resume sending.
 pub const XON: u8 = 0x11;
 /// Asks the other side to stop sending.
 pub const XOFF: u8 = 0x13;
 
-/// What stands for the label of a text that is none of the classes.
+/// In place of the label of a text that is none of the classes.
 pub const REJECTED: &[u8] = b"?";
 
-/// Bytes that are read at once: a UART has but one at a time.
+/// Bytes read at once, although a UART has only one at a time.
 const CHUNK: usize = 16;
 
-/// What to send for a byte of text: control bytes of the session become spaces, which mean the same.
+/// Returns the byte to send for a byte of text: control bytes of the session become spaces, which mean the same.
 #[must_use]
 pub const fn sanitise(byte: u8) -> u8 {
     match byte {
@@ -84,7 +84,7 @@ pub const fn sanitise(byte: u8) -> u8 {
 
 /// A serial line.
 pub trait Line: Read + Write {
-    /// Bytes that were received and lost since this was asked last, for want of room or time.
+    /// Returns the number of bytes received but lost since the last call, for lack of room or time.
     fn lost(&mut self) -> u32 {
         0
     }
@@ -97,13 +97,13 @@ pub struct Footprint {
     pub board: &'static str,
     /// Bytes of flash that the program takes, without the model.
     pub flash: u32,
-    /// Bytes of RAM that are taken statically.
+    /// Bytes of static RAM.
     pub ram: u32,
 }
 
-/// Speaks the session on `line` until reading gives nothing more (which a chip's UART never does).
+/// Runs a session on `line` until its end (which a chip's UART never reaches).
 ///
-/// `region` is the flash region that starts with the model, `memory` what [`Classifier::within`] takes.
+/// `region` is the flash region that starts with the model, `memory` is for [`Classifier::within`].
 ///
 /// # Errors
 /// Those of the line.
@@ -113,7 +113,7 @@ pub fn serve<L: Line>(
     memory: &mut [u8],
     footprint: &Footprint,
 ) -> Result<(), L::Error> {
-    // In place: the model and its reader are most of the stack.
+    // In place: the model and its reader take most of the stack.
     let mut model = Model::empty();
     let refused = match model.read_region(region) {
         Ok(()) => match Classifier::within(&model, memory) {
@@ -157,35 +157,35 @@ fn refuse<L: Read + Write>(line: &mut L, error: OpenError, footprint: &Footprint
     }
 }
 
-/// The conversation about texts: what `host run` and the firmware share.
+/// The exchange of texts and answers, which `host run` and the firmware share.
 #[derive(Debug)]
 pub struct Session<'m> {
     classifier: Classifier<'m>,
-    /// What a hello is answered with; nothing on the PC.
+    /// The data of the hello line; none on the PC.
     footprint: Option<&'m Footprint>,
     /// [`PLAIN`], [`TRACED`] or [`ANSWERS`].
     form: u8,
     /// [`LINES`] or [`PARAGRAPHS`].
     ends: u8,
-    /// Words of the present text so far.
+    /// Words of the current text so far.
     index: u32,
-    /// Whether the present text has begun.
+    /// Whether the current text has begun.
     begun: bool,
-    /// Whether the present line has nothing but spaces so far.
+    /// Whether the current line has only spaces so far.
     blank: bool,
     /// The last byte of text.
     last: u8,
 }
 
 impl<'m> Session<'m> {
-    /// A session at the start of a text, in plain lines, one text a line.
+    /// A session at the start of a text, in plain lines, one text per line.
     #[must_use]
     pub const fn new(classifier: Classifier<'m>, footprint: Option<&'m Footprint>) -> Self {
         let (form, ends) = (PLAIN, LINES);
         Self { classifier, footprint, form, ends, index: 0, begun: false, blank: true, last: b'\n' }
     }
 
-    /// Takes bytes until reading gives nothing more, which ends the text.
+    /// Takes bytes until the end of the input, which ends the text.
     ///
     /// # Errors
     /// Those of the line.
@@ -224,7 +224,7 @@ impl<'m> Session<'m> {
                 line.flush()?;
             }
             b'\n' | b'\r' => {
-                // A line feed behind a carriage return ends nothing.
+                // A line feed after a carriage return ends nothing.
                 if byte == b'\r' || self.last != b'\r' {
                     if self.blank || self.ends == LINES {
                         self.end(line)?;
@@ -261,7 +261,7 @@ impl<'m> Session<'m> {
         Ok(())
     }
 
-    /// Takes a byte of text, or ends the text; says the words that end with it.
+    /// Takes a byte of text, or ends the text; sends the words that end with it.
     #[inline(never)]
     fn words<L: Line>(&mut self, byte: Option<u8>, line: &mut L) -> Result<Option<Conclusion>, L::Error> {
         let Self { classifier, form, index, .. } = self;
@@ -326,7 +326,7 @@ fn say_word<W: Write>(
     send(out, b"\n")
 }
 
-/// Writes all bytes; a line that takes none of them loses them.
+/// Writes all bytes; they are lost if the line accepts none.
 #[inline(never)]
 fn send<W: Write>(out: &mut W, mut bytes: &[u8]) -> Result<(), W::Error> {
     while !bytes.is_empty() {

@@ -1,10 +1,10 @@
-//! Vectors on their way into a product and out of it: copied, rescaled, padded.
+//! Vectors into and out of products: copied, rescaled, padded.
 
 use crate::fixed::round_shift;
 use crate::kernel::{self, COLUMN_UNIT, padded, rescale_means, rescale_row, rescale_units};
 
-/// Calls `step` with each pair of entries, as many as the shorter vector has; two to a round, so
-/// that counting costs little, written out for a compiler that is asked for small code.
+/// Calls `step` with each pair of entries, as many as the shorter vector has; two per round, so that counting costs
+/// little, written out for compilers that optimise for size.
 #[inline(always)]
 pub fn zip<A, B: Copy>(to: &mut [A], from: &[B], step: impl Fn(&mut A, B)) {
     let count = to.len().min(from.len());
@@ -52,7 +52,7 @@ pub fn add_row(sums: &mut [i32], row: &[u8], multiplier: i32) {
     zip(sums, row, |sum, byte| *sum += i32::from(byte as i8) * multiplier);
 }
 
-/// As [`fill`], from entry `done` on.
+/// Like [`fill`], from entry `done` on.
 #[inline(always)]
 fn rest<T: Copy>(x: &mut [i16], from: &[T], done: usize, map: impl Fn(T) -> i16) {
     if done > 0 && done == from.len() {

@@ -30,7 +30,7 @@ pub const MAX_LEVELS: usize = 64;
 /// Set bits are counted up to each run of this many bits.
 pub const RANK_RUN: usize = 128;
 
-/// The vocabulary, borrowed from the blob.
+/// The vocabulary, borrowed from the model file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Vocabulary<'a> {
     words: u16,
@@ -79,18 +79,18 @@ const fn is_set(bits: u32, bit: u32) -> bool {
     }
 }
 
-/// Where a word's hash points at a level, as a fraction of the level's size in steps of 2⁻³².
+/// Where a word's hash points in a level, as a fraction of the level's size in steps of 2⁻³².
 #[inline(always)]
 #[must_use]
 pub const fn level_hash(word: u32, level: u32) -> u32 {
     mix(word ^ level.wrapping_mul(0x9E37_79B9))
 }
 
-/// `⌊hash · size / 2³²⌋` of a size up to 2¹⁶.
+/// `⌊hash · size / 2³²⌋` for a size up to 2¹⁶.
 #[inline(always)]
 const fn share(hash: u32, size: u32) -> u32 {
     if cfg!(kernel = "armv6m") {
-        // A core without long products: the halves one by one.
+        // For a core without long products: one half at a time.
         ((hash >> 16) * size + (((hash & 0xFFFF) * size) >> 16)) >> 16
     } else {
         ((hash as u64 * size as u64) >> 32) as u32
@@ -100,7 +100,7 @@ const fn share(hash: u32, size: u32) -> u32 {
 /// Makes fingerprints independent of [`level_hash`].
 const FINGERPRINT_SEED: u32 = 0xA5A5_5A5A;
 
-/// What an id keeps of its word's hash: the low `bits` bits of this.
+/// The part of its word's hash that an id keeps: the low `bits` bits of this.
 #[inline(always)]
 #[must_use]
 pub const fn fingerprint(word: u32, bits: u32) -> u32 {
@@ -111,14 +111,14 @@ impl<'a> Vocabulary<'a> {
     /// Reads the section, checking every length.
     ///
     /// # Errors
-    /// [`OpenError`] naming the vocabulary if the section is not what the table above says.
+    /// [`OpenError`] naming the vocabulary if the section does not match the table above.
     pub fn open(section: &'a [u8]) -> Result<Self, OpenError> {
         let mut part = SectionReader::new(section, Subject::Vocabulary);
         let vocabulary = Self::read(&mut part);
         part.end().map(|()| vocabulary)
     }
 
-    /// As [`Self::open`]; errors are the part's.
+    /// Like [`Self::open`]; errors are the reader's.
     pub(crate) fn read(part: &mut SectionReader<'a>) -> Self {
         let words = part.u32();
         let [bits_each, level_count, zero_a, zero_b] = part.bytes4();
@@ -155,7 +155,7 @@ impl<'a> Vocabulary<'a> {
         self.words as u32
     }
 
-    /// Whether this is no section's: one has a level at least.
+    /// Whether there is no section, which would have at least one level.
     pub(crate) const fn is_missing(&self) -> bool {
         self.levels.is_empty()
     }
@@ -178,16 +178,15 @@ impl<'a> Vocabulary<'a> {
         self.find(word).unwrap_or(self.len())
     }
 
-    /// The id by which a word is read: [`Self::id`], but `None` for a [word of symbols](Word::is_symbol) that
-    /// is unknown. Such a word is skipped as if it were not there, so that punctuation costs nothing where it
-    /// tells nothing.
+    /// The id by which a word is read: [`Self::id`], but `None` for a [word of symbols](Word::is_symbol) that is
+    /// unknown. Such a word is skipped as if absent, so that punctuation costs nothing if it is not informative.
     #[must_use]
     pub fn id_of(&self, word: &Word) -> Option<u32> {
         let id = self.id(word.hash());
         (id != self.len() || !word.is_symbol()).then_some(id)
     }
 
-    /// As [`Self::id`], but `None` if the word is unknown.
+    /// Like [`Self::id`], but `None` if the word is unknown.
     #[inline(never)]
     pub(crate) fn find(&self, word: u32) -> Option<u32> {
         let mut start = 0u32;
@@ -202,7 +201,7 @@ impl<'a> Vocabulary<'a> {
         None
     }
 
-    /// The id of a set bit if it is that of a word: apart from the search, which so has the registers for itself.
+    /// The id of a set bit if it is the word's: apart from the search, which then has the registers to itself.
     #[inline(never)]
     fn known_by(&self, bit: u32, word: u32) -> Option<u32> {
         self.rank(bit).filter(|&id| self.is_stored(id, word))

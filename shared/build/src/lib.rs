@@ -1,4 +1,4 @@
-//! For build scripts: puts a model into a program, laid out for the core that it is compiled for.
+//! For build scripts: embeds a model in a program, laid out for the target core.
 //!
 //! In `build.rs`:
 //!
@@ -12,8 +12,8 @@
 //! include!(concat!(env!("OUT_DIR"), "/sentiment.rs"));
 //! ```
 //!
-//! which defines, named by the file, `SENTIMENT` and `SENTIMENT_MEMORY` as
-//! [`telltale::include_model!`] does, and an enum of the labels, `SentimentLabel`, made from a [`telltale::Class`].
+//! which defines, named after the file, `SENTIMENT` and `SENTIMENT_MEMORY` like [`telltale::include_model!`], and an
+//! enum of the labels, `SentimentLabel`, which can be made from a [`telltale::Class`].
 #![forbid(unsafe_code)]
 
 mod names;
@@ -28,9 +28,9 @@ use telltale::engine::kernel::Layout;
 use telltale::{Model, OpenError};
 
 /// Lays the model's file out for the target of the build script and writes `OUT_DIR/<name>.bin` and
-/// `OUT_DIR/<name>.rs`, named by the file; cargo then watches it. A path is relative to the package.
+/// `OUT_DIR/<name>.rs`, named after the file, which cargo then watches. A path is relative to the package.
 ///
-/// Where something is wrong, the build fails with a sentence that says what.
+/// On an error, the build fails with a sentence that explains it.
 pub fn include(model: impl AsRef<Path>) {
     let path = model.as_ref();
     println!("cargo:rerun-if-changed={}", path.display());
@@ -51,14 +51,14 @@ fn include_in_script(path: &Path) -> Result<(), String> {
     embedded.write_to(&out)
 }
 
-/// What the files that [`include()`] makes of a model are called; `None` if its name makes no identifier.
+/// The name of the files that [`include()`] makes from a model; `None` if the model's name makes no identifier.
 #[must_use]
 pub fn file_name(model: &Path) -> Option<String> {
     let name = names::snake(model.file_stem()?.to_str()?);
     name.starts_with(|first: char| first.is_ascii_alphabetic()).then_some(name)
 }
 
-/// The layout of the target that a build script is run for.
+/// The layout of the build script's target.
 ///
 /// # Errors
 /// If no build script is running.
@@ -68,10 +68,10 @@ pub fn own_layout() -> Result<Layout, String> {
     Ok(Layout::of_target(&target, &flags.split('\x1f').collect::<Vec<_>>()))
 }
 
-/// A model's file as a core of a layout reads it.
+/// A model's file in the layout of a core.
 ///
 /// # Errors
-/// If the file is no model that this version reads.
+/// If the file is not a model that this version reads.
 pub fn laid_out(file: &[u8], layout: Layout) -> Result<Vec<u8>, OpenError> {
     let aligned = aligned(file);
     Ok(image(&Model::open(&bytemuck::cast_slice(&aligned)[..file.len()])?, layout))
@@ -84,7 +84,7 @@ fn aligned(file: &[u8]) -> Vec<u128> {
     aligned
 }
 
-/// A model, as it goes into a program.
+/// A model ready to be embedded in a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Embedded {
     /// The name of both files, in snake case.
@@ -96,10 +96,10 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Lays out a model's file and writes the source for it.
+    /// Lays out a model's file and generates its source.
     ///
     /// # Errors
-    /// If the file is no model, or `name` makes no identifier.
+    /// If the file is not a model, or `name` makes no identifier.
     pub fn new(name: &str, file: &[u8], layout: Layout) -> Result<Self, String> {
         let name = file_name(Path::new(name)).ok_or(format!("{name:?} makes no identifier"))?;
         let words = aligned(file);

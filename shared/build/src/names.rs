@@ -20,7 +20,8 @@ pub fn camel(text: &str) -> String {
         .collect()
 }
 
-/// A variant for each label, in order: the label in camel case, with a number where that is none or no other's.
+/// A variant for each label, in order: the label in camel case, with a number if that is not an identifier, or not
+/// unique.
 pub fn variants(labels: &[&str]) -> Vec<String> {
     let mut variants: Vec<String> = Vec::new();
     for (number, label) in labels.iter().enumerate() {

@@ -4,7 +4,7 @@ use telltale::Model;
 
 use crate::names::{camel, variants};
 
-/// The source for a model whose files are called `name`.
+/// The source for a model whose files have the name `name`.
 pub fn source(name: &str, model: &Model<'_>) -> String {
     let labels: Vec<&str> = model.labels().collect();
     let variants = variants(&labels);

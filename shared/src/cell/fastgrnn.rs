@@ -10,15 +10,15 @@
 //!
 //! ζ and ν are numbers of the layer, between 0 and 1. PyTorch has no such module.
 //!
-//! Sums are those of n, made for tanh(x) = 2·σ(2x) − 1: 2(a + b_h). In steps half as large they are
-//! a + b_h, to which a unit's offset adds b_z − b_h: the argument of z.
+//! Sums are those of n, made for tanh(x) = 2·σ(2x) − 1: 2(a + b_h). Read in steps half as large they are a + b_h, to
+//! which a unit's offset adds b_z − b_h to make the argument of z.
 //!
 //! # Range
 //!
-//! In the equations a unit may leave ±1: while z is near 1, ν·n adds up. A network whose states are all
-//! divided by a number is a network again, with ζ and ν divided by it, and U and whatever else takes
-//! the states multiplied; so the export divides by what the states of training texts reach and a
-//! margin, and by ζ + ν at least. Beyond ±1 a unit saturates.
+//! In the equations a unit may leave ±1: while z is near 1, ν·n adds up. Dividing all states by a number yields an
+//! equivalent network, if ζ and ν are divided by it, and U and all else that takes the states is multiplied; so the
+//! export divides by the largest state of training texts plus a margin, and at least by ζ + ν. Beyond ±1 a unit
+//! saturates.
 //!
 //! With ζ + ν ≤ 1 − 2⁻¹⁵, checked on opening, both factors are at most 32,767 in steps of 2⁻¹⁵. |n| is at
 //! most 32,766 and |h| 32,768, so that the sum of both products and half a step stays below 2³¹.
@@ -32,17 +32,17 @@ use crate::format::SectionReader;
 /// Offsets stay below this, and sums, too: an argument of z is the sum of two.
 pub const LIMIT: u32 = 1 << 30;
 
-/// What a layer has beside its map.
+/// A layer's parameters beside its map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mix<'a> {
-    /// −ζ: 16 bits of it are what a core's short product takes.
+    /// −ζ in 16 bits, for a core's short product.
     less: i16,
     nu: i16,
     offsets: &'a [i32],
 }
 
 impl<'a> Mix<'a> {
-    /// Reads what follows a layer's map of `hidden` units; errors are the reader's.
+    /// Reads the parameters after a layer's map of `hidden` units; errors are the reader's.
     #[cfg(feature = "fastgrnn")]
     pub(super) fn read(reader: &mut SectionReader<'a>, zeta: u32, nu: u32, hidden: usize) -> Self {
         let offsets = reader.words(hidden);
@@ -68,12 +68,12 @@ pub fn update(mix: Mix<'_>, sums: &[i32], units: &mut [i16]) {
     let candidate = const { Curve::new(SUM_FRACTION) };
     let gate = const { Curve::new(SUM_FRACTION + 1) };
     let (less, nu) = (i32::from(mix.less), i32::from(mix.nu));
-    // ζ + ν in steps of 2⁻³⁰, and what rounds.
+    // ζ + ν in steps of 2⁻³⁰, plus half a step to round.
     let most = ((nu - less) << 15) + half_step(15);
     for ((h, &sum), &offset) in units.iter_mut().zip(sums).zip(mix.offsets) {
         let z = gate.sigmoid(sum + offset) >> 16;
         let n = candidate.tanh_of_half(sum) >> 15;
-        // Of n: ζ (1 − z) + ν.
+        // The factor of n: ζ (1 − z) + ν.
         let share = (most + less * z) >> 15;
         *h = saturate((z * i32::from(*h) + half_step(15) + share * n) >> 15);
     }

@@ -1,5 +1,4 @@
-//! Gated recurrent unit, as PyTorch's `nn.GRU` (the reset gate multiplies the hidden product
-//! including its bias):
+//! Gated recurrent unit, like PyTorch's `nn.GRU` (the reset gate multiplies the hidden product including its bias):
 //!
 //! ```text
 //! r  = σ(W_r x + b_ir + U_r h + b_hr)
@@ -8,8 +7,8 @@
 //! h' = (1 − z) ∘ n + z ∘ h  =  n + z ∘ (h − n)
 //! ```
 //!
-//! Sums of n are made for tanh(x) = 2·σ(2x) − 1: those of the input twice, those of the state four
-//! times as large as a gate's, so that a product with r in steps of 2⁻¹⁵, divided by 2¹⁶, adds to them.
+//! Sums of n are made for tanh(x) = 2·σ(2x) − 1: those of the input twice and those of the state four times as large as
+//! a gate's, so that a product with r in steps of 2⁻¹⁵, divided by 2¹⁶, adds to them.
 
 use super::SUM_FRACTION;
 use crate::activation::Curve;
@@ -36,7 +35,7 @@ pub fn update(block: usize, sums: &mut [i32], units: &mut [i16]) {
 /// The definition: `units` from the sums of r, z, n of the input, which is overwritten, and n of the state.
 pub fn portable(r: &[i32], z: &[i32], n: &mut [i32], state: &[i32], units: &mut [i16]) {
     let curve = const { Curve::new(SUM_FRACTION) };
-    // In two rounds, so that a core's registers hold all that each needs.
+    // In two rounds, each of which fits a core's registers.
     for ((n, &r), &state) in n.iter_mut().zip(r).zip(state) {
         *n += scale(state, curve.sigmoid(r) >> 16);
     }

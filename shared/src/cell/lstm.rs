@@ -1,4 +1,4 @@
-//! Long short-term memory, as PyTorch's `nn.LSTM`:
+//! Long short-term memory, like PyTorch's `nn.LSTM`:
 //!
 //! ```text
 //! i = σ(W_i x + b_ii + U_i h + b_hi)      g = tanh(W_g x + b_ig + U_g h + b_hg)

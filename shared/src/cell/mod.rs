@@ -9,16 +9,15 @@
 //! | [`lstm`] | 4 | i, f, g, o | 4H | h, c |
 //! | [`fastgrnn`] | 1 | | H | h |
 //!
-//! `x` comes scaled from the [embedding](crate::embedding), or as round(h / 2^`input shift`) from the
-//! layer below; the layer's own state enters as round(h / 2^`state shift`). Both lie side by side, each
-//! padded to eights, so that one [affine map](crate::kernel) makes the sums that take both: all of
-//! them, but for GRU, whose n keeps apart what input and state give. The cell turns the sums into the
-//! next state; they are in steps of 2^−[`SUM_FRACTION`], those that enter tanh made as much larger as
-//! the cell's page says.
+//! `x` comes scaled from the [embedding](crate::embedding), or as round(h / 2^`input shift`) from the layer below; the
+//! layer's own state enters as round(h / 2^`state shift`). Both lie side by side, each padded to eights, so that one
+//! [affine map](crate::kernel) makes all sums of both; only a GRU's n keeps the contributions of input and state apart.
+//! The cell turns the sums into the next state; they are in steps of 2^−[`SUM_FRACTION`], those that enter tanh scaled
+//! up as documented for the cell.
 //!
-//! Above a [folded embedding](crate::embedding#folded) the first layer has no columns of an input: E is 0.
-//! The embedding adds the input's share to sums that the map has made of the state alone; those of a GRU's n
-//! of the input start at zero.
+//! Above a [folded embedding](crate::embedding#folded) the first layer has no input columns: E is 0. The embedding adds
+//! the input's contribution to sums that the map has made from the state alone; those of a GRU's n of the input start
+//! at zero.
 //!
 //! # Section
 //!
@@ -53,7 +52,7 @@ use fastgrnn::Mix;
 /// Fractional bits of a gate's sums.
 pub const SUM_FRACTION: u32 = 18;
 
-/// A GRU's units are updated this many at a time where the sums have no room for more.
+/// A GRU's units are updated this many at a time if the sums have no room for more.
 pub const BLOCK: usize = 32;
 
 /// The recurrent cells.
@@ -140,13 +139,13 @@ impl Cell {
         }
     }
 
-    /// Whether this is `cell`, which can only be if that is compiled in.
+    /// Whether this is `cell`, which is possible only if that is compiled in.
     const fn is(self, cell: Self) -> bool {
         self as u8 == cell as u8 && cell.is_there()
     }
 }
 
-/// A recurrent layer, borrowed from the blob.
+/// A recurrent layer, borrowed from the model file.
 #[derive(Clone, Copy, Debug)]
 pub struct Layer<'a> {
     cell: Cell,
@@ -157,9 +156,9 @@ pub struct Layer<'a> {
     hidden: u16,
     /// The sums of input and state.
     both: Affine<'a>,
-    /// GRU: what input and state give to n.
+    /// GRU: the contributions of input and state to n.
     apart: [Affine<'a>; 2],
-    /// FastGRNN: what it has beside the map.
+    /// FastGRNN: its parameters beside the map.
     #[cfg(feature = "fastgrnn")]
     mix: Mix<'a>,
 }
@@ -167,18 +166,18 @@ pub struct Layer<'a> {
 impl<'a> Layer<'a> {
     /// Reads the section, checking every length and bound.
     ///
-    /// `limit` is the largest |x| of the first layer, or what a folded embedding adds at most, below 2³⁰; `None`
-    /// for the layers above it.
+    /// `limit` is the largest |x| of the first layer, or the most that a folded embedding adds, below 2³⁰; `None` for
+    /// the layers above.
     ///
     /// # Errors
-    /// [`OpenError`] naming the layer if the section is not what the table above says.
+    /// [`OpenError`] naming the layer if the section does not match the table above.
     pub fn open(section: &'a [u8], limit: Option<u32>) -> Result<Self, OpenError> {
         let mut reader = SectionReader::new(section, Subject::Layer);
         let layer = Self::read(&mut reader, limit);
         reader.end().map(|()| layer)
     }
 
-    /// As [`Self::open`]; errors are the reader's.
+    /// Like [`Self::open`]; errors are the reader's.
     pub(crate) fn read(reader: &mut SectionReader<'a>, limit: Option<u32>) -> Self {
         let [code, zero, input_shift, state_shift] = reader.bytes4();
         let [inputs, hidden] = reader.u16_pair();
@@ -245,7 +244,7 @@ impl<'a> Layer<'a> {
         self.hidden as usize
     }
 
-    /// Units of state: H, or 2H where a cell state follows the hidden state.
+    /// Units of state: H, or 2H if a cell state follows the hidden state.
     #[must_use]
     pub const fn units(&self) -> usize {
         self.cell.states() * self.hidden()
@@ -274,7 +273,7 @@ impl<'a> Layer<'a> {
         let rows = padded(self.hidden(), ROW_UNIT);
         match self.cell {
             Cell::Gru => 4 * rows,
-            // Padding rows are behind all others.
+            // Padding rows come after all others.
             cell => (cell.sums() - 1) * self.hidden() + rows,
         }
     }
@@ -299,8 +298,8 @@ impl<'a> Layer<'a> {
 
     /// A word's step: the next state `units`, h and, for LSTM, c behind it.
     ///
-    /// `x` starts with the input, padded, and is used behind it; `y` is for sums. Above a folded embedding,
-    /// `add` adds a word's row to some sums, those of W's rows from the number given on.
+    /// `x` starts with the padded input; the rest is scratch, and `y` is for sums. Above a folded embedding, `add` adds
+    /// a word's row to some sums, those of W's rows from the given one on.
     #[inline(always)]
     pub fn step(&self, x: &mut [i16], y: &mut [i32], units: &mut [i16], add: impl Fn(usize, &mut [i32])) {
         let width = padded(self.inputs(), COLUMN_UNIT);
@@ -322,21 +321,21 @@ impl<'a> Layer<'a> {
         }
     }
 
-    /// Of a GRU, as many units at a time as `y` has room for: `x`, of the state before, serves them all.
+    /// A GRU's step, as many units at a time as `y` has room for: `x`, from the previous state, serves them all.
     #[inline(always)]
     fn step_gru(&self, x: &[i16], y: &mut [i32], units: &mut [i16], add: impl Fn(usize, &mut [i32])) {
         let hidden = self.hidden();
         let [of_input, of_state] = &self.apart;
         let of_h = x.get(padded(self.inputs(), COLUMN_UNIT)..).unwrap_or(&[]);
-        // What y has of each of the four sums.
+        // The room in y for each of the four sums.
         let block = (y.len() / (4 * ROW_UNIT) * ROW_UNIT).min(padded(hidden, ROW_UNIT));
-        // The sums of r and z are made together where they lie together, on cores that are not short of flash.
+        // The sums of r and z are made together if they are adjacent, on cores that are not short of flash.
         let whole = cfg!(not(any(kernel = "dsp", kernel = "armv7m", kernel = "armv6m"))) && block == hidden;
         let mut first = 0;
         for units in units.chunks_mut(block.max(1)) {
             let count = units.len();
-            // The first group of z may have rows of r, whose sums come to lie before those of z: in the place
-            // of sums that are made later, as do those of rows behind z.
+            // The first group of z may have rows of r, whose sums land before those of z, in the place of sums that are
+            // made later; so do those of rows after z.
             let before = hidden % ROW_UNIT;
             if !whole {
                 rows(&self.both, hidden + first, x, y, block.wrapping_sub(before), before + count);

@@ -1,4 +1,4 @@
-//! Elman's cell, as PyTorch's `nn.RNN` with tanh:
+//! Elman's cell, like PyTorch's `nn.RNN` with tanh:
 //!
 //! ```text
 //! h' = tanh(W x + b_ih + U h + b_hh)

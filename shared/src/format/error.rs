@@ -6,23 +6,23 @@ use super::subject::{Subject, line};
 use crate::kernel::Layout;
 use crate::sentence::{Sentence, formatted};
 
-/// Why a model cannot be used: what was found, what was expected, and, where it is printed, what to do.
+/// Why a model cannot be used: what was found, what was expected, and, when printed, what to do.
 ///
-/// Without `core::fmt` (on the chip) the same sentence comes from [`OpenError::say`].
+/// Without `core::fmt` (on the chip), [`OpenError::say`] writes the same sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OpenError {
     /// Fewer bytes than a header has: the number of bytes.
     TooShort(u32),
-    /// The bytes do not start on the boundary that they need: how far they are from one.
+    /// The bytes are misaligned: how far they are from the required boundary.
     Misaligned(u32),
-    /// The first four bytes are no magic: what they are, little endian.
+    /// The first four bytes are not the magic: what they are, little endian.
     Magic(u32),
     /// A format version that this reader does not know: the version.
     Version(u32),
-    /// The length in the header is not that of the bytes: bytes, header.
+    /// The length in the header is wrong: actual bytes, header.
     Length(u32, u32),
-    /// The content has not the CRC-32 that the header says: content, header.
+    /// The content does not have the CRC-32 in the header: content, header.
     Checksum(u32, u32),
     /// Maps in a [layout](crate::kernel#layout) that this core does not read: its number.
     Layout(u32),
@@ -32,17 +32,17 @@ pub enum OpenError {
     Missing(Subject),
     /// The model needs a [feature](crate#features) that this program was built without.
     FeatureDisabled(Subject),
-    /// A number of a section, of the manifest or of the header is out of range: found, and the range.
+    /// A number in a section, the manifest or the header is out of range: the number, and the range.
     Content(Subject, u32, [u32; 2]),
-    /// A row's sum could overflow: the matrix' section, the row.
+    /// A row's sum could overflow: the matrix's section, the row.
     Overflow(Subject, u32),
-    /// The memory is smaller than the model needs: there, needed, in bytes.
+    /// The memory is smaller than the model needs: available, needed, in bytes.
     Memory(u32, u32),
-    /// The self-test gave another trace hash than the model says (low halves): got, expected.
+    /// The self-test's trace hash differs from the model's (low halves): actual, expected.
     SelfTest(u32, u32),
 }
 
-/// What an error says, in the order of [`OpenError::phrase`]; from [`NAMED`] on, a name comes before it.
+/// The errors' phrases, in the order of [`OpenError::phrase`]; from [`NAMED`] on, a name precedes them.
 const PHRASES: &[u8] = b"no model: fewer bytes than a header
 model not on its boundary of bytes
 no model: wrong magic
@@ -58,7 +58,7 @@ memory smaller than the model needs
  section is malformed
  weights could overflow in row";
 
-/// The first phrase behind a name.
+/// The first phrase that follows a name.
 const NAMED: usize = 10;
 
 impl OpenError {
@@ -82,7 +82,7 @@ impl OpenError {
         }
     }
 
-    /// What was looked at and what is wrong with it, the two halves of a phrase in ASCII.
+    /// What was checked and what is wrong with it: the two halves of a phrase, in ASCII.
     #[must_use]
     pub fn text(&self) -> [&'static [u8]; 2] {
         let name = match self {
@@ -121,7 +121,7 @@ impl OpenError {
         let exactly = match *self {
             Self::TooShort(_) => super::HEADER_BYTES as u32,
             Self::Misaligned(_) => 0,
-            // The fault is in the half that is not shown.
+            // The difference is in the half that is not shown.
             Self::Magic(TELL) => return None,
             Self::Magic(_) => TELL,
             Self::Version(_) => super::VERSION,

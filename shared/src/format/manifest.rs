@@ -1,15 +1,15 @@
-//! The manifest: what postcard encodes between the header and the sections.
+//! The manifest, encoded by postcard between the header and the sections.
 
 #[cfg(feature = "std")]
 use serde::{Deserialize, Serialize};
 
-/// How hidden states become one vector per text; all of it streams.
+/// How hidden states become one vector per text; every pooling streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "std", derive(Serialize, Deserialize))]
 pub enum Pooling {
     /// The last word's state.
     Last,
-    /// The mean of all states; from the 65,536th word on, each new word weighs 1/65,535.
+    /// The mean of all states; from the 65,536th word on, each new word has a weight of 1/65,535.
     Mean,
     /// The largest value of each unit.
     Max,
@@ -35,17 +35,17 @@ pub enum Kind {
     Vocabulary = 1,
     /// [`crate::embedding::Embedding`]
     Embedding = 2,
-    /// [`crate::cell::Layer`], one section a layer, in order
+    /// [`crate::cell::Layer`], one section per layer, in order
     Layer = 3,
     /// [`crate::head::Head`]
     Head = 4,
-    /// [`crate::ngrams::Ngrams`], which a blob may lack
+    /// [`crate::ngrams::Ngrams`], optional
     Ngrams = 5,
-    /// [`crate::early_exit::Rule`], which a blob may lack
+    /// [`crate::early_exit::Rule`], optional
     EarlyExit = 6,
-    /// A [folded](crate::embedding::Embedding::is_folded) embedding, in place of the other
+    /// A [folded](crate::embedding::Embedding::is_folded) embedding, in place of an ordinary one
     Folded = 7,
-    /// [`crate::rejection::Rejection`], which a blob may lack
+    /// [`crate::rejection::Rejection`], optional
     Rejection = 8,
 }
 
@@ -60,15 +60,15 @@ impl Kind {
 pub struct Section {
     /// One of [`Kind`], or a kind of a later writer.
     pub kind: u8,
-    /// Whether a reader that does not know the kind must refuse the blob.
+    /// Whether a reader that does not know the kind must refuse the model file.
     pub required: bool,
-    /// Where it starts, from the blob's first byte; a multiple of 16.
+    /// Where it starts, from the file's first byte; a multiple of 16.
     pub offset: u32,
     /// Its length in bytes.
     pub length: u32,
 }
 
-/// Accuracies in units of 10⁻⁴; `None` where the corpus had no such split.
+/// Accuracies in units of 10⁻⁴; `None` if the corpus had no such split.
 #[cfg(feature = "std")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Metrics {
@@ -80,7 +80,7 @@ pub struct Metrics {
     pub float_test: Option<u16>,
     /// Quantised model, test split.
     pub quantised_test: Option<u16>,
-    /// Share of validation examples that both give the same label.
+    /// Share of validation examples to which both give the same label.
     pub agreement: Option<u16>,
 }
 
@@ -90,7 +90,7 @@ pub struct Metrics {
 pub struct Provenance<'a> {
     /// The writer and its version.
     pub writer: &'a str,
-    /// The corpus' name.
+    /// The corpus's name.
     pub corpus: &'a str,
     /// SHA-256 of labels and texts.
     pub digest: &'a [u8],
@@ -98,7 +98,7 @@ pub struct Provenance<'a> {
     pub seed: u64,
     /// Examples trained on.
     pub examples: u32,
-    /// What it achieved.
+    /// Its accuracies.
     pub metrics: Metrics,
 }
 
@@ -108,7 +108,7 @@ pub struct Provenance<'a> {
 pub struct SelfTest<'a> {
     /// The words.
     pub text: &'a str,
-    /// The trace hash, little endian, at a fixed length.
+    /// The trace hash, little endian, of fixed length.
     pub trace: [u8; 8],
 }
 
@@ -122,10 +122,10 @@ pub struct Manifest<'a> {
     pub text: crate::text::Options,
     /// Pooling over time.
     pub pooling: Pooling,
-    /// Origin.
+    /// Where the model comes from.
     #[serde(borrow)]
     pub provenance: Provenance<'a>,
-    /// What the chip checks at start.
+    /// What the chip checks at start-up.
     pub self_test: SelfTest<'a>,
     /// Where the sections are.
     pub sections: heapless::Vec<Section, { super::MAX_SECTIONS }>,

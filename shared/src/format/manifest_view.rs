@@ -1,14 +1,14 @@
-//! What a step needs of the manifest, read without decoding the rest.
+//! The part of the manifest that a chip needs, read without decoding the rest.
 
 use super::subject::{Subject, line};
 use super::{OpenError, Pooling, Section, SectionReader};
 use crate::prediction::Class;
 use crate::text::Options;
 
-/// The most sections a blob may have.
+/// The most sections in a model file.
 pub const MAX_SECTIONS: usize = 16;
 
-/// The manifest as far as a chip wants to know it, borrowed; all of it has been checked.
+/// The part of the manifest that a chip needs, borrowed; all of it has been checked.
 #[derive(Clone, Copy, Debug)]
 pub struct ManifestView<'a> {
     /// The class labels in UTF-8, in order, separated by line feeds.
@@ -21,12 +21,12 @@ pub struct ManifestView<'a> {
     pub self_test: &'a [u8],
     /// The trace hash that must follow its last word.
     pub trace: [u8; 8],
-    /// The section table, as it is in the manifest.
+    /// The section table, as encoded in the manifest.
     sections: &'a [u8],
 }
 
 impl<'a> ManifestView<'a> {
-    /// Of no manifest.
+    /// The view of no manifest.
     pub(crate) const fn empty() -> Self {
         Self {
             labels: &[],
@@ -41,8 +41,8 @@ impl<'a> ManifestView<'a> {
     /// Reads a manifest.
     ///
     /// # Errors
-    /// [`OpenError::Content`] unless every byte of it is as the [specification](crate::format) says, each number in
-    /// its shortest form.
+    /// [`OpenError::Content`] unless every byte conforms to the [specification](crate::format), with each number in its
+    /// shortest form.
     pub fn read(manifest: &'a [u8]) -> Result<Self, OpenError> {
         let mut outline = Self::empty();
         let mut reader = SectionReader::new(manifest, Subject::Manifest);
@@ -50,7 +50,7 @@ impl<'a> ManifestView<'a> {
         reader.so_far().map(|()| outline)
     }
 
-    /// As [`Self::read`], in place; errors are the reader's.
+    /// Like [`Self::read`], in place; errors are the reader's.
     pub(crate) fn take(&mut self, reader: &mut SectionReader<'a>) {
         self.labels = reader.text();
         self.text = Options::of_bits(reader.byte(Options::MOST));
@@ -76,7 +76,7 @@ impl<'a> ManifestView<'a> {
         reader.close();
     }
 
-    /// The label of a class in UTF-8; nothing of a class that there is not.
+    /// The label of a class in UTF-8; empty for a class that does not exist.
     #[must_use]
     pub fn label(&self, class: Class) -> &'a [u8] {
         line(self.labels, class.index())

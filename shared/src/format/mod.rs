@@ -12,17 +12,17 @@
 //! | 16 | 4 | CRC-32 of bytes 20 to L (ISO-HDLC: reflected 0x04C11DB7, as in zlib) | `.. .. .. ..` |
 //! | 20 | 4 | length M of the manifest in bytes | `28 00 00 00` (40) |
 //! | 24 | 4 | [layout](crate::kernel#layout) of maps: 0 pairs, 1 quads | `00 00 00 00` |
-//! | 28 | 4 | in pairs 0, otherwise the CRC-32 that the same model has in pairs | `00 00 00 00` |
+//! | 28 | 4 | in pairs 0, otherwise the CRC-32 of the same model in pairs | `00 00 00 00` |
 //! | 32 | 4 | bytes of [memory](crate::Memory) that the model needs, checked on opening | `40 04 00 00` (1,088) |
 //! | 36 | 12 | 0 | `00 00 00 00 00 00 00 00 00 00 00 00` |
 //! | 48 | M | the manifest, a `Manifest` in postcard 1.x | see below |
 //! | … | … | the sections, each on a multiple of 16, zero bytes between them | |
 //!
-//! The number of the version rises with every change after which a reader would refuse, or read otherwise, what an
-//! older writer wrote; the golden models in `tests/golden` are then written anew, and only then.
+//! The version number rises with every change after which a reader would refuse a file of an older writer, or read it
+//! differently; then, and only then, the golden models in `tests/golden` are rewritten.
 //!
-//! A chip reads of the manifest what it needs, [`ManifestView`]; the PC reads and writes all of it, which
-//! takes the feature `std`.
+//! A chip reads only the part of the manifest that it needs, [`ManifestView`]; the PC reads and writes all of it, which
+//! requires the feature `std`.
 //!
 //! The manifest is the concatenation of its fields, in postcard's encoding: strings and byte
 //! strings with a varint length in front, integers as varints of their shortest form, enums and `Option` as one byte,
@@ -44,12 +44,11 @@
 //! | sections: how many | 1 | `01` |
 //! | – each: kind, required, offset, length | vocabulary, yes, 112, 64 | `01 01 70 40` |
 //!
-//! Kinds of sections: 1 [vocabulary](crate::vocab), 2 [embedding](crate::embedding),
-//! 3 [layer](crate::cell), one for each layer in order, 4 [head](crate::head),
-//! 5 [n-grams](crate::ngrams) and 6 [early exit](crate::early_exit), which a blob may lack,
-//! 7 [folded embedding](crate::embedding#folded), in place of 2, 8 [rejection](crate::rejection), which a blob may lack.
-//! What each contains is specified on those pages. A reader skips an unknown section that is not required and refuses
-//! one that is; new parts of a network come as new kinds, under the same version.
+//! Kinds of sections: 1 [vocabulary](crate::vocab), 2 [embedding](crate::embedding), 3 [layer](crate::cell), one for
+//! each layer in order, 4 [head](crate::head), 5 [n-grams](crate::ngrams) and 6 [early exit](crate::early_exit), both
+//! optional, 7 [folded embedding](crate::embedding#folded), in place of 2, 8 [rejection](crate::rejection), optional.
+//! Those pages specify the content of each. A reader skips an unknown section that is not required and refuses one that
+//! is; new parts of a network come as new kinds, under the same version.
 //!
 //! # Promises
 //!
@@ -72,7 +71,7 @@ pub use subject::Subject;
 
 use crate::kernel::Layout;
 
-/// The first bytes of a blob.
+/// The first bytes of a model file.
 pub const MAGIC: [u8; 8] = *b"TELLTALE";
 
 /// The format version written, and the only one read.
@@ -81,7 +80,7 @@ pub const VERSION: u32 = 5;
 /// Bytes before the manifest.
 pub const HEADER_BYTES: usize = 48;
 
-/// Sections and the blob itself start on multiples of this.
+/// Sections and the file itself start on multiples of this.
 pub const ALIGNMENT: usize = 16;
 
 /// Offsets in the header.
@@ -97,11 +96,11 @@ pub(crate) mod field {
     pub const ORIGIN: Range<usize> = 28..32;
     pub const MEMORY: Range<usize> = 32..36;
     pub const RESERVED: Range<usize> = 36..48;
-    /// What the checksum covers starts here.
+    /// The bytes that the checksum covers start here.
     pub const CHECKED: usize = 20;
 }
 
-/// The number of a field, 0 behind the end.
+/// The number in a field, 0 after the end.
 pub(crate) const fn u32_at(bytes: &[u8], field: core::ops::Range<usize>) -> u32 {
     match bytes.split_at_checked(field.start) {
         Some((_, rest)) => match rest.first_chunk() {
@@ -112,7 +111,7 @@ pub(crate) const fn u32_at(bytes: &[u8], field: core::ops::Range<usize>) -> u32 
     }
 }
 
-/// What a CRC is computed with: a table of 1 kB, or a bit at a time.
+/// How a CRC is computed: with a table of 1 kB, or a bit at a time.
 #[cfg(feature = "checksum-table")]
 type CrcTable = crc::Table<1>;
 #[cfg(not(feature = "checksum-table"))]
@@ -125,16 +124,16 @@ pub fn checksum(bytes: &[u8]) -> u32 {
     CRC.checksum(bytes)
 }
 
-/// The blob at the start of a region of flash that may be longer than it.
+/// The model file at the start of a region of flash, which may be longer.
 ///
 /// # Errors
-/// If no header is there, or it claims more bytes than the region has.
+/// If there is no header, or it claims more bytes than the region has.
 pub fn in_region(region: &[u8]) -> Result<&[u8], OpenError> {
     let length = header(region)?;
     region.get(..length as usize).ok_or(OpenError::Length(region.len() as u32, length))
 }
 
-/// The header's total length, once magic and version are right.
+/// The header's total length, if magic and version are right.
 fn header(bytes: &[u8]) -> Result<u32, OpenError> {
     if bytes.len() < HEADER_BYTES {
         return Err(OpenError::TooShort(bytes.len() as u32));
@@ -148,7 +147,7 @@ fn header(bytes: &[u8]) -> Result<u32, OpenError> {
     }
 }
 
-/// The digest by which a model is known, on whatever chip: the CRC-32 of its blob in pairs.
+/// The digest that identifies a model on any chip: the CRC-32 of its file in pairs.
 #[must_use]
 pub fn digest(blob: &[u8]) -> u32 {
     u32_at(blob, if OWN_PAIRS { field::CHECKSUM } else { field::ORIGIN })
@@ -174,7 +173,7 @@ pub fn open(blob: &[u8]) -> Result<ManifestView<'_>, OpenError> {
     Ok(outline)
 }
 
-/// Checks that a blob is as long as its header says.
+/// Checks that a file has the length in its header.
 ///
 /// # Errors
 /// [`OpenError::Length`], or what is wrong with the header.
@@ -185,8 +184,8 @@ pub(crate) fn whole(blob: &[u8]) -> Result<(), OpenError> {
     }
 }
 
-/// Goes to the manifest of the blob at the start of a region once header and checksum have proved right, and
-/// gives the blob; errors are the reader's.
+/// Checks header and checksum of the file at the start of a region and goes to its manifest. Returns the file; errors
+/// are the reader's.
 pub(crate) fn enter<'a>(region: &'a [u8], reader: &mut SectionReader<'a>) -> &'a [u8] {
     match checked(region, reader.takes_any_layout()) {
         Ok((blob, manifest)) => {
@@ -200,7 +199,7 @@ pub(crate) fn enter<'a>(region: &'a [u8], reader: &mut SectionReader<'a>) -> &'a
     }
 }
 
-/// The blob at the start of a region, and its manifest.
+/// The file at the start of a region, and its manifest.
 #[inline(always)]
 fn checked(region: &[u8], any_layout: bool) -> Result<(&[u8], &[u8]), OpenError> {
     let blob = in_region(region)?;
@@ -233,7 +232,7 @@ fn manifest_bytes(blob: &[u8]) -> Option<&[u8]> {
     blob.get(HEADER_BYTES..)?.get(..u32_at(blob, field::MANIFEST) as usize)
 }
 
-/// The whole manifest of a blob.
+/// The whole manifest of a model file.
 ///
 /// # Errors
 /// [`OpenError::Missing`] if it is unreadable, which [`open`] excludes.
@@ -246,7 +245,7 @@ pub fn manifest(blob: &[u8]) -> Result<Manifest<'_>, OpenError> {
 /// The bytes of a section.
 ///
 /// # Errors
-/// [`OpenError::Content`] if the section is not inside the blob or not aligned, [`OpenError::UnknownSection`] if it is
+/// [`OpenError::Content`] if the section is not inside the file or not aligned, [`OpenError::UnknownSection`] if it is
 /// required and of no known kind.
 pub fn section_bytes<'a>(blob: &'a [u8], section: &Section) -> Result<&'a [u8], OpenError> {
     let start = section.offset as usize;
@@ -272,8 +271,8 @@ pub fn memory_bytes(blob: &[u8]) -> u32 {
 
 /// Writes a file's header in front of its content, manifest and sections, which start at [`HEADER_BYTES`].
 ///
-/// `blob` is the whole file, on a 16-byte boundary, with room for the header at its start. Of content that is no
-/// sound model, the header says that it needs no memory.
+/// `blob` is the whole file, on a 16-byte boundary, with room for the header at its start. If the content is not a
+/// sound model, the header's memory is 0.
 #[cfg(feature = "std")]
 pub fn seal(blob: &mut [u8], manifest_length: u32) {
     let length = blob.len() as u32;
@@ -296,10 +295,10 @@ pub fn seal(blob: &mut [u8], manifest_length: u32) {
     }
 }
 
-/// Says in the header of an image that its maps are in pairs again.
+/// Marks an image's maps as in pairs again, in its header.
 ///
 /// # Errors
-/// [`OpenError::Checksum`] if that does not give the file that the image was made of.
+/// [`OpenError::Checksum`] if this does not restore the file from which the image was made.
 #[cfg(feature = "std")]
 pub(crate) fn seal_again(image: &mut [u8]) -> Result<(), OpenError> {
     let origin = u32_at(image, field::ORIGIN);
@@ -312,14 +311,14 @@ pub(crate) fn seal_again(image: &mut [u8]) -> Result<(), OpenError> {
     }
 }
 
-/// The layout that a header names, by its number.
+/// The layout with the number in a header.
 #[cfg(feature = "std")]
 #[must_use]
 pub fn layout_of(blob: &[u8]) -> u32 {
     u32_at(blob, field::LAYOUT)
 }
 
-/// Says in the header that the maps have been laid out anew.
+/// Marks the maps as laid out anew, in the header.
 #[cfg(feature = "std")]
 pub(crate) fn seal_anew(blob: &mut [u8], layout: Layout) {
     let origin = digest(blob);

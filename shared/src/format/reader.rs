@@ -7,22 +7,22 @@ use crate::text::is_utf8;
 
 /// A cursor over some bytes that lends slices in place.
 ///
-/// It keeps the first error and goes on: what is taken behind an error is zero or empty, so a caller checks
-/// once, at the [end](Self::end).
+/// It keeps the first error and continues: reads after an error return zero or nothing, so a caller checks once, at the
+/// [end](Self::end).
 #[derive(Clone, Copy, Debug)]
 pub struct SectionReader<'a> {
     rest: &'a [u8],
-    /// Bytes already taken.
+    /// Bytes already read.
     taken: usize,
     name: Subject,
     error: Option<OpenError>,
-    /// Whether maps of other cores are taken, which nothing is proven of.
+    /// Whether maps for other cores are accepted, of which nothing is proven.
     #[cfg(feature = "std")]
     any_layout: bool,
 }
 
 impl<'a> SectionReader<'a> {
-    /// A cursor at the start of what is called `name` in errors.
+    /// A cursor at the start of `bytes`, with `name` for errors.
     #[must_use]
     pub const fn new(bytes: &'a [u8], name: Subject) -> Self {
         Self {
@@ -35,14 +35,14 @@ impl<'a> SectionReader<'a> {
         }
     }
 
-    /// Takes maps of any layout, which is enough to find them, and proves nothing of them.
+    /// Accepts maps of any layout, which is enough to find them, without proving anything of them.
     #[cfg(feature = "std")]
     #[must_use]
     pub(crate) const fn of_any_layout(self) -> Self {
         Self { any_layout: true, ..self }
     }
 
-    /// Whether maps of other cores are taken.
+    /// Whether maps for other cores are accepted.
     pub(crate) const fn takes_any_layout(&self) -> bool {
         #[cfg(feature = "std")]
         let any = self.any_layout;
@@ -51,7 +51,7 @@ impl<'a> SectionReader<'a> {
         any
     }
 
-    /// Goes on with other bytes, called `name` in errors; with none of them behind an error.
+    /// Continues with other bytes, with `name` for errors; with none after an error.
     #[inline(never)]
     pub const fn enter(&mut self, bytes: &'a [u8], name: Subject) {
         self.rest = if self.error.is_none() { bytes } else { &[] };
@@ -59,12 +59,12 @@ impl<'a> SectionReader<'a> {
         self.name = name;
     }
 
-    /// What follows is called `name` in errors.
+    /// Sets the `name` for errors in what follows.
     pub const fn rename(&mut self, name: Subject) {
         self.name = name;
     }
 
-    /// Keeps an error, unless there is one already; nothing is left to be taken.
+    /// Keeps an error, unless there is one already; nothing is left to be read.
     #[inline(never)]
     pub const fn fail(&mut self, error: OpenError) {
         if self.error.is_none() {
@@ -85,7 +85,7 @@ impl<'a> SectionReader<'a> {
         self.fail(OpenError::Content(self.name, found, [least, most]));
     }
 
-    /// Fails as [`Self::content`] unless `good`.
+    /// Fails like [`Self::content`] unless `good`.
     #[inline(always)]
     pub const fn expect(&mut self, good: bool, found: u32, expected: u32) {
         if !good {
@@ -93,12 +93,12 @@ impl<'a> SectionReader<'a> {
         }
     }
 
-    /// Fails as [`Self::content`] unless a size is that of its neighbour.
+    /// Fails like [`Self::content`] unless a size matches its neighbour's.
     pub const fn fits(&mut self, found: usize, expected: usize) {
         self.expect(found == expected, found as u32, expected as u32);
     }
 
-    /// `value` if it is from `least` to `most`; fails as [`Self::outside`] and gives `least` otherwise.
+    /// Returns `value` if it is from `least` to `most`; otherwise fails like [`Self::outside`] and returns `least`.
     #[inline(never)]
     pub const fn within(&mut self, value: u32, least: u32, most: u32) -> u32 {
         if least <= value && value <= most {
@@ -129,8 +129,8 @@ impl<'a> SectionReader<'a> {
         self.fail(OpenError::FeatureDisabled(name));
     }
 
-    /// The next `count` bytes; none, and an error with the bytes left and needed, if there are fewer. So
-    /// does every function below.
+    /// The next `count` bytes; none, and an error with the bytes left and needed, if there are fewer. The same holds
+    /// for every function below.
     #[inline(never)]
     pub const fn bytes(&mut self, count: usize) -> &'a [u8] {
         let Some((taken, rest)) = self.rest.split_at_checked(count) else {
@@ -156,8 +156,8 @@ impl<'a> SectionReader<'a> {
         self.byte(1) > 0
     }
 
-    /// The next number of a manifest, seven bits a byte, the lowest first, in as few bytes as it takes;
-    /// `bits` at most, of which the lower 32 are given.
+    /// The next number of a manifest, seven bits per byte, the lowest first, in its shortest form, with at most `bits`
+    /// bits; returns the lower 32.
     #[inline(never)]
     pub const fn varint(&mut self, bits: u32) -> u32 {
         let (mut value, mut shift) = (0, 0);
@@ -166,7 +166,7 @@ impl<'a> SectionReader<'a> {
             if shift < 32 {
                 value |= (byte & 0x7F) << shift;
             }
-            // The last byte is not zero, unless it is the only one, and has no bits to spare.
+            // The last byte is not zero, unless it is the only one, and has no excess bits.
             let spare = bits - shift;
             self.expect(
                 (byte > 0 || shift == 0 || self.error.is_some()) && (spare >= 8 || byte >> spare == 0),
@@ -180,7 +180,7 @@ impl<'a> SectionReader<'a> {
         }
     }
 
-    /// The next bytes of a manifest, their number in front.
+    /// The next bytes of a manifest, preceded by their number.
     #[inline(never)]
     pub const fn string(&mut self) -> &'a [u8] {
         let count = self.varint(32);
@@ -195,7 +195,7 @@ impl<'a> SectionReader<'a> {
         text
     }
 
-    /// What has not been taken.
+    /// What has not been read.
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
         self.rest
@@ -238,8 +238,8 @@ impl<'a> SectionReader<'a> {
         halves
     }
 
-    /// The next map of `rows` and `columns`, then zeros up to the next multiple of 16, proven as by
-    /// [`Affine::prove`]; its first row is called `first` in errors.
+    /// The next map of `rows` and `columns`, then zeros up to the next multiple of 16, proven as by [`Affine::prove`];
+    /// errors count its rows from `first`.
     #[inline(never)]
     pub fn map(
         &mut self,
@@ -263,12 +263,12 @@ impl<'a> SectionReader<'a> {
         map
     }
 
-    /// Skips zero bytes up to the next word; a byte that is not zero is an error, too.
+    /// Skips zero bytes up to the next word; a nonzero byte is an error.
     pub fn align(&mut self) {
         self.skip_to(4);
     }
 
-    /// Skips zero bytes up to the next multiple of 16, as [`Self::align`].
+    /// Skips zero bytes up to the next multiple of 16, like [`Self::align`].
     pub fn align16(&mut self) {
         self.skip_to(16);
     }
@@ -279,7 +279,7 @@ impl<'a> SectionReader<'a> {
         self.expect(padding.iter().all(|&byte| byte == 0), 1, 0);
     }
 
-    /// An error if something is left: [`OpenError::Content`] with the bytes left.
+    /// Fails if something is left: [`OpenError::Content`] with the bytes left.
     #[inline(never)]
     pub const fn close(&mut self) {
         let left = self.rest.len() as u32;
@@ -289,7 +289,7 @@ impl<'a> SectionReader<'a> {
     /// Checks that nothing is left.
     ///
     /// # Errors
-    /// The first one that there was, otherwise that of [`Self::close`].
+    /// The first error, or that of [`Self::close`].
     pub const fn end(&mut self) -> Result<(), OpenError> {
         self.close();
         self.so_far()
@@ -301,10 +301,10 @@ impl<'a> SectionReader<'a> {
         self.error.is_none()
     }
 
-    /// Checks that all has been well so far.
+    /// Checks that there has been no error so far.
     ///
     /// # Errors
-    /// The first one that there was.
+    /// The first error.
     pub const fn so_far(&self) -> Result<(), OpenError> {
         match self.error {
             None => Ok(()),

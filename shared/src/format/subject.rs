@@ -1,4 +1,4 @@
-//! What errors are about, by name.
+//! The subjects of errors, by name.
 
 /// A part of a model's file or a feature of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Subject {
     }
 }
 
-/// A line of a text, counted from zero; nothing behind the last one.
+/// A line of a text, counted from zero; empty after the last one.
 #[inline(never)]
 pub(crate) fn line(mut text: &[u8], mut number: usize) -> &[u8] {
     loop {

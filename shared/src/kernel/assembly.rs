@@ -9,7 +9,7 @@ unsafe extern "C" {
     fn telltale_apply(groups: *const u16, x: *const i16, y: *mut i32, columns: usize, count: usize);
 }
 
-/// As [`portable`](super::portable).
+/// Like [`portable`](super::portable).
 #[inline(never)]
 pub fn apply(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
     let count = y.len().min(map.rows()) / ROW_UNIT;

@@ -1,13 +1,13 @@
 //! Affine maps, the work of a step: the definition, and the kernel of the core at hand.
 //!
-//! An [`Affine`] map of R×C weights of i8 (−127..=127) makes
+//! An [`Affine`] map of R×C weights of i8 (−127..=127) computes
 //!
 //! ```text
 //! sum[r] = Σ_c w[r][c] · x[c]
 //! y[r]   = bias[r] + scale[r] · ⌊sum[r] / 256⌋
 //! ```
 //!
-//! What the floor takes away on average is in the biases since the export.
+//! The export adds the floor's average loss to the biases.
 //!
 //! # Layout
 //!
@@ -20,31 +20,30 @@
 //! | 16 | 4 biases, i32 |
 //! | 8 | 4 scales, u16, 32,767 at most |
 //!
-//! There are two [layouts](Layout) of the halves, and the blob's header names that of its maps. Files are
-//! written in pairs, which the PC reads; `image` makes of a file what goes onto a chip whose core
-//! reads quads. A reader refuses the layout that it does not read.
+//! There are two [layouts](Layout) of the halves, and the file's header names that of its maps. Files are written in
+//! pairs, which the PC reads; `image` converts a file for a chip whose core reads quads. A reader refuses the layout
+//! that it does not read.
 //!
 //! # Pairs
 //!
 //! Rows 2p and 2p + 1 are a pair and share 16-bit lanes `256·w[2p][c] + w[2p+1][c]`: multiplying a lane by an
-//! activation does two products at once. Of eight columns, the 8 lanes of the first pair come before those of
-//! the second.
+//! activation makes two products at once. For eight columns, the 8 lanes of the first pair come before those of the
+//! second.
 //!
 //! # Quads
 //!
-//! Column by column, four bytes `w[r][c] + 128` of the four rows. They are a word whose product with an
-//! activation has something of all four rows.
+//! Column by column, four bytes `w[r][c] + 128` of the four rows. They form a word whose product with an activation
+//! contains all four rows' products.
 //!
 //! # Why two rows in a lane are exact
 //!
-//! Over a row, `lane · x` sums to 256·high + low and the lane's low byte times x, with its sign, to
-//! low. Their difference is 256·high, which fits 32 bits since |Σ w·x| < [`SUM_LIMIT`] = 2²³;
-//! whatever else wraps, wraps in both.
+//! Over a row, `lane · x` sums to 256·high + low and the lane's low byte times x, with its sign, to low. Their
+//! difference is 256·high, which fits 32 bits since |Σ w·x| < [`SUM_LIMIT`] = 2²³; anything else that wraps, wraps in
+//! both.
 //!
 //! # Cost
 //!
-//! In instructions; a multiple load or a vector instruction counts as one. Each kernel's page says how
-//! it comes to its figure.
+//! In instructions; a multiple load or a vector instruction counts as one. Each kernel's page derives its figure.
 //!
 //! | kernel | cores | 8 columns of 4 rows | per MAC | end of 4 rows |
 //! |---|---|---|---|---|
@@ -58,7 +57,7 @@
 //!
 //! # Overflow
 //!
-//! [`Affine::prove`] shows, when a blob is opened, that Σ |w|·|x| < 2²³ for every row, so that
+//! [`Affine::prove`] shows, when a model file is opened, that Σ |w|·|x| < 2²³ for every row, so that
 //! |⌊sum / 256⌋| ≤ 2¹⁵ and its product with a scale is below 2³⁰, and that y stays in an i32.
 
 #[cfg(not(any(kernel = "portable", kernel = "x86", kernel = "wasm")))]
@@ -123,7 +122,7 @@ pub const ROW_UNIT: usize = 4;
 /// Columns come in eights: their activations are a vector register of Helium, four words of the others.
 pub const COLUMN_UNIT: usize = 8;
 
-/// The most numbers that a word's embedding, a layer or a hidden layer of the head has.
+/// The largest width of a word's embedding, a layer or a hidden layer of the head.
 pub const MAX_WIDTH: usize = 1024;
 
 /// Σ |w|·|x| of a row stays below this.
@@ -132,30 +131,30 @@ pub const SUM_LIMIT: u32 = 1 << 23;
 /// The largest scale.
 pub const SCALE_MAX: u16 = i16::MAX as u16;
 
-/// The most rows or columns of a map, padding included.
+/// The most rows or columns of a map, including padding.
 const SIZE_MAX: usize = 1 << 15;
 
 /// A sum enters its product with the scale divided by 2 to this power.
 pub const SUM_SHIFT: u32 = 8;
 
-/// The u16 behind the weights of a group: 4 biases and 4 scales.
+/// The u16 after the weights of a group: 4 biases and 4 scales.
 const TAIL: usize = 12;
 
-/// How the weights of a group lie: see [above](self#layout).
+/// How the weights of a group are laid out: see [above](self#layout).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Layout {
     /// Lanes of two rows, for cores that multiply two of them at once.
     Pairs = 0,
-    /// Words of four rows, for those that multiply words.
+    /// Words of four rows, for cores that multiply words.
     Quads = 1,
 }
 
 impl Layout {
-    /// The one that this program reads.
+    /// The layout that this program reads.
     pub const OWN: Self = if cfg!(quads) { Self::Quads } else { Self::Pairs };
 
-    /// The one that programs for a target read, given its triple and the compiler's flags.
+    /// The layout that programs for a target read, given its triple and the compiler's flags.
     #[must_use]
     pub fn of_target(target: &str, flags: &[impl AsRef<str>]) -> Self {
         let set = |name: &str| flags.iter().any(|flag| flag.as_ref().contains(name));
@@ -165,7 +164,7 @@ impl Layout {
     }
 }
 
-/// A quantised affine map, borrowed from the blob.
+/// A quantised affine map, borrowed from the model file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Affine<'a> {
     /// C, padded to [`COLUMN_UNIT`].
@@ -188,8 +187,8 @@ pub const fn halves(rows: usize, columns: usize) -> usize {
     rows.div_ceil(ROW_UNIT) * group_halves(padded(columns, COLUMN_UNIT))
 }
 
-/// 2C + [`TAIL`] of padded `columns`: 2C is a multiple of 16, so that no carry tells the sum from this, which
-/// compilers see is never zero.
+/// 2C + [`TAIL`] of padded `columns`: 2C is a multiple of 16, so that OR adds them without a carry, and compilers see
+/// that the result is never zero.
 const fn group_halves(columns: usize) -> usize {
     (2 * columns) | TAIL
 }
@@ -249,13 +248,13 @@ impl<'a> Affine<'a> {
         sound.then_some(Self { columns: columns as u16, rows: rows as u16, groups })
     }
 
-    /// Rows, padding included.
+    /// Rows, including padding.
     #[must_use]
     pub const fn rows(&self) -> usize {
         self.rows as usize
     }
 
-    /// Columns, padding included.
+    /// Columns, including padding.
     #[must_use]
     pub const fn columns(&self) -> usize {
         self.columns as usize
@@ -277,11 +276,11 @@ impl<'a> Affine<'a> {
         })
     }
 
-    /// `y[r] = bias[r] + scale[r] · ⌊Σ_c w[r][c] · x[c] / 256⌋`, for as many groups of four rows, padding included,
-    /// as both `y` and the map have.
+    /// `y[r] = bias[r] + scale[r] · ⌊Σ_c w[r][c] · x[c] / 256⌋`, for as many groups of four rows, including padding, as
+    /// both `y` and the map have.
     ///
-    /// `x` has [`Self::columns`] entries, zero where padded, of magnitudes for which [`Self::prove`] was
-    /// asked, and starts on a word's boundary; otherwise nothing is done.
+    /// `x` has [`Self::columns`] entries, zero where padded, of magnitudes within the limits given to [`Self::prove`],
+    /// and starts on a word's boundary; otherwise nothing is done.
     #[inline]
     pub fn apply(&self, x: &[i16], y: &mut [i32]) {
         #[cfg(kernel = "portable")]
@@ -294,15 +293,14 @@ impl<'a> Affine<'a> {
         assembly::apply(self, x, y);
     }
 
-    /// Whether `x` is one that [`Self::apply`] takes.
+    /// Whether [`Self::apply`] accepts `x`.
     #[inline(always)]
     fn takes(&self, x: &[i16]) -> bool {
         x.len() >= self.columns() && x.as_ptr().addr().is_multiple_of(4)
     }
 
-    /// Proves that nothing overflows while |x\[c\]| is at most `limits[0]` for `c < split` and
-    /// `limits[1]` from there on, that no weight of magnitude 128 has a part in it, and that |y| stays
-    /// below `most`, which is 2³¹ at most.
+    /// Proves that nothing overflows while |x\[c\]| is at most `limits[0]` for `c < split` and `limits[1]` from there
+    /// on, that no weight has a magnitude of 128, and that |y| stays below `most`, which is 2³¹ at most.
     ///
     /// # Errors
     /// The first row that could overflow.
@@ -313,7 +311,7 @@ impl<'a> Affine<'a> {
                 let mut reach = 0u32;
                 for (number, eight) in group.eights.iter().enumerate() {
                     let limit = u64::from(if number * COLUMN_UNIT < split { limits[0] } else { limits[1] });
-                    // A magnitude of 128 counts as SUM_LIMIT: kernels build on there being none.
+                    // A magnitude of 128 counts as SUM_LIMIT: kernels rely on there being none.
                     let magnitude = |weight: i32| weight.unsigned_abs() | (weight.unsigned_abs() & 128) << 16;
                     let sum: u32 = weights(eight, row).map(magnitude).sum();
                     let sum = u64::from(reach) + u64::from(sum) * limit;
@@ -353,7 +351,7 @@ impl Group<'_> {
     }
 }
 
-/// What |y| cannot exceed while |sum| ≤ `reach` < [`SUM_LIMIT`] and `scale` ≤ [`SCALE_MAX`].
+/// The bound of |y| while |sum| ≤ `reach` < [`SUM_LIMIT`] and `scale` ≤ [`SCALE_MAX`].
 #[must_use]
 pub const fn result_limit(reach: u32, bias: i32, scale: u16) -> u32 {
     bias.unsigned_abs() + ((reach >> SUM_SHIFT) + 1) * scale as u32
@@ -368,7 +366,7 @@ pub const fn half(first: i8, second: i8) -> u16 {
     }
 }
 
-/// Two rows of pairs. No weight is −128, which would not come back.
+/// Two rows of pairs. No weight is −128, which could not be recovered.
 const fn lane(high: i8, low: i8) -> u16 {
     (high as i16 * 256).wrapping_add(low as i16) as u16
 }
@@ -408,7 +406,7 @@ fn weights(eight: &Eight, row: usize) -> impl Iterator<Item = i32> {
     eight.iter().skip(row / 2).step_by(2).map(move |&half| weight(half, row))
 }
 
-/// The definition. Every other kernel gives the same integers.
+/// The definition. Every other kernel computes the same integers.
 pub fn portable(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
     if !map.takes(x) {
         return;

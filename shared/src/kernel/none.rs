@@ -1,5 +1,4 @@
-//! Where a core has no vectors of its own for the work beside the maps: nothing is done here, and the
-//! portable code does all of it.
+//! For cores without vectors for the work beside the maps: nothing is done here, and the portable code does all of it.
 
 /// Units of a [GRU](crate::cell::gru) updated: none.
 #[cfg(not(any(kernel = "armv6m", kernel = "riscv", kernel = "x86")))]

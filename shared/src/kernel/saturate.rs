@@ -1,5 +1,5 @@
-//! Saturation to nine bits, and both halves of words multiplied and added up: an instruction each, of ARMv7-M and
-//! of its DSP extension, that compilers do not find.
+//! Saturation to nine bits, and both halves of words multiplied and added up: one instruction each, of ARMv7-M and of
+//! its DSP extension, which compilers do not find.
 
 /// The nearest of −256 to 255.
 #[expect(
@@ -10,18 +10,18 @@
 #[must_use]
 pub fn saturate9(value: i32) -> i32 {
     let saturated: i32;
-    // SAFETY: SSAT reads and writes registers only, and the Q flag, which is not said to be preserved.
+    // SAFETY: SSAT reads and writes only registers, and the Q flag, which is not declared as preserved.
     unsafe {
         core::arch::asm!("ssat {}, #9, {}", out(reg) saturated, in(reg) value, options(pure, nomem, nostack));
     }
-    // SAFETY: nine signed bits are what SSAT #9 gives.
+    // SAFETY: SSAT #9 yields nine signed bits.
     unsafe { core::hint::assert_unchecked(saturated >= -256 && saturated < 256) };
     saturated
 }
 
 /// `low · (2¹⁵ − p) + high · p` of the halves of `pair`, 0 to 32,767 each; p is 2 · `part` + 1, and `part` 0 to
 /// 2¹⁴ − 1.
-// The assembler does not know from the target that an ARMv8-M core has the extension.
+// The target does not tell the assembler that an ARMv8-M core has the extension.
 #[cfg(all(kernel = "dsp", not(telltale_dsp)))]
 #[inline(always)]
 #[must_use]
@@ -29,7 +29,7 @@ pub fn blend(pair: u32, part: i32) -> i32 {
     // p above 2¹⁵ − p: 2¹⁶·p − p + 2¹⁵.
     let factors = (((part << 16) - part) << 1) + 0x1_7FFF;
     let sum: i32;
-    // SAFETY: SMUAD reads and writes registers only; its sum of two products below 2³⁰ never overflows, so that the Q
+    // SAFETY: SMUAD reads and writes only registers; its sum of two products below 2³⁰ never overflows, so that the Q
     // flag stays.
     unsafe {
         core::arch::asm!(

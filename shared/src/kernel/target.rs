@@ -1,7 +1,7 @@
-//! Which core runs which kernel, and which layout of maps that reads: the only table of it. The build script of
-//! this crate compiles it, too.
+//! The single table of kernels by core, with the layout of maps that each reads. The build script of this crate
+//! compiles it, too.
 
-/// What a target is compiled with.
+/// The kernel that a target is compiled with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kernel {
     /// The value of `cfg(kernel)`.
@@ -10,11 +10,11 @@ pub struct Kernel {
     pub quads: bool,
 }
 
-/// What a program for a core of ARMv8-M sets, by `--cfg`, where the core has the DSP or the MVE extension.
+/// The `--cfg` that a program for an ARMv8-M core with the DSP or the MVE extension sets.
 pub const CFGS: [&str; 2] = ["telltale_dsp", "telltale_mve"];
 
-/// The kernel for a target triple; `dsp` and `mve` tell of a core of ARMv8-M what its triple does not, `std`
-/// that a PC's vector instructions can be detected.
+/// The kernel for a target triple; `dsp` and `mve` name extensions of an ARMv8-M core, which its triple does not show;
+/// `std` means that a PC's vector instructions can be detected.
 #[must_use]
 pub fn kernel_of(target: &str, dsp: bool, mve: bool, std: bool) -> Kernel {
     let (name, quads) = match target.split('-').next().unwrap_or_default() {

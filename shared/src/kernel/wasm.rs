@@ -1,7 +1,6 @@
 //! WebAssembly with 128-bit vectors: a pair of rows side by side, four accumulators for a group.
 //!
-//! A dot product adds up two columns of a lane vector, and of the same vector
-//! shifted left by 8, which is 256·low.
+//! A dot product sums two columns of a lane vector, and of the same vector shifted left by 8, which is 256·low.
 
 use core::arch::wasm32::{
     i16x8_shl, i32x4_add, i32x4_dot_i16x8, i32x4_mul, i32x4_shr, i32x4_shuffle, i32x4_splat, i32x4_sub,
@@ -10,7 +9,7 @@ use core::arch::wasm32::{
 
 use super::{Affine, COLUMN_UNIT, ROW_UNIT, SUM_SHIFT};
 
-/// As [`portable`](super::portable).
+/// Like [`portable`](super::portable).
 #[target_feature(enable = "simd128")]
 pub fn apply(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
     if !map.takes(x) {
@@ -18,11 +17,11 @@ pub fn apply(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
     }
     let x = x.as_chunks::<COLUMN_UNIT>().0;
     for (group, y) in map.groups().zip(y.as_chunks_mut::<ROW_UNIT>().0) {
-        // Of each pair: 256·high + low, and 256·low.
+        // For each pair: 256·high + low, and 256·low.
         let zero = i32x4_splat(0);
         let [mut both, mut low] = [[zero; 2]; 2];
         for (lanes, x) in group.eights.iter().zip(x) {
-            // SAFETY: an array of 16 u16 and one of 8 i16 are read; no alignment is asked for.
+            // SAFETY: an array of 16 u16 and one of 8 i16 are read; no alignment is required.
             let (first, second, x) = unsafe {
                 let lanes: *const v128 = lanes.as_ptr().cast();
                 (v128_load(lanes), v128_load(lanes.add(1)), v128_load(x.as_ptr().cast()))
@@ -56,7 +55,7 @@ fn totals(a: v128, b: v128, c: v128, d: v128) -> v128 {
 fn halved_sums(sums: v128) -> v128 {
     const { assert!(SUM_SHIFT == 8) };
     let low = i32x4_shr(sums, 8);
-    // Lows where the highs are, and nothing where the lows are.
+    // The lows in the places of the highs, and zeros in theirs.
     let low = i32x4_shuffle::<1, 4, 3, 4>(low, i32x4_splat(0));
     i32x4_shr(i32x4_sub(sums, low), 16)
 }

@@ -1,8 +1,8 @@
 //! x86-64 with AVX2: both pairs of a group side by side, eight columns at once.
 //!
-//! PMADDWD adds up two columns of a lane vector, and of the same vector shifted left by 8, which is
-//! 256·low. Four rows of eight columns take 7 instructions. A GRU's units are updated eight at a time, the curve's
-//! segments gathered from its table.
+//! PMADDWD sums two columns of a lane vector, and of the same vector shifted left by 8, which is 256·low. Four rows of
+//! eight columns take 7 instructions. A GRU's units are updated eight at a time, the curve's segments gathered from its
+//! table.
 
 use core::arch::x86_64::*;
 
@@ -11,7 +11,7 @@ use crate::activation::{Curve, SEGMENTS, SIGMOID};
 use crate::cell::SUM_FRACTION;
 use crate::fixed::half_step;
 
-/// As [`portable`](super::portable).
+/// Like [`portable`](super::portable).
 pub fn apply(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
     if !map.takes(x) {
         return;
@@ -19,11 +19,11 @@ pub fn apply(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
     if !std::is_x86_feature_detected!("avx2") {
         return portable(map, x, y);
     }
-    // SAFETY: the instructions are there.
+    // SAFETY: the instructions are available.
     unsafe { groups(map, x, y) };
 }
 
-/// The groups that `y` holds as a whole.
+/// The groups that fit `y` entirely.
 #[target_feature(enable = "avx2")]
 fn groups(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
     let x = x.as_chunks::<COLUMN_UNIT>().0;
@@ -31,7 +31,7 @@ fn groups(map: &Affine<'_>, x: &[i16], y: &mut [i32]) {
         // Per 128 bits, that is, per pair: 256·high + low, and 256·low.
         let (mut both, mut low) = (_mm256_setzero_si256(), _mm256_setzero_si256());
         for (lanes, x) in group.eights.iter().zip(x) {
-            // SAFETY: an array of 16 u16 and one of 8 i16 are read; no alignment is asked for.
+            // SAFETY: an array of 16 u16 and one of 8 i16 are read; no alignment is required.
             let (lanes, x) =
                 unsafe { (_mm256_loadu_si256(lanes.as_ptr().cast()), _mm_loadu_si128(x.as_ptr().cast())) };
             let x = _mm256_broadcastsi128_si256(x);
@@ -64,12 +64,12 @@ fn halved_sums(both: __m256i, low: __m256i) -> __m256i {
 /// Units side by side in a register.
 const LANES: usize = 8;
 
-/// As [`portable`](crate::cell::gru::portable), of as many units as fill registers: their number.
+/// Like [`portable`](crate::cell::gru::portable), for as many units as fill registers. Returns their number.
 pub fn gru(block: usize, sums: &[i32], units: &mut [i16]) -> usize {
     if block == 0 || !std::is_x86_feature_detected!("avx2") {
         return 0;
     }
-    // SAFETY: the instructions are there.
+    // SAFETY: the instructions are available.
     unsafe { gru_units(block, sums, units) }
 }
 
@@ -83,7 +83,7 @@ fn gru_units(block: usize, sums: &[i32], units: &mut [i16]) -> usize {
     let mut done = 0;
     let units = units.as_chunks_mut::<LANES>().0;
     for ((((r, z), n), state), h) in r.iter().zip(z).zip(n).zip(state).zip(units) {
-        // SAFETY: arrays of 8 i32, and one of 8 i16, are read; no alignment is asked for.
+        // SAFETY: arrays of 8 i32, and one of 8 i16, are read; no alignment is required.
         let ([r, z, n, state], own) = unsafe {
             let load = |from: &[i32; LANES]| _mm256_loadu_si256(from.as_ptr().cast());
             ([load(r), load(z), load(n), load(state)], _mm_loadu_si128(h.as_ptr().cast()))
@@ -93,7 +93,7 @@ fn gru_units(block: usize, sums: &[i32], units: &mut [i16]) -> usize {
         let n = _mm256_add_epi32(sigmoid(n), _mm256_set1_epi32(half_step(15) - (1 << 30)));
         let step = _mm256_sub_epi32(_mm256_cvtepi16_epi32(own), _mm256_srai_epi32::<15>(n));
         let next = _mm256_srai_epi32::<15>(_mm256_add_epi32(n, _mm256_mullo_epi32(z, step)));
-        // In each half of the register, four units twice.
+        // Four units, twice in each half of the register.
         let packed = _mm256_permute4x64_epi64::<0b10_00>(_mm256_packs_epi32(next, next));
         // SAFETY: 8 i16 are written.
         unsafe { _mm_storeu_si128(h.as_mut_ptr().cast(), _mm256_castsi256_si128(packed)) };
@@ -102,7 +102,7 @@ fn gru_units(block: usize, sums: &[i32], units: &mut [i16]) -> usize {
     done
 }
 
-/// As [`Curve::sigmoid`] of sums.
+/// Like [`Curve::sigmoid`] of sums.
 #[target_feature(enable = "avx2")]
 fn sigmoid(x: __m256i) -> __m256i {
     const CURVE: Curve = Curve::new(SUM_FRACTION);
@@ -119,7 +119,7 @@ fn sigmoid(x: __m256i) -> __m256i {
     _mm256_add_epi32(entry, _mm256_mullo_epi32(rise, part))
 }
 
-/// As [`crate::fixed::scale`].
+/// Like [`crate::fixed::scale`].
 #[target_feature(enable = "avx2")]
 fn scale(value: __m256i, factor: __m256i) -> __m256i {
     let odd = _mm256_mul_epi32(_mm256_srli_epi64::<32>(value), _mm256_srli_epi64::<32>(factor));

@@ -24,7 +24,7 @@ use crate::prediction::Class;
 use crate::rejection::Rejection;
 use crate::vocab::Vocabulary;
 
-/// The most layers a network may have; more than one are a [feature](crate#features).
+/// The most layers of a network; more than one requires a [feature](crate#features).
 pub const MAX_LAYERS: usize = if cfg!(feature = "layers") { 4 } else { 1 };
 
 /// A model borrowed from its file, which has been checked in full.
@@ -55,10 +55,10 @@ impl<'a> Model<'a> {
         Ok(model)
     }
 
-    /// As [`Self::open`], in place; after an error the model is good for nothing.
+    /// Like [`Self::open`], in place; after an error the model is unusable.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// Like [`Self::open`].
     pub(crate) fn read_whole(&mut self, file: &'a [u8]) -> Result<(), OpenError> {
         format::whole(file)?;
         self.read_region(file)
@@ -87,10 +87,10 @@ impl<'a> Model<'a> {
         *self = Self::empty();
     }
 
-    /// Becomes, in place, the model at the start of a region; after an error it is good for nothing.
+    /// Becomes, in place, the model at the start of a region; after an error it is unusable.
     ///
     /// # Errors
-    /// As [`Self::open`].
+    /// Like [`Self::open`].
     #[inline(never)]
     pub(crate) fn read_region(&mut self, region: &'a [u8]) -> Result<(), OpenError> {
         let mut reader = self.read_content(region, SectionReader::new(&[], Subject::Manifest));
@@ -99,10 +99,10 @@ impl<'a> Model<'a> {
         reader.so_far()
     }
 
-    /// What a model needs whose header does not say it yet.
+    /// The requirements of a model whose header does not state them yet.
     ///
     /// # Errors
-    /// As [`Self::open`], the header's memory excepted.
+    /// Like [`Self::open`], except for the header's memory.
     #[cfg(feature = "std")]
     pub(crate) fn requirements_of(region: &'a [u8]) -> Result<Requirements, OpenError> {
         let mut model = Self::empty();
@@ -110,10 +110,10 @@ impl<'a> Model<'a> {
         Ok(model.requirements())
     }
 
-    /// A model laid out for any core: where its maps are, but not what they say.
+    /// A model laid out for any core, of which only the places of maps may be used.
     ///
     /// # Errors
-    /// As [`Self::open`], what is proven of maps excepted.
+    /// Like [`Self::open`], without the proofs of maps.
     #[cfg(feature = "std")]
     pub(crate) fn of_any_layout(file: &'a [u8]) -> Result<Self, OpenError> {
         format::whole(file)?;
@@ -147,7 +147,7 @@ impl<'a> Model<'a> {
             kind if kind == Kind::Vocabulary as u8 => self.vocabulary = Vocabulary::read(reader),
             kind if kind == Kind::Embedding as u8 || kind == Kind::Folded as u8 => {
                 reader.rename(Subject::Embedding);
-                // A layer is proven for the embedding before it.
+                // A layer is proven for the embedding that precedes it.
                 if !self.layers.is_empty() {
                     reader.fail(OpenError::Content(
                         Subject::SectionTable,
@@ -198,7 +198,7 @@ impl<'a> Model<'a> {
         reader.close();
     }
 
-    /// Every part is there, and its width is its neighbour's.
+    /// Checks that every part is there, and that widths of neighbours match.
     #[inline(always)]
     fn check_shapes(&self, reader: &mut SectionReader<'a>) {
         let labels = self.label_lines().count();
@@ -242,16 +242,16 @@ impl<'a> Model<'a> {
         &self.manifest
     }
 
-    /// All that the manifest says.
+    /// The whole manifest.
     ///
     /// # Errors
-    /// None of a model that has been opened.
+    /// None for a model that has been opened.
     #[cfg(feature = "std")]
     pub fn manifest(&self) -> Result<format::Manifest<'a>, OpenError> {
         format::manifest(self.file)
     }
 
-    /// The cargo [features](crate#features) that a reader of the model needs, as features are called, each once.
+    /// The names of the cargo [features](crate#features) that a reader of the model needs, each once.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn features(&self) -> std::vec::Vec<&'static str> {
@@ -276,7 +276,7 @@ impl<'a> Model<'a> {
         features
     }
 
-    /// The CRC-32 by which the model is known.
+    /// The CRC-32 that identifies the model.
     #[must_use]
     pub fn digest(&self) -> u32 {
         format::digest(self.file)
@@ -328,8 +328,7 @@ impl<'a> Model<'a> {
         ngrams
     }
 
-    /// The network by itself: the same model without the n-grams beside it. Its traces, and so the self-test,
-    /// are others.
+    /// The network alone: the same model without its n-grams. Its traces, and so its self-test, differ.
     #[must_use]
     pub fn without_ngrams(&self) -> Self {
         Self {
@@ -339,7 +338,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// When the rest of a text need not be read, if the model has such a rule.
+    /// The early-exit rule, by which the rest of a text need not be read, if the model has one.
     #[must_use]
     pub const fn early_exit(&self) -> Option<Rule> {
         #[cfg(feature = "early-exit")]
@@ -349,7 +348,7 @@ impl<'a> Model<'a> {
         rule
     }
 
-    /// When a text is none of the classes, if the model has such a rule.
+    /// The rejection rule, by which a text is none of the classes, if the model has one.
     #[must_use]
     pub const fn rejection(&self) -> Option<Rejection> {
         #[cfg(feature = "rejection")]

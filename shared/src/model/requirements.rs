@@ -5,7 +5,7 @@ use crate::cell::Layer;
 use crate::format::Pooling;
 use crate::ngrams::Ngrams;
 
-/// The buffers that reading a text with a model takes, in entries.
+/// The buffers needed to read a text with a model, in entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Requirements {
     /// i16 of state, over all layers.
@@ -18,7 +18,7 @@ pub struct Requirements {
     pub input: usize,
     /// i32 of sums, at least.
     pub sums: usize,
-    /// i32 of sums with which no GRU is updated in [blocks](crate::cell::BLOCK), which is faster.
+    /// i32 of sums with which every GRU is updated as a whole, not in [blocks](crate::cell::BLOCK), which is faster.
     pub whole_sums: usize,
 }
 
@@ -35,7 +35,7 @@ impl Requirements {
         self.bytes_with(self.whole_sums)
     }
 
-    /// Bytes of what is remembered of a text between words.
+    /// Bytes of a text's state between words.
     #[must_use]
     pub const fn state_bytes(&self) -> usize {
         2 * self.units + 4 * (self.pool + self.ngram_sums)
@@ -47,11 +47,11 @@ impl Requirements {
 }
 
 impl Model<'_> {
-    /// The buffers that reading a text takes.
+    /// The buffers needed to read a text.
     #[must_use]
     pub fn requirements(&self) -> Requirements {
         let (mut input, mut sums) = self.head.scratch();
-        // What n-grams are mapped to lies behind the head's scores.
+        // The n-grams' mapped sums lie after the head's scores.
         let (ngram_input, ngram_scores) = self.ngrams().map_or((0, 0), Ngrams::scratch);
         input = input.max(ngram_input);
         sums += ngram_scores;
@@ -77,7 +77,7 @@ impl Model<'_> {
         }
     }
 
-    /// Multiply-accumulates a word costs in the layers, and in the head.
+    /// Multiply-accumulates per word in the layers, and in the head.
     #[must_use]
     pub fn macs(&self) -> (usize, usize) {
         let (inputs, classes) = (self.head.inputs(), self.head.classes());

@@ -1,13 +1,13 @@
-//! What is remembered of a text, apart from the model.
+//! The state of a text, apart from the model.
 
 use super::Requirements;
 use crate::format::OpenError;
 use crate::ngrams::RollingKeys;
 
-/// The part of a text's state that lies in no buffer; start of a text by default.
+/// The part of a text's state that is not in a buffer; by default the start of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Context {
-    /// What the next n-grams grow from.
+    /// The keys from which the next n-grams grow.
     pub(crate) keys: RollingKeys,
     /// Words read, at most 65,535.
     pub(crate) words: u16,
@@ -39,8 +39,8 @@ pub struct State<'m> {
 }
 
 impl<'m> State<'m> {
-    /// Carves the buffers from the start of `memory`, which lies on a word's boundary; sums get all that is
-    /// left. What is in them stays.
+    /// Carves the buffers from the start of `memory`, which lies on a word's boundary; sums get all that is left. Their
+    /// contents are kept.
     ///
     /// # Errors
     /// [`OpenError::Memory`] if `memory` is too short, [`OpenError::Misaligned`] if it is not on a boundary of 4 bytes.
@@ -69,7 +69,7 @@ impl<'m> State<'m> {
         Ok(Self { x, units, pool, ngram_sums, sums, context })
     }
 
-    /// That of an empty model.
+    /// The state of an empty model.
     pub(crate) const fn nothing() -> Self {
         let (x, units, pool, ngram_sums, sums) = (&mut [], &mut [], &mut [], &mut [], &mut []);
         Self { x, units, pool, ngram_sums, sums, context: Context::new() }

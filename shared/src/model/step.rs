@@ -1,4 +1,4 @@
-//! A word's way through the network.
+//! A word's path through the network.
 
 use super::{Model, State};
 use crate::format::Pooling;
@@ -7,8 +7,8 @@ use crate::pooling::{self, Pooled};
 use crate::text::Word;
 
 impl Model<'_> {
-    /// Reads one word: the state moves on. Gives the word's id, or `None` for a
-    /// [symbol that is skipped](crate::vocab::Vocabulary::id_of). Symbols are no part of n-grams of words.
+    /// Reads one word and advances the state. Returns the word's id, or `None` for a [symbol that is
+    /// skipped](crate::vocab::Vocabulary::id_of). Symbols are not part of n-grams of words.
     pub fn read(&self, word: &Word, state: &mut State<'_>) -> Option<u32> {
         if !word.is_symbol() {
             self.read_ngrams(word.hash(), state);
@@ -23,7 +23,7 @@ impl Model<'_> {
         self.step(id, state);
     }
 
-    /// What n-grams say of a word; the network does not read it.
+    /// Adds a word's n-grams; the network does not read it.
     pub fn read_ngrams(&self, hash: u32, state: &mut State<'_>) {
         if let Some(ngrams) = self.ngrams() {
             ngrams.word(hash, &mut state.context.keys, state.ngram_sums);
@@ -37,12 +37,12 @@ impl Model<'_> {
         }
     }
 
-    /// The text has ended.
+    /// Ends the text.
     pub fn read_end(&self, state: &mut State<'_>) {
         self.read_character(GAP, state);
     }
 
-    /// The network's share of a word.
+    /// The network's step for a word.
     fn step(&self, id: u32, state: &mut State<'_>) {
         let State { x, units, pool, sums, context, .. } = state;
         self.embedding.look_up(id, x);
@@ -82,7 +82,7 @@ impl Model<'_> {
         }
     }
 
-    /// Makes the class scores after the words read so far, in steps of 2⁻¹².
+    /// Computes the class scores after the words read so far, in steps of 2⁻¹².
     pub fn scores<'s>(&self, state: &'s mut State<'_>) -> &'s [i32] {
         let State { x, units, pool, ngram_sums, sums, context } = state;
         let (own, behind) = sums.split_at_mut_checked(self.head.scratch().1).unwrap_or_default();

@@ -1,28 +1,28 @@
-//! What a normalised character is to the words around it.
+//! The effect of a normalised character on the words around it.
 
 use super::{END, unicode};
 
-/// Zero width joiner: makes one of several emoji (UTS #51, 1.4.4).
+/// Zero width joiner: joins several emoji into one (UTS #51, 1.4.4).
 pub(super) const JOINER: u32 = 0x200D;
 
-/// What a character does to the words around it.
+/// A character's effect on the words around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     Letter,
     Digit,
     /// Starts a word of its own: a character of a script without spaces.
     Alone,
-    /// Goes on with any word of letters.
+    /// Continues any word of letters.
     Mark,
     Apostrophe,
-    /// Makes words with its like: punctuation.
+    /// Makes words with others of its class: punctuation.
     Symbol,
     /// A word of its own: other symbols, emoji among them.
     Picture,
     Gap,
 }
 
-/// The class of a character as [the normaliser](super::normalise) gives it.
+/// The class of a character from [the normaliser](super::normalise).
 pub(super) fn class(code: u32) -> Class {
     match code {
         0x61..=0x7A => Class::Letter,
@@ -41,17 +41,17 @@ pub(super) fn class(code: u32) -> Class {
     }
 }
 
-/// Letters of frequent scripts that are lower-case or have no case: Latin, Greek, Cyrillic, Hangul.
+/// Letters of frequent scripts that are lower-case or caseless: Latin, Greek, Cyrillic, Hangul.
 pub(super) const fn is_plain_letter(code: u32) -> bool {
     matches!(code, 0xDF..=0xF6 | 0x3B1..=0x3C1 | 0x3C3..=0x3C9 | 0x430..=0x44F | 0xAC00..=0xD7A3)
 }
 
-/// Whether a symbol is one by itself: all from the arrows on, other symbols being punctuation.
+/// Whether a symbol is a word by itself: all from the arrows on; other symbols are punctuation.
 pub(super) const fn is_picture(code: u32) -> bool {
     code >= 0x2190
 }
 
-/// Whether a character goes on with the emoji before it: a skin tone (UTS #51, 1.4.2).
+/// Whether a character continues the emoji before it: a skin tone (UTS #51, 1.4.2).
 pub(super) const fn is_modifier(code: u32) -> bool {
     matches!(code, 0x1F3FB..=0x1F3FF)
 }
@@ -61,7 +61,7 @@ pub(super) const fn is_regional(code: u32) -> bool {
     matches!(code, 0x1F1E6..=0x1F1FF)
 }
 
-/// Numbers packed into nibbles, three bits each, the lowest first; a nibble's top bit tells that more follow.
+/// Numbers packed into nibbles, three bits each, the lowest first; a nibble's top bit means that more follow.
 pub(super) struct Numbers {
     packed: &'static [u8],
     /// The next nibble, the low one of a byte first.
@@ -95,17 +95,17 @@ impl Numbers {
         }
     }
 
-    /// The next number, signed: its lowest bit tells that it is negative.
+    /// The next number, signed: its lowest bit is the sign.
     pub(super) fn next_signed(&mut self) -> u32 {
         let number = self.next();
         (number >> 1) ^ (number & 1).wrapping_neg()
     }
 }
 
-/// What a character is that is more than a letter or a symbol.
+/// Kinds of characters other than letters and symbols.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Not to be seen.
+    /// Invisible.
     Ignored,
     Space,
     Apostrophe,
@@ -121,7 +121,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// Of a character beyond ASCII.
+    /// The kind of a character beyond ASCII.
     pub(super) fn of(code: u32) -> Self {
         match code {
             0x2_0000..=0x3_FFFD => return Self::Alone,
@@ -153,8 +153,8 @@ impl Kind {
     }
 }
 
-/// Letters, numbers and marks (UAX #44: categories L, N, Mn, Mc) of no [`Kind`]. Beyond plane 0 it goes by
-/// blocks: all but music (U+1D000 to U+1D3FF), pictographs, private use and what is not assigned.
+/// Letters, numbers and marks (UAX #44: categories L, N, Mn, Mc) of no [`Kind`]. Beyond plane 0 it is decided by
+/// blocks: all except music (U+1D000 to U+1D3FF), pictographs, private use and unassigned ones.
 pub(super) fn in_word(code: u32) -> bool {
     if code >= 0x1_0000 {
         return matches!(code, 0x1_0000..=0x1_CFFF | 0x1_D400..=0x1_EFFF);

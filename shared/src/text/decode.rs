@@ -1,6 +1,6 @@
 //! UTF-8 → code points, byte by byte.
 
-/// What one more byte made of the UTF-8 stream.
+/// The result of one more byte of the UTF-8 stream.
 pub(super) enum Decoded {
     Pending,
     Character(u32),
@@ -39,7 +39,7 @@ impl Decoder {
                 return if self.missing == 0 { Decoded::Character(self.code) } else { Decoded::Pending };
             }
             *self = Self::new();
-            // What cut the sequence off may start a new one; the gap separates words either way.
+            // The byte that cut the sequence off may start a new one; the gap separates words either way.
             return match self.push(byte) {
                 Decoded::Character(code) => Decoded::InvalidThen(code),
                 _ => Decoded::Invalid,
@@ -61,7 +61,7 @@ impl Decoder {
     }
 }
 
-/// Whether bytes are UTF-8 throughout.
+/// Whether all bytes are valid UTF-8.
 #[must_use]
 pub fn is_utf8(bytes: &[u8]) -> bool {
     let mut decoder = Decoder::new();

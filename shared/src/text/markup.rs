@@ -1,17 +1,16 @@
 //! HTML in text: tags vanish, unless the model reads them as text, and entities become the characters they stand for.
 //!
-//! What may be a tag or an entity is held back until it is one for certain; if it is none, it is
-//! text like any other. `<` starts a tag (HTML Living Standard, 13.1.2) if
+//! What may be a tag or an entity is held back until it is certain; if it is neither, it is text like any other. `<`
+//! starts a tag (HTML Living Standard, 13.1.2) if
 //!
 //! - the name of an HTML element follows, perhaps after `/`, in letters of one case: `Vec<u8>`,
 //!   `a<b`, `<Oct 20th` are text;
-//! - what follows up to `>`, or to the `=` of the first attribute with a value, are names of
-//!   attributes without a value: `a <b and c> d` is text;
+//! - all that follows up to `>`, or to the `=` of the first attribute with a value, is names of attributes without a
+//!   value: `a <b and c> d` is text;
 //! - all of this takes at most [`HELD`] bytes.
 //!
-//! Behind the first `=` the tag goes on to the next `>` outside quotes; comments, declarations and
-//! processing instructions are tags, too. One that does not end is text again after [`TAG_LIMIT`]
-//! characters.
+//! After the first `=` the tag continues to the next `>` outside quotes; comments, declarations and processing
+//! instructions are tags, too. After [`TAG_LIMIT`] characters without an end, text resumes.
 //!
 //! `&` starts an entity (13.5) if a decimal or hexadecimal number or one of the names below
 //! follows, and `;`.
@@ -19,10 +18,10 @@
 use super::word::step;
 use super::{END, SPACE};
 
-/// How many characters a tag may have behind its first `=` before the rest is taken for text again.
+/// How many characters a tag may have after its first `=` before the rest is read as text again.
 pub const TAG_LIMIT: u16 = 1000;
 
-/// How many bytes are held back at most.
+/// The most bytes held back.
 pub(super) const HELD: usize = 32;
 
 /// The longest entity: `&#x10FFFF`.
@@ -50,8 +49,8 @@ static NAMES: [u16; 163] = hashes([
     "required", "reversed", "selected", // attributes
 ]);
 
-/// Named entities (13.5) and what they stand for; names are read in any case. The name of a mark ends the names
-/// of the letters that have it, too: `&eacute;`.
+/// Named entities (13.5) and what they stand for; names are read in any case. The name of a mark also ends the names of
+/// letters with it: `&eacute;`.
 static ENTITIES: [(u16, u16); 51] = [
     named("amp", '&'),
     named("lt", '<'),
@@ -120,7 +119,7 @@ const fn hashes<const N: usize>(names: [&str; N]) -> [u16; N] {
     hashes
 }
 
-/// A name's hash whatever its case: FNV-1a, its halves folded together.
+/// A name's hash regardless of case: FNV-1a, its halves folded together.
 const fn hash(name: &[u8]) -> u16 {
     let (mut hash, mut at) = (0x811C_9DC5, 0);
     while at < name.len() {
@@ -136,7 +135,7 @@ enum State {
     Text,
     /// What is held back may become a tag or an entity.
     Held,
-    /// In a tag for certain, or in a comment: what came last, and how many characters may follow.
+    /// Certainly in a tag, or in a comment: what came last, and how many characters may follow.
     Inside(Inside, u16),
 }
 
@@ -155,7 +154,7 @@ enum Inside {
     Hyphens,
 }
 
-/// What one more character makes of what is held back.
+/// The verdict on what is held back, after one more character.
 enum Verdict {
     /// It may still become a tag or an entity.
     More,
@@ -168,7 +167,7 @@ enum Verdict {
     Entity(u32, u32),
 }
 
-/// Takes characters and lets those through that are text.
+/// Takes characters and passes on those that are text.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Markup {
     state: State,
@@ -190,7 +189,7 @@ impl Markup {
         }
     }
 
-    /// With a [state](Self::state), and bytes held back; `None` if these cannot be.
+    /// With a [state](Self::state), and bytes held back; `None` if these are not valid.
     pub(super) fn restored(state: u8, left: u16, held: [u8; HELD], count: u8) -> Option<Self> {
         const INSIDE: [Inside; 7] = [
             Inside::Attributes,
@@ -214,8 +213,8 @@ impl Markup {
         matches!(self.state, State::Text)
     }
 
-    /// Takes a character or [`END`]; `text` gets the characters that are text, and a space for a tag unless tags
-    /// `are_text`.
+    /// Takes a character or [`END`]; `text` is called with the characters that are text, and with a space for a tag
+    /// unless tags `are_text`.
     pub(super) fn push(&mut self, code: u32, are_text: bool, text: &mut impl FnMut(u32)) {
         match self.state {
             State::Text => {}
@@ -273,7 +272,7 @@ impl Markup {
         self.held.get(..self.count.into()).unwrap_or(&[])
     }
 
-    /// Holds a byte back; whether there is room for it.
+    /// Holds a byte back. Returns whether there was room for it.
     fn hold(&mut self, byte: u8) -> bool {
         let Some(to) = self.held.get_mut(usize::from(self.count)) else { return false };
         *to = byte;
@@ -292,7 +291,7 @@ impl Markup {
                 _ => Verdict::Text,
             },
             [_, tag @ ..] => {
-                // The name or attribute that `byte` goes on with or ends.
+                // The name or attribute that `byte` continues or ends.
                 let before = tag.iter().rposition(|&byte| is_between(byte)).map_or(0, |at| at + 1);
                 let name = tag.get(before..).unwrap_or(&[]);
                 match byte {
@@ -317,14 +316,14 @@ const fn is_between(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0C | b'/' | b'>')
 }
 
-/// Whether a name is one of HTML's, in letters of one case; so is none at all.
+/// Whether a name is one of HTML's, in letters of one case, or empty.
 fn is_known(name: &[u8]) -> bool {
     let one_case = name.iter().all(|byte| !byte.is_ascii_uppercase())
         || name.iter().all(|byte| !byte.is_ascii_lowercase());
     name.is_empty() || one_case && NAMES.contains(&hash(name))
 }
 
-/// What is inside a tag after one more character; `None` if the tag has ended.
+/// The state inside a tag after one more character; `None` if the tag has ended.
 const fn next(inside: Inside, code: u32) -> Option<Inside> {
     let byte = if code < 0x80 { code as u8 } else { 0 };
     Some(match (inside, byte) {
@@ -341,7 +340,7 @@ const fn next(inside: Inside, code: u32) -> Option<Inside> {
     })
 }
 
-/// What an entity stands for, of what is between `&` and `;`.
+/// The characters of the entity between `&` and `;`.
 fn decode(entity: &[u8]) -> Option<(u32, u32)> {
     if let [b'#', number @ ..] = entity {
         let (digits, base) = match number {
@@ -356,7 +355,7 @@ fn decode(entity: &[u8]) -> Option<(u32, u32)> {
             }
             code = code * u32::from(base) + u32::from(value);
         }
-        // What is no character cuts words, as invalid UTF-8 does.
+        // An invalid character cuts words, like invalid UTF-8.
         let code = char::from_u32(code).map_or(SPACE, u32::from);
         return (!digits.is_empty()).then_some((code, 0));
     }

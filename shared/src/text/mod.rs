@@ -1,23 +1,22 @@
 //! Bytes → characters and words, streaming.
 //!
-//! UTF-8 comes in byte by byte, in chunks of any size; out come the text's characters, normalised, and
-//! its words, hashed, as soon as they end. Memory is constant whatever the length of a word or a text.
+//! UTF-8 comes in byte by byte, in chunks of any size; the text's normalised characters and hashed words come out as
+//! soon as they end. Memory is constant, whatever the length of a word or text.
 //!
 //! ```text
 //! bytes ─ decode ─ markup ─ normalise ─ Segmenter ─ Token
 //! ```
 //!
-//! - `decode`: UTF-8; what is none is a gap;
-//! - [`markup`]: HTML's tags are gaps, unless [`Options::tags`] says that they are text; its entities are characters;
+//! - `decode`: UTF-8; invalid bytes are a gap;
+//! - [`markup`]: HTML's tags are gaps, unless [`Options::tags`] makes them text; its entities are characters;
 //! - [`normalise`]: texts that look the same become the same characters, in lower case;
 //! - characters become words:
 //!   - a run of letters or digits (Unicode categories L, N, Mn, Mc), of any length;
-//!   - an apostrophe between two letters is dropped: `don't` gives `dont`;
-//!   - in Han, kana and the scripts of South East Asia that have no spaces, each character with its marks;
-//!   - a run of punctuation, of which a character that is repeated more than [`REPEATS`] times counts that
-//!     often: `:)`, `++`, `!!!`; other symbols and emoji, these with their modifiers, are words by
-//!     themselves. Words of symbols are [marked](Word::is_symbol) and only made if
-//!     [`Options::punctuation`] says so; a model reads those that its vocabulary has.
+//! - an apostrophe between two letters is dropped: `don't` becomes `dont`;
+//! - in Han, kana and the scripts of South East Asia without spaces, each character with its marks;
+//! - a run of punctuation, in which a character repeated more than [`REPEATS`] times counts only that often: `:)`,
+//! `++`, `!!!`; other symbols, and emoji with their modifiers, are words by themselves. Words of symbols are
+//! [marked](Word::is_symbol) and made only with [`Options::punctuation`]; a model reads those that its vocabulary has.
 //!
 //! ```
 //! use telltale::text::{Options, Token, Tokeniser};
@@ -61,7 +60,7 @@ pub const UNICODE_VERSION: &str = unicode::VERSION;
 /// How often a punctuation character that is repeated counts in a word.
 pub const REPEATS: u8 = 3;
 
-/// Choices of the tokeniser that travel in the blob.
+/// Options of the tokeniser that are stored in the model file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "std", derive(Serialize, Deserialize), serde(into = "u8", try_from = "u8"))]
 pub struct Options {

@@ -1,12 +1,12 @@
 //! Texts that look the same become the same characters.
 //!
-//! | what | becomes | source |
+//! | input | becomes | source |
 //! |---|---|---|
 //! | upper case | lower case, by the simple mapping | UAX #44, `Simple_Lowercase_Mapping` |
-//! | `İ`, `I`, `ı`, `i̇` | `i` | UTS #39 (confusable); the tailorings for Turkish would need to know the language |
+//! | `İ`, `I`, `ı`, `i̇` | `i` | UTS #39 (confusable); the tailorings for Turkish would require knowing the language |
 //! | final sigma, long s | `σ`, `s` | CaseFolding.txt, status C |
-//! | a letter and its marks, in any canonical order | the composed letter | UAX #15, composition, its exclusions among them |
-//! | the vowels of Thai and Lao in two parts, with a tone mark between them, too | `ำ`, `ຳ`, behind the tone mark | UAX #15, compatibility mappings |
+//! | a letter and its marks, in any canonical order | the composed letter | UAX #15, composition, including its exclusions |
+//! | two-part vowels of Thai and Lao, also with a tone mark between the parts | `ำ`, `ຳ`, after the tone mark | UAX #15, compatibility mappings |
 //! | `เเ`, `ເເ` | `แ`, `ແ` | they look the same |
 //! | `ş`, `ţ` | `ș`, `ț` | the same letters of Romanian in older encodings |
 //! | kaf and yeh of Persian | those of Arabic | UTS #39 (confusables) |
@@ -14,24 +14,24 @@
 //! | canonical singletons (`Å`, `Ω`, `;` of Greek …) | what they decompose to | UAX #15 |
 //! | full-width and half-width forms, ligatures `ﬀ` to `ﬆ`, `…` | ordinary characters | UAX #15, compatibility mappings |
 //! | Latin letters and digits of mathematics, the forms of the letters of Arabic, Persian and Urdu and of lam-alef | ordinary characters | UAX #15, compatibility mappings |
-//! | `’`, `‘`, `ʼ`, `` ` ``, `´`, `′`, geresh and their like | `'` | UTS #39 (confusables) |
-//! | `“`, `”`, `„`, `″` and their like | `"` | UTS #39 |
+//! | `’`, `‘`, `ʼ`, `` ` ``, `´`, `′`, geresh and the like | `'` | UTS #39 (confusables) |
+//! | `“`, `”`, `„`, `″` and the like | `"` | UTS #39 |
 //! | hyphens, dashes, the minus sign | `-` | UTS #39; general category Pd |
 //! | white space and control characters | a space | UAX #44, `White_Space`; category Cc |
 //! | soft hyphens, joiners, variation selectors, marks of direction, byte order marks | nothing | UAX #44, `Default_Ignorable_Code_Point` |
-//! | tatweel, enclosing marks (keycaps) | nothing | they only dress up what they stand with |
+//! | tatweel, enclosing marks (keycaps) | nothing | they are only decoration |
 //!
-//! U+0091 to U+0097 count as the quotes and dashes that they are in Windows-1252 (Encoding Standard). A zero
-//! width joiner is kept after an emoji, of which it makes another. Compatibility ideographs and superscripts
-//! stay as they are, and so do letters of one script that look like those of another.
+//! U+0091 to U+0097 count as the quotes and dashes that they are in Windows-1252 (Encoding Standard). A zero width
+//! joiner is kept after an emoji, which it turns into another. Compatibility ideographs and superscripts stay as they
+//! are, and so do letters of one script that look like those of another.
 //!
-//! Marks that make no composed letter stay behind it in the order of their code points, which is another
-//! than the canonical one but as good: orders that are canonically equivalent give the same.
+//! Marks that do not compose follow the letter in the order of their code points; this is not the canonical order, but
+//! equivalent: canonically equivalent orders give the same result.
 
 use super::characters::{JOINER, Kind, Numbers, is_picture, is_plain_letter};
 use super::{APOSTROPHE, END, SPACE, unicode};
 
-/// How many marks of one letter are put in order; those behind are read one by one.
+/// How many marks of one letter are ordered; later ones are read one by one.
 pub(super) const ORDERED: usize = 5;
 
 /// Room for [`ORDERED`] marks, and three that the letter had.
@@ -40,11 +40,11 @@ pub(super) const MARKS: usize = ORDERED + 3;
 /// No character.
 const NONE: u32 = 0;
 
-/// The first parts of the vowels of Thai and Lao in two parts.
+/// The first parts of two-part vowels of Thai and Lao.
 const NIKHAHIT: u32 = 0xE4D;
 const NIGGAHITA: u32 = 0xECD;
 
-/// The vowels of Thai and Lao of which two look like the one after them.
+/// The vowels of Thai and Lao that look, doubled, like the vowel that follows them in code order.
 const SARA_E: u32 = 0xE40;
 const VOWEL_E: u32 = 0xEC0;
 
@@ -62,7 +62,7 @@ impl Normaliser {
         Self { held: NONE, marks: [0; MARKS], count: 0 }
     }
 
-    /// Takes a visible ASCII character, in lower case; the character held before, if that had no marks.
+    /// Takes a visible ASCII character, in lower case. Returns the character held before, if that had no marks.
     #[inline(always)]
     pub(super) const fn exchange(&mut self, code: u32) -> Option<u32> {
         if self.count > 0 || self.held == NONE {
@@ -73,7 +73,7 @@ impl Normaliser {
         Some(before)
     }
 
-    /// Takes a character or [`END`]; `out` gets those that are settled.
+    /// Takes a character or [`END`]; `out` is called with those that are settled.
     pub(super) fn push(&mut self, code: u32, out: &mut impl FnMut(u32)) {
         let (code, is_mark) = fold(code);
         match code {
@@ -110,7 +110,7 @@ impl Normaliser {
         }
     }
 
-    /// Gives what is held back to `out`.
+    /// Passes what is held back to `out`.
     fn flush(&mut self, out: &mut impl FnMut(u32)) {
         if self.held == NONE {
             return;
@@ -145,13 +145,13 @@ impl Normaliser {
             self.flush(out);
         }
         self.held = code;
-        // Nothing goes onto a space, and the word before it has ended.
+        // A space takes no marks, and the word before it has ended.
         if code == SPACE {
             self.flush(out);
         }
     }
 
-    /// Puts a mark in its place: behind (`after` = 1) or before (0) those of its class.
+    /// Puts a mark in its place: after (`after` = 1) or before (0) those of its class.
     fn insert(&mut self, mark: u16, after: u32) {
         let place = order(mark) + after;
         let mut at = usize::from(self.count);
@@ -177,7 +177,7 @@ impl Normaliser {
         self.join_marks();
         let composes = |&mark: &u16| order(mark) < NEVER;
         if self.held >= 0x80 && self.marks.iter().take(self.count.into()).any(composes) {
-            // The letter may have marks that come behind one of these: `ê` and a dot below are `ệ`.
+            // The letter may have marks that come after one of these: `ê` and a dot below are `ệ`.
             while let Some((base, mark)) = split(self.held) {
                 self.held = base;
                 self.insert(mark, 0);
@@ -201,7 +201,7 @@ impl Normaliser {
     }
 }
 
-/// The one character for a character, [`NONE`] if it is not to be seen, and whether it is a combining mark.
+/// The normalised character for a character, [`NONE`] if it is invisible, and whether it is a combining mark.
 fn fold(code: u32) -> (u32, bool) {
     let code = match code {
         // Full-width ASCII.
@@ -237,7 +237,7 @@ fn fold(code: u32) -> (u32, bool) {
     (one, false)
 }
 
-/// The letter of a form, by the form's place among all of Arabic Presentation Forms that are of one letter.
+/// The letter of a form, by the form's index among all one-letter Arabic Presentation Forms.
 fn letter_of_form(place: u32) -> u32 {
     let mut numbers = Numbers::new(&unicode::FORMS, 0);
     let (mut letter, mut end) = (0u32, 0);
@@ -267,7 +267,7 @@ pub(super) fn mapped(code: u32) -> u32 {
     }
 }
 
-/// The character that two make that are no letter and mark: parts of a syllable (Unicode Standard 3.12), of a vowel.
+/// The character composed of two that are not letter and mark: parts of a syllable (Unicode Standard 3.12), of a vowel.
 fn join(first: u32, second: u32) -> Option<u32> {
     const SYLLABLES: u32 = 0xAC00;
     let (lead, vowel, tail) =
@@ -285,22 +285,22 @@ fn join(first: u32, second: u32) -> Option<u32> {
     if second < 0x900 { None } else { pair(first, second) }
 }
 
-/// The order of marks that compose with no letter.
+/// The order of marks that do not compose with any letter.
 const NEVER: u32 = 0x100;
 
-/// Where a mark comes among others: composing marks by canonical combining class, then the rest by code point.
+/// A mark's rank among others: composing marks by canonical combining class, then the rest by code point.
 fn order(mark: u16) -> u32 {
     let Some(at) = group(mark.into()) else { return NEVER + 2 * u32::from(mark) };
     let at = if at + 1 < unicode::PAIRS_STARTS.len() { at.min(unicode::FIRST_ABOVE) } else { at };
     2 * at as u32
 }
 
-/// Which group of pairs a mark has.
+/// The group of pairs of a mark.
 fn group(mark: u32) -> Option<usize> {
     unicode::PAIRS_STARTS.iter().position(|start| start >> 16 == mark)
 }
 
-/// Calls `each` with the composed letters of a group and their bases until it gives something.
+/// Calls `each` with the composed letters of a group and their bases until it returns something.
 fn search<T>(start: u32, mut each: impl FnMut(u32, u32) -> Option<T>) -> Option<T> {
     let mut numbers = Numbers::new(&unicode::PAIRS, start & 0xFFFF);
     let (mut both, mut base) = (0, 0u32);

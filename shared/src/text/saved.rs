@@ -1,4 +1,4 @@
-//! The tokeniser's state as bytes, in the middle of a word, of a tag or of a character too.
+//! The tokeniser's state as bytes, even in the middle of a word, tag or character.
 //!
 //! | bytes | content |
 //! |---|---|
@@ -48,7 +48,7 @@ impl Tokeniser {
         saved
     }
 
-    /// The tokeniser of a saved state; `None` if that cannot be one.
+    /// The tokeniser from a saved state; `None` if that is not valid.
     pub fn restored(options: Options, saved: &[u8; Self::SAVED_BYTES]) -> Option<Self> {
         let rest = &mut &saved[..];
         let code = u32::from_le_bytes(take(rest)?);
@@ -68,7 +68,7 @@ impl Tokeniser {
         let [open, flags] = take(rest)?;
         let last = u32::from_le_bytes(take(rest)?);
         let [repeats] = take(rest)?;
-        // What is still missing makes a code point at most.
+        // The missing bytes complete at most one code point.
         let possible =
             missing <= 3 && code < 1 << (21 - 6 * u32::from(missing)) && low >= 0x80 && high <= 0xBF;
         let marks_fit =

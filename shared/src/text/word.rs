@@ -35,7 +35,7 @@ impl Word {
         self.length = 0;
     }
 
-    /// From now on [`Self::is_symbol`].
+    /// Sets [`Self::is_symbol`].
     pub(super) const fn mark_symbol(&mut self) {
         self.length |= Self::SYMBOL;
     }
@@ -52,7 +52,7 @@ impl Word {
         self.length & Self::SYMBOL != 0
     }
 
-    /// The first [`WORD_BYTES`] bytes at most, cut at a character's boundary.
+    /// At most the first [`WORD_BYTES`] bytes, cut at a character boundary.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.text.get(..self.kept()).unwrap_or(&[])
@@ -64,7 +64,7 @@ impl Word {
         core::str::from_utf8(self.as_bytes()).unwrap_or("")
     }
 
-    /// The hash that a word of these bytes has.
+    /// The hash of a word with these bytes.
     #[must_use]
     pub fn hash_of(bytes: &[u8]) -> u32 {
         bytes.iter().fold(FNV_BASIS, |hash, &byte| step(hash, byte))
@@ -91,7 +91,7 @@ impl Word {
         if self.kept() + more as usize >= WORD_BYTES {
             self.length |= Self::CUT;
         }
-        // Above what the first byte has of the code: a one for each byte, and a zero.
+        // Above the first byte's bits of the code: a one for each byte, and a zero.
         let mut byte = if more == 0 { code } else { (0xFF00 >> (more + 1)) & 0xFF | code >> (6 * more) };
         for left in (0..=more).rev() {
             self.hash = step(self.hash, byte as u8);
