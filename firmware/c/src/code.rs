@@ -1,8 +1,8 @@
-//! What functions return.
+//! Return values.
 
 use telltale::{OpenError, StateError};
 
-/// The codes of `telltale.h`, by what is wrong.
+/// The error codes of `telltale.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Code {
@@ -27,7 +27,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    /// The code of a model that is refused.
+    /// The code for a refused model.
     pub(crate) const fn of_open(error: OpenError) -> Self {
         match error {
             OpenError::TooShort(_) | OpenError::Magic(_) => Self::NoModel,
@@ -41,7 +41,7 @@ impl Code {
         }
     }
 
-    /// The code of a state that is not saved or restored.
+    /// The code for a state that could not be saved or restored.
     pub(crate) const fn of_state(error: StateError) -> Self {
         match error {
             StateError::BufferTooSmall(..) => Self::Buffer,

@@ -1,4 +1,4 @@
-//! The handle: a classifier, and what is known of the calls on it.
+//! The handle: a classifier, and the state of calls on it.
 
 use core::ffi::c_int;
 use core::{ptr, slice};
@@ -15,18 +15,18 @@ pub(crate) const ALIGN: usize = 8;
 const MODEL_ALIGN: usize = 16;
 const MEMORY_ALIGN: usize = 4;
 
-// The bytes are those of a library with all features.
+// The size is that of a library with all features.
 const _: () = assert!(size_of::<Handle>() <= BYTES && align_of::<Handle>() <= ALIGN);
 const _: () = assert!(size_of::<Handle>() + 16 > BYTES || !cfg!(feature = "full"));
 
-/// The stages of a handle; all others have never been opened.
+/// The stages of a handle; any other value means that it was never opened.
 const OPEN: u32 = 0x5454_4F50;
-/// A function is at work on it.
+/// A function is working on it.
 const BUSY: u32 = 0x5454_4253;
-/// No model is open since `tt_open` failed.
+/// No model is open because `tt_open` failed.
 const FAILED: u32 = 0x5454_4641;
 
-/// What a `tt_classifier` holds.
+/// The content of a `tt_classifier`.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Handle {
@@ -46,7 +46,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What a function returns.
+    /// The return value of a function.
     pub(crate) const fn code(&self) -> c_int {
         let code = match *self {
             Self::None => return 0,
@@ -76,7 +76,7 @@ impl From<StateError> for Failure {
     }
 }
 
-/// Bytes of C's.
+/// A block of bytes from C.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Block {
     pub(crate) start: *mut u8,
@@ -87,14 +87,14 @@ impl Block {
     /// No bytes.
     pub(crate) const NONE: Self = Self { start: ptr::null_mut(), bytes: 0 };
 
-    /// Where a value lies; no bytes if that is nowhere.
+    /// The block of a value; no bytes if the pointer is null.
     pub(crate) fn of<T>(value: *const T) -> Self {
         let bytes = if value.is_null() { 0 } else { size_of::<T>() };
         Self { start: value.cast_mut().cast(), bytes }
     }
 
     /// # Errors
-    /// If there cannot be so many bytes there.
+    /// If that many bytes cannot exist there.
     fn check(self) -> Result<(), Code> {
         if self.bytes == 0 {
             return Ok(());
@@ -107,14 +107,14 @@ impl Block {
         if fits { Ok(()) } else { Err(Code::Length) }
     }
 
-    /// Whether two blocks that have been checked have a byte in common.
+    /// Whether two checked blocks have a byte in common.
     fn overlaps(self, other: Self) -> bool {
         let [start, begin] = [self.start.addr(), other.start.addr()];
         self.bytes > 0 && other.bytes > 0 && start < begin + other.bytes && begin < start + self.bytes
     }
 
     /// # Safety
-    /// The block has been checked, there are so many bytes there, and nobody writes to them for `'a`.
+    /// The block has been checked, its bytes exist, and nothing writes to them for `'a`.
     pub(crate) const unsafe fn bytes<'a>(self) -> &'a [u8] {
         if self.bytes == 0 {
             return &[];
@@ -129,13 +129,13 @@ impl AsMut<[u8]> for Block {
         if self.bytes == 0 {
             return &mut [];
         }
-        // SAFETY: only `open` makes a reader's memory of a block: it was checked and zeroed there, apart from model
-        // and handle, and `with` keeps other blocks apart from it; the caller has promised to leave it alone.
+        // SAFETY: only `open` makes a reader's memory from a block: it was checked and zeroed there, apart from model
+        // and handle, and `with` keeps other blocks apart from it; the caller has promised not to touch it.
         unsafe { slice::from_raw_parts_mut(self.start, self.bytes) }
     }
 }
 
-/// Tells null and misaligned handles.
+/// Refuses null and misaligned handles.
 fn check(handle: *const Handle) -> Result<(), Code> {
     match handle {
         handle if handle.is_null() => Err(Code::Null),
@@ -144,7 +144,7 @@ fn check(handle: *const Handle) -> Result<(), Code> {
     }
 }
 
-/// Where a whole `tt_classifier` lies.
+/// The block of a whole `tt_classifier`.
 fn block_of(handle: *const Handle) -> Block {
     Block { start: handle.cast_mut().cast(), bytes: BYTES }
 }
@@ -152,12 +152,12 @@ fn block_of(handle: *const Handle) -> Block {
 /// Opens a model in a handle: `tt_open`.
 ///
 /// # Safety
-/// As [`crate::tt_open`].
+/// As for [`crate::tt_open`].
 pub(crate) unsafe fn open(handle: *mut Handle, model: Block, memory: Block) -> c_int {
     if let Err(code) = check(handle) {
         return code as c_int;
     }
-    // SAFETY: it is not null, on its boundary, and zeroed or used before.
+    // SAFETY: it is not null, aligned, and zeroed or used before.
     if unsafe { (*handle).stage } == BUSY {
         return Code::Busy as c_int;
     }
@@ -170,7 +170,7 @@ pub(crate) unsafe fn open(handle: *mut Handle, model: Block, memory: Block) -> c
         () => Ok(()),
     });
     let memory = if seen.is_ok() { memory } else { Block::NONE };
-    // SAFETY: the handle has room for it; memory has those bytes, and nothing else lies there.
+    // SAFETY: the handle has room for it; memory has those bytes, and nothing else is there.
     let reader = unsafe {
         ptr::write_bytes(memory.start, 0, memory.bytes);
         let empty = OwnedClassifier::empty(memory);
@@ -180,7 +180,7 @@ pub(crate) unsafe fn open(handle: *mut Handle, model: Block, memory: Block) -> c
     let failure = match seen {
         Err(code) => code.into(),
         Ok(()) => {
-            // SAFETY: the caller's promise: there are so many bytes, for as long as the handle is used.
+            // SAFETY: the caller's promise: the bytes exist as long as the handle is used.
             let model = unsafe { model.bytes() };
             match reader.open(model).and_then(|()| reader.self_test()) {
                 Ok(()) => Failure::None,
@@ -196,14 +196,14 @@ pub(crate) unsafe fn open(handle: *mut Handle, model: Block, memory: Block) -> c
 /// Lets `act` work on an open handle's reader, beside `block`.
 ///
 /// # Safety
-/// `handle` is null or leads to a `tt_classifier`, zeroed or used before.
+/// `handle` is null or points to a `tt_classifier`, zeroed or used before.
 pub(crate) unsafe fn with(
     handle: *mut Handle,
     block: Block,
     act: impl FnOnce(&mut OwnedClassifier<Block>) -> Failure,
 ) -> c_int {
-    // SAFETY: the caller's promise. While the stage is `BUSY`, nothing else is done with the reader: a callback that
-    // comes back to this handle is refused by its stage, which is no part of the reader.
+    // SAFETY: the caller's promise. While the stage is `BUSY`, nothing else uses the reader: a callback that calls this
+    // handle is refused by its stage, which is not part of the reader.
     unsafe {
         match enter(handle, block) {
             Err(code) => refuse(handle, code),
@@ -218,11 +218,11 @@ pub(crate) unsafe fn with(
 /// An open handle's reader; from now on the handle is busy.
 ///
 /// # Safety
-/// As [`with`].
+/// As for [`with`].
 #[inline(never)]
 unsafe fn enter(handle: *mut Handle, block: Block) -> Result<*mut OwnedClassifier<Block>, Code> {
     check(handle)?;
-    // SAFETY: it is not null, on its boundary, and zeroed or used before.
+    // SAFETY: it is not null, aligned, and zeroed or used before.
     let (stage, memory) = unsafe { (&raw mut (*handle).stage, (*handle).memory) };
     // SAFETY: as above.
     match unsafe { *stage } {
@@ -242,7 +242,7 @@ unsafe fn enter(handle: *mut Handle, block: Block) -> Result<*mut OwnedClassifie
 }
 
 /// # Safety
-/// `handle` leads to one that was entered or opened.
+/// `handle` points to one that was entered or opened.
 #[inline(never)]
 unsafe fn leave(handle: *mut Handle, stage: u32, failure: Failure) -> c_int {
     // SAFETY: the caller's promise.
@@ -258,10 +258,10 @@ unsafe fn leave(handle: *mut Handle, stage: u32, failure: Failure) -> c_int {
 /// Notes an error in the handle while a model is open in it.
 ///
 /// # Safety
-/// As [`with`].
+/// As for [`with`].
 #[inline(never)]
 pub(crate) unsafe fn refuse(handle: *mut Handle, code: Code) -> c_int {
-    // SAFETY: it is not null, on its boundary, and zeroed or used before.
+    // SAFETY: it is not null, aligned, and zeroed or used before.
     if check(handle).is_ok() && matches!(unsafe { (*handle).stage }, OPEN | BUSY) {
         // SAFETY: as above.
         unsafe { (*handle).failure = code.into() };
@@ -269,25 +269,25 @@ pub(crate) unsafe fn refuse(handle: *mut Handle, code: Code) -> c_int {
     code as c_int
 }
 
-/// An open handle's reader, to look at.
+/// An open handle's reader, read-only.
 ///
 /// # Safety
-/// As [`with`].
+/// As for [`with`].
 pub(crate) unsafe fn peek<'h>(handle: *const Handle) -> Option<&'h OwnedClassifier<Block>> {
-    // SAFETY: it is not null, on its boundary, and zeroed or used before; where it is open and not busy, nobody else
-    // works on the reader.
+    // SAFETY: it is not null, aligned, and zeroed or used before; if it is open and not busy, nothing else works on the
+    // reader.
     unsafe { (check(handle).is_ok() && (*handle).stage == OPEN).then(|| &(*handle).reader) }
 }
 
 /// The last error of a handle.
 ///
 /// # Safety
-/// As [`with`].
+/// As for [`with`].
 pub(crate) unsafe fn failure(handle: *const Handle) -> Failure {
     if let Err(code) = check(handle) {
         return code.into();
     }
-    // SAFETY: it is not null, on its boundary, and zeroed or used before.
+    // SAFETY: it is not null, aligned, and zeroed or used before.
     unsafe {
         match (*handle).stage {
             OPEN | BUSY | FAILED => (*handle).failure,

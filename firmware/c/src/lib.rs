@@ -1,9 +1,9 @@
 //! Telltale in C and C++: the functions of `include/telltale.h`, which is their documentation, over
 //! [`telltale::OwnedClassifier`].
 //!
-//! Pointers come from C, so what can be seen of them is checked: null, boundary, length, overlap, whether the handle
-//! is open. What cannot is the caller's promise, which the header states: that a pointer leads to as many bytes as
-//! are said, and that model and memory stay.
+//! Pointers come from C, so all that can be checked is: null, alignment, length, overlap, whether the handle is open.
+//! The rest is the caller's promise, which the header states: that a pointer has the given number of bytes, and that
+//! model and memory stay.
 #![cfg_attr(target_os = "none", no_std)]
 
 mod code;
@@ -21,7 +21,7 @@ use telltale::{EarlyExit, Word};
 #[cfg(target_os = "none")]
 mod missing {
     unsafe extern "C" {
-        /// Defined nowhere: the linker names it when a panic can be reached.
+        /// Defined nowhere: the linker names it if a panic can be reached.
         pub fn telltale_a_panic_can_be_reached() -> !;
     }
 
@@ -78,10 +78,10 @@ pub struct Prediction {
 /// `tt_on_word`, which may be null.
 pub type OnWord = Option<unsafe extern "C" fn(context: *mut c_void, prediction: *const Prediction)>;
 
-/// Tells C of a word.
+/// Calls back into C with a word.
 ///
 /// # Safety
-/// As [`tt_feed`] asks of `on_word`.
+/// As for `on_word` of [`tt_feed`].
 unsafe fn tell(
     on_word: OnWord,
     context: *mut c_void,
@@ -110,8 +110,8 @@ unsafe fn tell(
 /// See `telltale.h`.
 ///
 /// # Safety
-/// `classifier` is null or leads to a `tt_classifier`, zeroed or used before; model and memory have the bytes that
-/// are said, for as long as the handle is used.
+/// `classifier` is null or points to a `tt_classifier`, zeroed or used before; model and memory have the given number
+/// of bytes as long as the handle is used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_open(
     classifier: *mut Handle,
@@ -131,7 +131,7 @@ pub unsafe extern "C" fn tt_open(
 /// See `telltale.h`.
 ///
 /// # Safety
-/// `classifier` is null or leads to a `tt_classifier`, zeroed or used before; `text` has the bytes that are said;
+/// `classifier` is null or points to a `tt_classifier`, zeroed or used before; `text` has the given number of bytes;
 /// `on_word` is null or a function of that type, which returns.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_feed(
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn tt_feed(
     context: *mut c_void,
 ) -> c_int {
     let text = Block { start: text.cast_mut().cast(), bytes };
-    // SAFETY: the caller's promise; `enter` has checked what can be seen of the text.
+    // SAFETY: the caller's promise; `enter` has checked what can be checked of the text.
     unsafe {
         handle::with(classifier, text, |reader| {
             let manifest = *reader.model().manifest_view();
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn tt_feed(
 /// See `telltale.h`.
 ///
 /// # Safety
-/// As [`tt_feed`]; `answer` is null or leads to a `tt_answer`.
+/// As for [`tt_feed`]; `answer` is null or points to a `tt_answer`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_finish(
     classifier: *mut Handle,
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn tt_finish(
     context: *mut c_void,
     answer: *mut Answer,
 ) -> c_int {
-    // SAFETY: the caller's promise; `write` has checked what can be seen of the answer.
+    // SAFETY: the caller's promise; `write` has checked what can be checked of the answer.
     unsafe {
         handle::with(classifier, Block::of(answer), |reader| {
             if !answer.is_aligned() {
@@ -183,8 +183,8 @@ pub unsafe extern "C" fn tt_finish(
 /// See `telltale.h`.
 ///
 /// # Safety
-/// `classifier` is null or leads to a `tt_classifier`, zeroed or used before; `text` has the bytes that are said;
-/// `answer` is null or leads to a `tt_answer`.
+/// `classifier` is null or points to a `tt_classifier`, zeroed or used before; `text` has the given number of bytes;
+/// `answer` is null or points to a `tt_answer`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_classify(
     classifier: *mut Handle,
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn tt_classify(
 /// See `telltale.h`.
 ///
 /// # Safety
-/// `classifier` is null or leads to a `tt_classifier`, zeroed or used before.
+/// `classifier` is null or points to a `tt_classifier`, zeroed or used before.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_reset(classifier: *mut Handle) -> c_int {
     // SAFETY: the caller's promise.
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn tt_reset(classifier: *mut Handle) -> c_int {
 /// See `telltale.h`.
 ///
 /// # Safety
-/// As [`tt_reset`].
+/// As for [`tt_reset`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_set_tracing(classifier: *mut Handle, on: c_int) -> c_int {
     // SAFETY: the caller's promise.
@@ -248,7 +248,7 @@ pub unsafe extern "C" fn tt_set_tracing(classifier: *mut Handle, on: c_int) -> c
 /// See `telltale.h`.
 ///
 /// # Safety
-/// As [`tt_reset`].
+/// As for [`tt_reset`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_set_early_exit(classifier: *mut Handle, probability: u16, words: u16) -> c_int {
     let rule = (words > 0).then_some(EarlyExit { probability, words });
@@ -268,7 +268,7 @@ pub unsafe extern "C" fn tt_set_early_exit(classifier: *mut Handle, probability:
 /// See `telltale.h`.
 ///
 /// # Safety
-/// As [`tt_reset`].
+/// As for [`tt_reset`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_saved_bytes(classifier: *const Handle) -> usize {
     // SAFETY: the caller's promise.
@@ -278,11 +278,11 @@ pub unsafe extern "C" fn tt_saved_bytes(classifier: *const Handle) -> usize {
 /// See `telltale.h`.
 ///
 /// # Safety
-/// As [`tt_reset`]; `buffer` has the bytes that are said.
+/// As for [`tt_reset`]; `buffer` has the given number of bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_save(classifier: *mut Handle, buffer: *mut c_void, bytes: usize) -> c_int {
     let buffer = Block { start: buffer.cast(), bytes };
-    // SAFETY: the caller's promise; `with` has checked what can be seen of the buffer.
+    // SAFETY: the caller's promise; `with` has checked what can be checked of the buffer.
     unsafe {
         handle::with(classifier, buffer, |reader| {
             let needed = reader.saved_bytes();
@@ -301,11 +301,11 @@ pub unsafe extern "C" fn tt_save(classifier: *mut Handle, buffer: *mut c_void, b
 /// See `telltale.h`.
 ///
 /// # Safety
-/// As [`tt_reset`]; `saved` has the bytes that are said.
+/// As for [`tt_reset`]; `saved` has the given number of bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_restore(classifier: *mut Handle, saved: *const c_void, bytes: usize) -> c_int {
     let saved = Block { start: saved.cast_mut().cast(), bytes };
-    // SAFETY: the caller's promise; `with` has checked what can be seen of the state.
+    // SAFETY: the caller's promise; `with` has checked what can be checked of the state.
     unsafe {
         handle::with(classifier, saved, |reader| {
             reader.restore(saved.bytes()).map_or_else(Failure::from, |()| Failure::None)
@@ -316,7 +316,7 @@ pub unsafe extern "C" fn tt_restore(classifier: *mut Handle, saved: *const c_voi
 /// See `telltale.h`.
 ///
 /// # Safety
-/// As [`tt_reset`]; `text` has the bytes that are said.
+/// As for [`tt_reset`]; `text` has the given number of bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tt_error_text(classifier: *const Handle, text: *mut c_char, bytes: usize) -> usize {
     let bytes = if text.is_null() { 0 } else { bytes.min(isize::MAX.unsigned_abs()) };

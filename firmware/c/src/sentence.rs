@@ -3,7 +3,7 @@
 use crate::code::Code;
 use crate::handle::Failure;
 
-/// A text of C's that is being written, cut where its room ends.
+/// A C string being written, cut to its room.
 pub(crate) struct Out {
     /// Has [`Self::room`] bytes.
     pub(crate) to: *mut u8,
@@ -15,7 +15,7 @@ pub(crate) struct Out {
 impl Out {
     fn byte(&mut self, byte: u8) {
         if self.written + 1 < self.room {
-            // SAFETY: it is within the room, which its maker promised.
+            // SAFETY: it is within the room, as the creator promised.
             unsafe { self.to.add(self.written).write(byte) };
         }
         self.written += 1;
@@ -35,17 +35,17 @@ impl Out {
         }
     }
 
-    /// Writes the final zero, if there is room for it; the bytes of the sentence.
+    /// Writes the final zero, if there is room for it. Returns the bytes of the sentence.
     pub(crate) fn end(self) -> usize {
         if self.room > 0 {
-            // SAFETY: it is within the room, which its maker promised.
+            // SAFETY: it is within the room, as the creator promised.
             unsafe { self.to.add(self.written.min(self.room - 1)).write(0) };
         }
         self.written
     }
 }
 
-/// What was wrong with a call.
+/// Describes an incorrect call.
 const fn wrong_call(code: Code) -> &'static [u8] {
     match code {
         Code::Null => b"a pointer is null that must not be",
