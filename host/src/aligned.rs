@@ -1,4 +1,4 @@
-//! Bytes on a 16-byte boundary, as a blob read in place must be.
+//! Bytes on a 16-byte boundary, as required for a model file that is read in place.
 
 use std::path::Path;
 

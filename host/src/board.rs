@@ -16,7 +16,7 @@ pub struct Board {
     /// The name of its folder.
     #[serde(skip)]
     pub name: &'static str,
-    /// What people call it.
+    /// Its common name.
     pub title: String,
     /// The Rust target triple.
     pub target: String,
@@ -31,7 +31,7 @@ pub struct Board {
     pub rustflags: Vec<String>,
     /// What a user of the real board should know.
     pub remark: String,
-    /// What has been shown on it, or on an emulator of it, and what that emulator does not model.
+    /// What has been tested on it or on an emulator, and what that emulator does not model.
     pub evidence: String,
     /// Its memories.
     pub memory: Memory,
@@ -39,14 +39,14 @@ pub struct Board {
     pub serial: Serial,
     /// The engine's memory.
     pub capacity: Capacity,
-    /// How a program gets onto it; nothing of a machine that exists in an emulator only.
+    /// How a program is flashed; empty for a machine that exists only in an emulator.
     #[serde(default)]
     pub flashing: Flashing,
     /// Its emulation.
     pub runner: Runner,
     /// The board that [`Self::cost`] was measured on, if it was another of the same core.
     pub cost_of: Option<String>,
-    /// What a word's work costs there.
+    /// The cost coefficients of a word.
     #[serde(default)]
     pub cost: Coefficients,
 }
@@ -57,7 +57,7 @@ pub struct Board {
 pub struct Memory {
     /// Where the program starts.
     pub flash_address: u64,
-    /// Flash for the program, the model's region not included.
+    /// Flash for the program, without the model's region.
     pub flash: u64,
     /// Where RAM starts.
     pub ram_address: u64,
@@ -67,12 +67,12 @@ pub struct Memory {
     pub model_address: u64,
     /// The model's region.
     pub model: u64,
-    /// Where the chip reads constants of the program, if that is not where it reads its code.
+    /// Where the chip reads the program's constants, if not where it reads its code.
     pub rodata_address: Option<u64>,
     /// Flash for them.
     #[serde(default)]
     pub rodata: u64,
-    /// Where a model is copied to when the board starts, if it reads RAM faster than flash.
+    /// Where a model is copied at start-up, if the board reads RAM faster than flash.
     pub model_ram_address: Option<u64>,
     /// RAM for it; a larger model stays in flash.
     #[serde(default)]
@@ -111,24 +111,24 @@ impl Memory {
 pub struct Capacity {
     /// Bytes.
     pub memory: u64,
-    /// Whether a program for one model has room to update all units of a GRU at once, which is faster, most of all
-    /// on cores with vectors; if not, for a [block](telltale::engine::cell::BLOCK) of them.
+    /// Whether a program for one model has room to update all units of a GRU at once, which is faster, above all on
+    /// cores with vectors; otherwise it has room for a [block](telltale::engine::cell::BLOCK) of them.
     #[serde(default)]
     pub whole: bool,
 }
 
-/// The serial port; the addresses and pins that its driver takes beside these are the firmware's business.
+/// The serial port; the firmware handles its driver's addresses and pins.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Serial {
     /// Bits per second.
     pub baud: u32,
 }
 
-/// How a program gets onto a board.
+/// How a program is flashed onto a board.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flashing {
-    /// Names of the drive that it shows up as.
+    /// Names of the drive as which it appears.
     #[serde(default)]
     pub drives: Vec<String>,
     /// How the ids begin that the drive's `DETAILS.TXT` may have: DAPLink's numbers of boards.
@@ -136,24 +136,24 @@ pub struct Flashing {
     pub kinds: Vec<String>,
     /// The ending of the file that its drive, or the command, takes.
     pub file: Option<String>,
-    /// The chip's family, where the drive takes UF2.
+    /// The chip's family, if the drive takes UF2.
     pub uf2_family: Option<u32>,
-    /// The chip, as probe-rs calls it.
+    /// probe-rs's name for the chip.
     pub chip: Option<String>,
     /// A command for other tools, `{file}` being the file.
     pub command: Option<String>,
-    /// Bytes of a window of addresses, where the chip maps its flash through several.
+    /// Bytes of a window of addresses, if the chip maps its flash through several.
     pub window: Option<u32>,
 }
 
 impl Flashing {
-    /// Whether there is a way.
+    /// Whether it can be flashed.
     #[must_use]
     pub const fn can(&self) -> bool {
         !self.drives.is_empty() || self.chip.is_some() || self.command.is_some()
     }
 
-    /// The ways, for people; a dash if there is none.
+    /// The ways to flash it, for printing; a dash if there is none.
     #[must_use]
     pub fn ways(&self) -> String {
         let drive = self.drives.first().map(|drive| format!("drive {drive}"));
@@ -168,11 +168,11 @@ impl Flashing {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Runner {
-    /// What sort of emulator it is.
+    /// The kind of emulator.
     pub kind: RunnerKind,
     /// What its counter counts, for `bench device`, if it can count.
     pub counts: Option<Unit>,
-    /// The clock that the emulated chip counts by, in Hz, where that is not the board's.
+    /// The clock of the emulated chip's counter, in Hz, if it is not the board's.
     pub clock_hz: Option<u64>,
     /// The program.
     pub program: String,
@@ -180,7 +180,7 @@ pub struct Runner {
     pub arguments: Vec<String>,
     /// The command that installs it.
     pub install: String,
-    /// Which of QEMU's serial ports the board's is.
+    /// The index of the board's serial port in QEMU.
     #[serde(default)]
     pub serial: usize,
     /// Of Unicorn: the core.
@@ -192,7 +192,7 @@ pub struct Runner {
     pub stubs: Vec<(u32, u32)>,
 }
 
-/// A sort of emulator, which says how a program and a model are handed over.
+/// A kind of emulator, which decides how a program and a model are passed to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunnerKind {
@@ -215,7 +215,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// As tables name it.
+    /// Its name in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -301,7 +301,7 @@ pub fn all() -> Result<Vec<Board>> {
     Ok(boards)
 }
 
-/// The board of that name.
+/// The board with a name.
 ///
 /// # Errors
 /// If there is none; the error lists the names.

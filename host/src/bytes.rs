@@ -1,4 +1,4 @@
-//! Bytes: a little-endian writer for sections, and digests as people read them.
+//! Bytes: a little-endian writer for sections, and digests in hexadecimal.
 
 /// Two hexadecimal digits a byte.
 #[must_use]

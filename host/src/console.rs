@@ -1,4 +1,4 @@
-//! Lines for people: what the verbs say, and nothing that a terminal would obey.
+//! The verbs' printed lines, without control characters for terminals.
 
 use std::borrow::Cow;
 use std::fmt::{Arguments, Write as _};
@@ -60,7 +60,7 @@ pub fn tell_unwritten(error: &io::Error) {
     let _ = writeln!(io::stderr().lock(), "error: cannot write to standard output: {error}");
 }
 
-/// A line on standard error for who waits there.
+/// A line on standard error.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", printable(text));
 }

@@ -1,4 +1,4 @@
-//! What a model costs on a board, told without running it there.
+//! What a model costs on a board, estimated without running it there.
 //!
 //! Instructions per word are estimated by a linear model that is fitted, board by board, to what
 //! `bench device` measures:
@@ -19,8 +19,8 @@
 //! | K | columns of n-grams, which are added to the scores: C − 1, or what a map takes to them; 0 without |
 //! | N | 1 with n-grams, 0 without |
 //!
-//! A known n-gram takes more than an unknown one, by what adding its K weights takes; G is fitted to texts in
-//! which every second word's n-grams are known, and so most of its characters'.
+//! A known n-gram takes more than an unknown one, by the cost of adding its K weights; G is fitted to texts in which
+//! every second word's n-grams are known, and so most of its characters'.
 //!
 //! `bench device --fit` writes the coefficients to the end of each board's `board.toml`.
 
@@ -60,7 +60,7 @@ pub struct Coefficients {
 /// Characters of a word in the mean, the gap behind it included.
 const WORD_CHARACTERS: f64 = 5.7;
 
-/// What a word asks for.
+/// A word's work.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Work {
     macs: f64,

@@ -38,14 +38,14 @@ pub fn state_in<'m>(model: &Model<'_>, memory: &'m mut AlignedBytes) -> Result<S
 /// Reads a model file and hands the opened model to `act`.
 ///
 /// # Errors
-/// If the file cannot be read or is no sound model; the error names it and says why.
+/// If the file cannot be read or is not a sound model; the error names it and the reason.
 pub fn with_model<T>(path: &Path, act: impl FnOnce(&Model<'_>) -> Result<T>) -> Result<T> {
     let bytes = AlignedBytes::read(path)?;
     let model = Model::open(&bytes).with_context(|| unusable(path, &bytes))?;
     act(&model)
 }
 
-/// What is said of a file that does not open as a model.
+/// The message for a file that does not open as a model.
 pub fn unusable(path: &Path, bytes: &[u8]) -> String {
     const WEIGHTS: &str = "PyTorch's weights: `import --weights` makes a model of them";
     const KINDS: [(&[u8], &str); 3] = [
@@ -68,10 +68,10 @@ pub fn unusable(path: &Path, bytes: &[u8]) -> String {
     format!("{} is not a usable model (write one with `train --export`){is}", path.display())
 }
 
-/// As [`with_model`], also of an image that is laid out for another core; `act` gets the layout, too.
+/// Like [`with_model`], also for an image that is laid out for another core; `act` receives the layout, too.
 ///
 /// # Errors
-/// As [`with_model`].
+/// As for [`with_model`].
 pub fn with_image<T>(path: &Path, act: impl FnOnce(&Model<'_>, Layout) -> Result<T>) -> Result<T> {
     let bytes = AlignedBytes::read(path)?;
     let context = || unusable(path, &bytes);
@@ -80,10 +80,10 @@ pub fn with_image<T>(path: &Path, act: impl FnOnce(&Model<'_>, Layout) -> Result
     act(&Model::open(&file).with_context(context)?, layout)
 }
 
-/// What goes onto a board for a model file: the file's bytes, its maps laid out for the board's core.
+/// The image of a model file for a board: the file's bytes, with maps laid out for the board's core.
 ///
 /// # Errors
-/// As [`with_model`].
+/// As for [`with_model`].
 pub fn image(path: &Path, board: &Board) -> Result<Vec<u8>> {
     with_model(path, |model| Ok(lay_out(model, Layout::of_target(&board.target, &board.rustflags))))
 }
@@ -100,7 +100,7 @@ pub fn ten_thousandths(share: f64) -> u16 {
     (share * 10_000.0).round() as u16
 }
 
-/// What the engine answers to a text.
+/// The engine's answer to a text.
 #[derive(Clone, Copy, Debug)]
 pub struct Answered {
     /// The label's index.
@@ -126,7 +126,7 @@ impl Answered {
 /// Answers to texts, in order, on all cores.
 ///
 /// # Errors
-/// None of a model that has been opened.
+/// None for a model that has been opened.
 pub fn answer_all<T: AsRef<str> + Sync>(model: &Model<'_>, texts: &[T]) -> Result<Vec<Answered>> {
     let answer = |memory: &mut AlignedBytes, text: &T| {
         let Answer { class, probability, words, unknown, rejected, .. } =
@@ -136,7 +136,7 @@ pub fn answer_all<T: AsRef<str> + Sync>(model: &Model<'_>, texts: &[T]) -> Resul
     texts.par_iter().with_min_len(CHUNK).map_init(|| memory_for(model), answer).collect()
 }
 
-/// What the integer engine makes of a text.
+/// The integer engine's verdict on a text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Verdict {
     /// The label's index.
@@ -162,7 +162,7 @@ impl Verdict {
     }
 }
 
-/// What a text is made of, as the engine's tokeniser tells it, so that it can be read several times.
+/// An item of a text, from the engine's tokeniser, so that a text can be read several times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item {
     /// A normalised character, by its code point.
@@ -184,7 +184,7 @@ impl Item {
     }
 }
 
-/// The items of a text; its characters only if `model` looks at them.
+/// The items of a text; its characters only if `model` reads them.
 #[must_use]
 pub fn items(model: &Model<'_>, text: &str) -> Vec<Item> {
     let characters = model.ngrams().is_some_and(|ngrams| ngrams.orders().characters > 0);
@@ -206,7 +206,7 @@ pub fn items(model: &Model<'_>, text: &str) -> Vec<Item> {
 /// A text to classify.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading<'t> {
-    /// What it is made of.
+    /// Its items.
     pub items: &'t [Item],
     /// The true label's index.
     pub truth: u32,
@@ -234,7 +234,7 @@ impl Exit {
         Self { rule: model.early_exit(), tracker: ExitTracker::new() }
     }
 
-    /// Whether the text is decided by the word that was read, behind which the scores are these.
+    /// Whether the word just read decides the text, with the scores after it.
     pub fn is_decided<'s>(&mut self, scores: impl FnOnce() -> &'s [i32]) -> bool {
         self.rule.is_some_and(|rule| {
             let (class, probability) = decide(scores());
@@ -243,7 +243,7 @@ impl Exit {
     }
 }
 
-/// The label of a text, and the loss against the truth. The whole of a model follows its own rule of early exit.
+/// The label of a text, and the loss against the truth. A whole model follows its own early-exit rule.
 #[must_use]
 pub fn classify(model: &Model<'_>, state: &mut State<'_>, text: &Reading<'_>, parts: ReadWith) -> Verdict {
     state.reset();
@@ -270,7 +270,7 @@ pub fn classify(model: &Model<'_>, state: &mut State<'_>, text: &Reading<'_>, pa
 /// Verdicts of many texts, in order, on all cores.
 ///
 /// # Errors
-/// None of a model that has been opened.
+/// None for a model that has been opened.
 pub fn classify_all(model: &Model<'_>, texts: &[Reading<'_>], parts: ReadWith) -> Result<Vec<Verdict>> {
     texts
         .par_chunks(CHUNK)

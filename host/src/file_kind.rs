@@ -1,4 +1,4 @@
-//! Which kind of file bytes are, where another one is expected.
+//! The kind of a file that is not of the expected kind.
 
 use telltale::engine::format::MAGIC;
 

@@ -1,4 +1,4 @@
-//! Files that are either whole or absent, and never one that is read.
+//! Output files that are either whole or absent, and never overwrite an input.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -41,7 +41,7 @@ pub fn read_text(path: &Path) -> io::Result<String> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
 }
 
-/// What a verb reads and writes, each with the flag that names it: told apart before any work is done.
+/// A verb's inputs and outputs, each with its flag, checked for collisions before any work.
 #[derive(Clone, Debug, Default)]
 pub struct Paths {
     inputs: Vec<(&'static str, PathBuf)>,
@@ -251,7 +251,7 @@ pub fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     builder.tempfile_in(folder_of(&target(path))).map_err(unnamed)
 }
 
-/// An error about something temporary without its name, for which nobody has asked.
+/// An error about a temporary file, without its name, which means nothing to the user.
 pub fn unnamed(error: io::Error) -> io::Error {
     let text = error.to_string();
     let reason = text.split_once(" at path ").map_or(&text[..], |(reason, _)| reason);

@@ -1,4 +1,4 @@
-//! JSON as its files have it, where a map of its members would lose some.
+//! JSON with all members of an object, of which a map would lose repeated ones.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -3,16 +3,16 @@
 //! - [`corpus`]: labelled texts and their splits; [`vocabulary`]: words → ids
 //! - [`model`]: networks in f32 and their fused sequences; [`train`]: the loop; [`threads`]: where both run
 //! - [`pipeline`]: one run, from a corpus to a finished model
-//! - [`quantise`]: f32 → integers → blob; [`engine`]: the integer engine with room for every model
-//! - [`evaluate`]: how good a model is, by class and by part, and what its words say
+//! - [`quantise`]: f32 → integers → model file; [`engine`]: the integer engine with room for every model
+//! - [`evaluate`]: how good a model is, by class and by part, and the contributions of words
 //! - [`board`] and [`toolchain`]: the boards and their firmware; [`cost`]: what a model costs on them
-//! - [`serial`]: the paced line to a board; [`monitor`]: what is said there, and its proof
-//! - [`library`] and [`export`]: the engine in C, and a model as a folder for other people's tools
+//! - [`serial`]: the paced line to a board; [`monitor`]: a terminal to it, and its check
+//! - [`library`] and [`export`]: the engine in C, and a model as a folder for other tools
 //! - [`web`]: the engine as WebAssembly
-//! - [`pytorch`]: models to and from PyTorch; [`ngrams`]: what counts beside the network; [`logits`]: their sums
-//! - [`command`]: the verbs; [`console`], [`files`], [`file_kind`] and [`json`]: what they say, read and write;
-//!   [`program`]: a board's program; [`aligned`] and [`bytes`]: blocks of bytes
-//! - [`stop`]: Ctrl-C; [`exit_reason`]: what the process ends with
+//! - [`pytorch`]: models to and from PyTorch; [`ngrams`]: the n-grams beside the network; [`logits`]: their sums
+//! - [`command`]: the verbs; [`console`], [`files`], [`file_kind`] and [`json`]: their output and files; [`program`]: a
+//!   board's program; [`aligned`] and [`bytes`]: blocks of bytes
+//! - [`stop`]: Ctrl-C; [`exit_reason`]: how the process ends
 #![forbid(unsafe_code)]
 
 pub mod aligned;
@@ -89,7 +89,7 @@ pub fn large_files_are_errors() {
 }
 
 impl Cli {
-    /// Reads the process' arguments; ends the process where they are wrong or ask for help.
+    /// Reads the process's arguments; ends the process if they are wrong or request help.
     #[must_use]
     pub fn read() -> Self {
         let matches = taking_negative_numbers(Self::command()).try_get_matches();

@@ -14,7 +14,7 @@ use telltale::engine::kernel::Layout;
 use crate::aligned::AlignedBytes;
 use crate::toolchain::{bare_metal_cargo, built, clean, set_rustflags, target_folder, workspace};
 
-/// What `telltale.h` says.
+/// The text of `telltale.h`.
 pub const HEADER: &str = include_str!("../../firmware/c/include/telltale.h");
 
 /// Bytes of a `tt_classifier` on the cores.
@@ -252,7 +252,7 @@ fn strip(object: &[u8]) -> Result<Vec<u8>> {
     Ok(stripped)
 }
 
-/// The names that an object asks its linker for.
+/// The undefined symbols of an object.
 ///
 /// # Errors
 /// If it is no object.

@@ -1,4 +1,4 @@
-//! Logits, and the probabilities that they stand for.
+//! Logits, and their probabilities.
 
 /// The index of the largest number, the first of several.
 pub(crate) fn top(logits: &[f32]) -> usize {

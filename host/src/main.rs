@@ -3,9 +3,9 @@
 //! | status | meaning |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | an error, told in one line |
+//! | 1 | an error, reported in one line |
 //! | 2 | a wrong flag |
-//! | 3 | training diverged; the best epoch before was used |
+//! | 3 | training diverged; the best earlier epoch was used |
 //! | 130 | stopped by Ctrl-C or SIGTERM |
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! A program for a chip, as what tools and boot loaders take: ELF, Intel HEX, UF2, or the bare bytes of flash.
+//! A program for a chip, in the formats of tools and boot loaders: ELF, Intel HEX, UF2, or the bare bytes of flash.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

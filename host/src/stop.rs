@@ -1,4 +1,4 @@
-//! Ctrl-C, heard but not obeyed at once.
+//! Ctrl-C, noted and handled later.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

@@ -5,12 +5,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-/// Where rayon and Candle's products look for their number of threads.
+/// The variable from which rayon and Candle's products take their number of threads.
 pub const RAYON: &str = "RAYON_NUM_THREADS";
-/// Where Candle's element-wise operations look for theirs.
+/// The one for Candle's element-wise operations.
 pub const CANDLE: &str = "CANDLE_NUM_THREADS";
 
-/// Lets Candle's element-wise operations run on the thread that calls them, unless the user has said something else.
+/// Lets Candle's element-wise operations run on the calling thread, unless the user has set otherwise.
 ///
 /// Batches are shared among threads already, and Candle's own threads wait for work and for each other by spinning:
 /// with them, training takes twice as long. Candle reads the environment when it is first used, so this starts the

@@ -1,4 +1,4 @@
-//! Builds the firmware for a board with what this machine has, and runs it in an emulator.
+//! Builds the firmware for a board with this machine's tools, and runs it in an emulator.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -192,10 +192,10 @@ pub fn build(board: &Board, bin: &str, model: Option<&Path>) -> Result<PathBuf> 
     Recipe { board, target: &board.target, bin, features: "", tailored, model }.build()
 }
 
-/// Lints the firmware and the engine for a board's core; what clippy says.
+/// Lints the firmware and the engine for a board's core.
 ///
 /// # Errors
-/// If there is something to be said, or no clippy of the compiler for the core.
+/// If there are warnings, or the compiler for the core has no clippy.
 pub fn lint(board: &Board) -> Result<()> {
     let (compiler, root) = (Compiler::find(&board.target)?, workspace()?);
     let cargo = Path::new(&compiler.cargo);
@@ -324,7 +324,7 @@ pub fn built(mut cargo: Command, folder: &Path, file: &str, what: &str) -> Resul
     std::fs::read(&file).with_context(|| file.display().to_string())
 }
 
-/// How long a board may take to say a line that it owes, unless [`Emulator::set_patience`] says otherwise.
+/// How long a board may take to send a line that is due, unless set by [`Emulator::set_patience`].
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The command that runs a program on an emulated board, with its serial port on the standard streams.
@@ -452,7 +452,8 @@ impl Emulator {
         Ok(Self { link: Link::new(line, Peer::Emulator, PATIENCE), process })
     }
 
-    /// From now on Ctrl-C and SIGTERM end the emulation, and so what waits for it; what comes back tells whether one came.
+    /// From now on Ctrl-C and SIGTERM end the emulation, and so what waits for it. Returns a flag that is set when one
+    /// came.
     ///
     /// # Errors
     /// If the system does not let signals be caught.
@@ -474,15 +475,15 @@ impl Emulator {
         self.link.set_patience(patience);
     }
 
-    /// The board's next line; the first is who it is, or what is wrong with its model.
+    /// The board's next line; the first is its greeting, or what is wrong with its model.
     ///
     /// # Errors
-    /// If the emulation ends, or says nothing for as long as [`Self::set_patience`] grants.
+    /// If the emulation ends, or is silent for longer than set by [`Self::set_patience`].
     pub fn line(&mut self) -> Result<String> {
         Ok(String::from_utf8_lossy(&self.link.line()?).into_owned())
     }
 
-    /// Sends `input` as text and copies the board's lines to `output` until it has said all.
+    /// Sends `input` as text and copies the board's lines to `output` until it has sent all.
     ///
     /// The thread that sends waits for `input`; where this fails early, it is left behind.
     ///
@@ -504,7 +505,7 @@ impl Drop for Emulator {
     }
 }
 
-/// Ends an emulation whose process two threads know: whoever comes second waits until it has ended.
+/// Ends an emulation whose process two threads share: the second one waits until it has ended.
 fn end(process: &Mutex<Option<Process>>) {
     if let Ok(mut process) = process.lock() {
         *process = None;
@@ -519,7 +520,7 @@ pub struct EmulatedPort {
 }
 
 impl EmulatedPort {
-    /// Boots a board as [`Emulator::boot`] does.
+    /// Boots a board like [`Emulator::boot`].
     ///
     /// # Errors
     /// As there, or if the system has no pseudo-terminal left.

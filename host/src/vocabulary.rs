@@ -196,7 +196,7 @@ pub fn spelled_words_of(text: &[u8], options: Options, mut each: impl FnMut(&Wor
     });
 }
 
-/// A vocabulary as it goes into the blob.
+/// A vocabulary for the model file.
 #[derive(Clone, Debug)]
 pub struct Built {
     section: AlignedBytes,
@@ -293,8 +293,8 @@ pub fn hashes_of(text: &[u8], options: Options, vocabulary: &Vocabulary<'_>) -> 
     hashes
 }
 
-/// Makes `ph` hash as the chip does: the level's hash in the upper half of 64 bits, so that its
-/// mapping to a level of `n` bits is `level_hash · n / 2³²`.
+/// Makes `ph` hash like the chip: the level's hash in the upper half of 64 bits, so that its mapping to a level of `n`
+/// bits is `level_hash · n / 2³²`.
 #[derive(Clone, Copy, Debug)]
 struct LevelHasher;
 

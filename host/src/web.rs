@@ -1,4 +1,4 @@
-//! The engine as WebAssembly: the committed module, what it was built from, and how it is built anew.
+//! The engine as WebAssembly: the committed module, its sources, and how to rebuild it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,7 +29,7 @@ pub const RENEW: &str = "cargo run -p host --example renew_web";
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// What Binaryen makes a module smaller with: for size, with what the compiler takes for granted and the kernels' SIMD.
+/// Binaryen's flags: for size, with the compiler's default features and the kernels' SIMD.
 const OPTIMISE: [&str; 6] = [
     "-Os",
     "--enable-simd",
@@ -42,7 +42,7 @@ const OPTIMISE: [&str; 6] = [
 /// The digest of the sources of the committed module.
 const BUILT_FROM: &str = include_str!("../web/built-from.sha256");
 
-/// What a module is built from: files, and folders with all that is in them.
+/// A module's sources: files, and folders with all their contents.
 const SOURCES: [&str; 6] = [
     "shared/Cargo.toml",
     "shared/build.rs",
@@ -52,10 +52,10 @@ const SOURCES: [&str; 6] = [
     "host/web/src",
 ];
 
-/// Builds the module with what this machine has.
+/// Builds the module with this machine's tools.
 ///
 /// # Errors
-/// If no compiler or no `wasm-opt` can be found, which names the command to run, or the build fails, with its output.
+/// If no compiler or `wasm-opt` is found, with the command to run, or if the build fails, with its output.
 pub fn build() -> Result<Vec<u8>> {
     let root = toolchain::workspace()?;
     let folder = root.join("target/web");
@@ -74,10 +74,10 @@ pub fn build() -> Result<Vec<u8>> {
     Ok(module)
 }
 
-/// Builds the committed module anew, and notes what it was built from; its bytes.
+/// Rebuilds the committed module and records its sources. Returns its size in bytes.
 ///
 /// # Errors
-/// As [`build`], or if a file cannot be written.
+/// As for [`build`], or if a file cannot be written.
 pub fn renew() -> Result<usize> {
     let (module, folder) = (build()?, toolchain::workspace()?.join("host/web"));
     files::write(&folder.join("npm/telltale.wasm"), &module)?;
@@ -85,10 +85,10 @@ pub fn renew() -> Result<usize> {
     Ok(module.len())
 }
 
-/// Whether the committed module was built from the sources that are there.
+/// Checks that the committed module was built from the current sources.
 ///
 /// # Errors
-/// If the sources cannot be read; if they have moved on, with the command to run.
+/// If the sources cannot be read, or have changed, with the command to run.
 pub fn check() -> Result<()> {
     let (now, then) = (digest()?, BUILT_FROM.trim());
     ensure!(

@@ -1,4 +1,4 @@
-//! Delimited text: which character separates fields, whether quotes mean anything, and the records.
+//! Delimited text: the delimiter, the meaning of quotes, and the records.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,13 +11,13 @@ use super::notes::Notes;
 /// The characters that separate fields somewhere in the world.
 pub const DELIMITERS: [u8; 6] = [b',', b'\t', b';', b'|', b'^', b'~'];
 
-/// Bytes of a file that its dialect is told by.
+/// Bytes of a file from which its dialect is detected.
 const SAMPLE: usize = 1 << 20;
 
 /// How a file separates its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dialect {
-    /// One of [`DELIMITERS`], or what a `sep=` line says.
+    /// One of [`DELIMITERS`], or that of a `sep=` line.
     pub delimiter: u8,
     /// Whether `"` encloses fields.
     pub quotes: bool,

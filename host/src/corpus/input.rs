@@ -185,7 +185,7 @@ pub fn encoding(name: Option<&str>) -> Result<Option<&'static Encoding>> {
 /// Turns bytes into text, and remembers what it took them for.
 #[derive(Debug, Default)]
 pub struct Decoder {
-    /// What `--encoding` says.
+    /// The encoding given by `--encoding`.
     asked: Option<&'static Encoding>,
     /// Files by the encoding that they were found to be in, each with the first of them.
     found: BTreeMap<&'static str, (usize, String)>,
@@ -196,7 +196,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder of what `--encoding` says; guesses without.
+    /// A decoder for the encoding of `--encoding`; without one, it guesses.
     pub fn new(asked: Option<&'static Encoding>) -> Self {
         Self { asked, ..Self::default() }
     }

@@ -1,4 +1,4 @@
-//! Labels: which of them are one, what they are called, and their order.
+//! Labels: which are the same, their names, and their order.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -45,7 +45,7 @@ impl Names {
         Ok(Self(names))
     }
 
-    /// Renames labels; says which old names no label has.
+    /// Renames labels; reports old names that no label has.
     pub fn apply<'l>(&self, labels: impl Iterator<Item = &'l mut String>, notes: &mut Notes) {
         let mut used: HashMap<&str, usize> = HashMap::new();
         for label in labels {
@@ -61,7 +61,7 @@ impl Names {
     }
 }
 
-/// Gives labels that are equal numbers (1 and 1.0) one spelling, and says which; whether there were any.
+/// Gives labels that are equal numbers (1 and 1.0) one spelling, and reports them. Returns whether there were any.
 pub fn unite_numbers<'l>(labels: impl Iterator<Item = &'l mut String>, notes: &mut Notes) -> bool {
     let all: Vec<&mut String> = labels.collect();
     let mut spellings: BTreeMap<u64, Vec<String>> = BTreeMap::new();
@@ -101,7 +101,7 @@ fn value(label: &str) -> Option<f64> {
     label.parse::<f64>().ok().filter(|value| is_number && value.abs() < EXACT).map(|value| value + 0.0)
 }
 
-/// Where a label stands among a model's: the one of the same spelling, or the one that is the same number.
+/// The index of a label among a model's: the one with the same spelling, or the same number.
 pub fn position<L: AsRef<str>>(labels: &[L], wanted: &str) -> Option<usize> {
     let same = |label: &L| value(wanted).is_some_and(|wanted| value(label.as_ref()) == Some(wanted));
     let exact = labels.iter().position(|label| label.as_ref() == wanted);

@@ -1,19 +1,19 @@
 //! Labelled texts: readers for every form of CORPUS, and the splits.
 //!
-//! | CORPUS | what it is |
+//! | CORPUS | contents |
 //! |---|---|
 //! | `reviews` | the corpus embedded in the program, see `data/README.md` |
-//! | `-` | standard input, told by its content |
-//! | a `.csv` or `.tsv` | separated by comma, tab, semicolon or pipe; columns are named, usual, or told by their content |
-//! | a `.jsonl`, `.ndjson` or `.json` | an object a line, or an array of objects |
-//! | a `.parquet` | with the names of classes, where it tells them |
+//! | `-` | standard input, whose kind is detected |
+//! | a `.csv` or `.tsv` | separated by comma, tab, semicolon or pipe; columns are named, usual, or detected |
+//! | a `.jsonl`, `.ndjson` or `.json` | an object per line, or an array of objects |
+//! | a `.parquet` | with the names of classes, if it has them |
 //! | fastText's lines | `__label__x text` |
 //! | a folder with `train`, `valid` (`validation`, `dev`, `val`) and `test` files of these kinds | the splits |
 //! | a folder with a folder per class | each file is a text; `train/`, `valid/` and `test/` above them are splits |
 //! | an aclImdb folder or `.tar.gz` | `train/{neg,pos}/<id>_<rating>.txt`, `test/…` if it is there; `unsup` is ignored |
 //!
-//! Files may be packed with gzip. Text is UTF-8, UTF-16, or what [`input::Decoder`] takes it for. [`Notes`] tell what was
-//! guessed, merged and left out.
+//! Files may be gzip-compressed. Text is UTF-8, UTF-16, or in the encoding that [`input::Decoder`] guesses. [`Notes`]
+//! list what was guessed, merged and left out.
 
 mod acl_imdb;
 mod delimited;
@@ -56,31 +56,31 @@ use crate::vocabulary::words_of;
 /// The longest text or line that is read, in bytes.
 pub const LONGEST_TEXT: usize = 16 << 20;
 
-/// The share of texts that is set aside for validation, and for the test, unless a flag says otherwise.
+/// The default share of texts set aside for validation, and for the test.
 const SHARE: f64 = 0.1;
 
-/// Fewer texts than these are not split unless a flag says so.
+/// Fewer texts than this are not split, unless by a flag.
 const FEW: usize = 40;
 
 /// Which corpus, and how it is read and split.
 #[derive(Clone, Debug)]
 pub struct CorpusConfig {
-    /// A path, or the name of what is [no file](is_path).
+    /// A path, or a name that is [not a path](is_path).
     pub data: String,
-    /// A second corpus that serves as test split.
+    /// A second corpus, used as test split.
     pub test_data: Option<String>,
-    /// The column that holds the text, by name or by number from 1; otherwise it is found out.
+    /// The column that holds the text, by name or by number from 1; otherwise detected.
     pub text_column: Option<String>,
     /// The column that holds the label, likewise.
     pub label_column: Option<String>,
     /// Whether the first row is a text.
     pub no_header: bool,
-    /// The encoding of files that have no byte order mark; otherwise it is found out.
+    /// The encoding of files without a byte order mark; otherwise detected.
     pub encoding: Option<String>,
     /// A file with new names of labels.
     pub rename_labels: Option<PathBuf>,
-    /// Share of the training texts that is set aside for validation, 0 for none; otherwise a tenth, where the corpus has
-    /// no validation split and texts enough.
+    /// Share of the training texts that is set aside for validation, 0 for none; otherwise a tenth, if the corpus has
+    /// no validation split and enough texts.
     pub valid: Option<f64>,
     /// Share that is set aside for the test, likewise.
     pub test: Option<f64>,
@@ -110,7 +110,7 @@ pub fn is_path(data: &str) -> bool {
 }
 
 impl CorpusConfig {
-    /// A corpus of which everything is guessed.
+    /// A corpus without settings: all are detected.
     #[must_use]
     pub fn of(data: impl Into<String>) -> Self {
         Self {
@@ -171,19 +171,19 @@ pub struct Example {
 /// A corpus in three parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corpus {
-    /// What it was called.
+    /// Its name.
     pub name: String,
     /// The labels in order.
     pub labels: Vec<String>,
     /// To learn from.
     pub train: Vec<Example>,
-    /// To choose by; empty if nothing was set aside.
+    /// For validation; empty if nothing was set aside.
     pub valid: Vec<Example>,
-    /// To measure on; empty if there is nothing.
+    /// For the test; may be empty.
     pub test: Vec<Example>,
-    /// Whether `valid` are the training texts themselves, for want of others.
+    /// Whether `valid` are the training texts themselves, for lack of others.
     pub validates_on_train: bool,
-    /// The splits that are drawn from the training texts, at random, where a share of them is asked for.
+    /// The splits that are drawn at random from the training texts, by a share.
     pub drawn: Vec<Split>,
     /// SHA-256 over all labels and texts as read.
     pub digest: [u8; 32],
@@ -207,16 +207,16 @@ pub struct Labelled {
 /// A part of a corpus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Split {
-    /// Texts that are learnt from.
+    /// The training texts.
     Train,
-    /// Texts that are chosen by.
+    /// The validation texts.
     Valid,
-    /// Texts that are measured on.
+    /// The test texts.
     Test,
 }
 
 impl Split {
-    /// What its texts are called.
+    /// The name of the split.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -233,7 +233,7 @@ const fn set_aside(valid: &[Example], validates_on_train: bool) -> &[Example] {
 }
 
 impl Corpus {
-    /// The texts that are chosen by and not learnt from.
+    /// The validation texts, unless they are the training texts.
     #[must_use]
     pub fn set_aside(&self) -> &[Example] {
         set_aside(&self.valid, self.validates_on_train)
@@ -302,7 +302,7 @@ fn load_with(config: &CorpusConfig, seed: u64, notes: &mut Notes) -> Result<Corp
     let (own_valid, own_test) = (!sifted.valid.is_empty(), !sifted.test.is_empty());
     let few = sifted.train.len() < FEW;
     let mut share = |split: Split, own: bool, flag: &str, asked: Option<f64>| match asked {
-        // Who wants none of the training texts to be tested on has that already.
+        // A test share of 0 is met already.
         Some(share) if own && (share > 0.0 || split == Split::Valid) => {
             let split = split.name();
             notes.warn(format!("{flag} {share} has no effect: the corpus has a {split} split of its own"));
@@ -362,7 +362,7 @@ fn load_with(config: &CorpusConfig, seed: u64, notes: &mut Notes) -> Result<Corp
 /// Reads every labelled text of a corpus, in order, with the labels' own names.
 ///
 /// # Errors
-/// As [`load`].
+/// As for [`load`].
 pub fn load_all(config: &CorpusConfig) -> Result<Labelled> {
     ensure!(
         config.test_data.is_none() && config.valid.is_none() && config.test.is_none(),
@@ -383,7 +383,7 @@ pub fn load_all(config: &CorpusConfig) -> Result<Labelled> {
     Ok(Labelled { examples, digest, notes })
 }
 
-/// What another column says of every text that [`load_all`] reads, in its order.
+/// The values of another column for every text that [`load_all`] reads, in its order.
 ///
 /// # Errors
 /// If the corpus is not one file with columns, or has no such column.
@@ -399,7 +399,7 @@ pub fn load_column(config: &CorpusConfig, column: &str) -> Result<Vec<String>> {
     Ok(table.rows.into_iter().filter(|row| !row.label.is_empty()).map(|row| row.other).collect())
 }
 
-/// What a corpus is called for people: the last part of its path.
+/// A corpus's short name: the last part of its path.
 #[must_use]
 pub fn name_of(data: &str) -> String {
     match Path::new(data).file_name() {
@@ -457,7 +457,7 @@ fn read_path(
     Ok((table.rows.into_iter().map(|row| Found::new(row, Split::Train)).collect(), first))
 }
 
-/// Renames labels and unites those that are equal numbers; whether there were any.
+/// Renames labels and merges those that are equal numbers. Returns whether there were any.
 fn prepare_labels(config: &CorpusConfig, found: &mut [Found], notes: &mut Notes) -> Result<bool> {
     if let Some(path) = &config.rename_labels {
         labels::Names::read(path)?.apply(found.iter_mut().map(|example| &mut example.label), notes);
@@ -472,7 +472,7 @@ struct Splits {
     test: Vec<Example>,
 }
 
-/// Leaves out what cannot be learnt from or measured on, and counts it.
+/// Leaves out texts that cannot be used, and counts them.
 fn sift(found: Vec<Found>, labels: &[String], config: &CorpusConfig, notes: &mut Notes) -> Result<Splits> {
     tell_of_splits(&found, labels, config, notes);
     let index: HashMap<&str, u32> = labels.iter().map(String::as_str).zip(0..).collect();
@@ -496,7 +496,7 @@ fn sift(found: Vec<Found>, labels: &[String], config: &CorpusConfig, notes: &mut
     }
     notes.leave_out(strange, "with labels that the training texts never have", "");
     notes.leave_out(empty, "without a text", "");
-    // A text that the judge knows must not be learnt, and none of the test be chosen by.
+    // Test texts must not be trained on, nor be used for validation.
     let before = sifted.train.len();
     let mut without = |texts: &mut Vec<Example>, known: &[Example], why| {
         let known: HashSet<&str> = known.iter().map(|example| &example.text[..]).collect();
@@ -524,7 +524,7 @@ fn sift(found: Vec<Found>, labels: &[String], config: &CorpusConfig, notes: &mut
     Ok(sifted)
 }
 
-/// Labels that only some of the splits have.
+/// Reports labels that only some of the splits have.
 fn tell_of_splits(found: &[Found], labels: &[String], config: &CorpusConfig, notes: &mut Notes) {
     let own: HashSet<&String> = labels.iter().collect();
     let files = splits::files(Path::new(&config.data)).unwrap_or_default();
@@ -577,7 +577,7 @@ fn tell_of_splits(found: &[Found], labels: &[String], config: &CorpusConfig, not
     }
 }
 
-/// Texts that stand there more than once, and those that do so under several labels.
+/// Reports texts that occur more than once, and those that do so with several labels.
 fn tell_of_repetitions(train: &[Example], notes: &mut Notes) {
     let mut seen: HashMap<&str, (u32, bool)> = HashMap::new();
     for example in train {
@@ -600,7 +600,7 @@ fn tell_of_repetitions(train: &[Example], notes: &mut Notes) {
     }
 }
 
-/// Counts texts of other splits that have the words of a training text: right answers to those say little about others.
+/// Counts texts of other splits with the words of a training text: right answers to them are little evidence.
 fn tell_of_likeness(train: &[Example], splits: &[(Split, &[Example])], notes: &mut Notes) {
     let words = |example: &Example| {
         let mut hasher = DefaultHasher::new();
@@ -625,7 +625,7 @@ fn tell_of_likeness(train: &[Example], splits: &[(Split, &[Example])], notes: &m
     }
 }
 
-/// Classes of which there is too little.
+/// Reports classes with too few texts.
 fn tell_of_classes(labels: &[String], train: &[Example], valid: &[Example], notes: &mut Notes) {
     let count_of = |examples: &[Example]| {
         let mut counts = vec![0usize; labels.len()];

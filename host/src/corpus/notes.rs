@@ -1,4 +1,4 @@
-//! What a reader noticed: a line each, so that nothing is guessed, left out or merged in silence.
+//! A reader's notes, one line each, so that nothing is guessed, left out or merged silently.
 
 use anyhow::Result;
 
@@ -44,7 +44,7 @@ impl Notes {
         self.push(true, text.into());
     }
 
-    /// Rows that are not used; `why` ends the sentence `12 rows …`, `more` tells what the user can do or look at.
+    /// Rows that are not used; `why` ends the sentence `12 rows …`, `more` is what the user can do or look at.
     pub fn leave_out(&mut self, rows: usize, why: &'static str, more: &str) {
         if rows > 0 {
             self.left_out.push((rows, why));

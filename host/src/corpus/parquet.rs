@@ -1,4 +1,4 @@
-//! Parquet, as hubs of data sets publish it.
+//! Parquet, as published on dataset hubs.
 
 use std::borrow::Cow;
 use std::cell::Cell;

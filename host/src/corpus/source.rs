@@ -1,4 +1,4 @@
-//! One file of texts, of whatever kind.
+//! One file of texts, of any kind.
 
 use std::path::Path;
 
@@ -10,8 +10,9 @@ use super::notes::Notes;
 use super::table::{self, Columns, LINE, Label, Row, Table};
 use super::{fasttext, json_lines, parquet};
 
-/// Reads a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.json`, Parquet, a file of fastText's lines, or, where no labels are wanted,
-/// a `.txt` with a text a line; each may be packed with gzip. A file of another ending is told by its content.
+/// Reads a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.json`, Parquet, a file of fastText's lines, or, where no labels are
+/// wanted, a `.txt` with a text per line; each may be gzip-compressed. The kind of a file with another extension is
+/// detected.
 ///
 /// # Errors
 /// Names the file and the line.

@@ -118,7 +118,7 @@ const LABEL_NAMES: [&str; 13] = [
 /// The way out where what was taken for a header may be a row.
 const NO_HEADER: &str = " (if that is a row and no header: --no-header)";
 
-/// Rows from which a column is told by its content, spread over the file.
+/// Rows from which a column is detected, spread over the file.
 const SAMPLE: usize = 2000;
 
 /// Reads delimited text.
@@ -174,7 +174,7 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
     if choice.header.is_some() {
         let header = records.remove(0);
         let all = records.len();
-        // Who wants an answer to every row gets one to such a row, too.
+        // If every row is to be answered, such a row is, too.
         records.retain(|record| columns.every_row || !is_same(record, &header));
         notes.leave_out(all - records.len(), "like the header", &format!(" ({name})"));
         ensure!(!records.is_empty(), "{name}: the corpus is empty: there is no line after the header");
@@ -246,7 +246,7 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
 
 /// Which column is which.
 struct Choice {
-    /// The names of the columns, if the file tells them.
+    /// The names of the columns, if the file has them.
     header: Option<Vec<String>>,
     width: usize,
     text: usize,

@@ -1,4 +1,4 @@
-//! Texts without labels, for a teacher to have opinions on, or to be answered.
+//! Unlabelled texts, for a teacher or for `label`.
 
 use std::path::{Path, PathBuf};
 

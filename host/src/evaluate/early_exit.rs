@@ -1,4 +1,4 @@
-//! What early exit saves and what it changes: the engine's answers, replayed under a rule.
+//! The savings and the effect of early exit: the engine's answers, replayed under a rule.
 
 use anyhow::Result;
 use rayon::prelude::*;
@@ -19,7 +19,7 @@ pub struct Answers {
     truth: usize,
 }
 
-/// What a rule does to some texts.
+/// The effect of a rule on some texts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Effect {
     /// The rule's least probability.
@@ -41,7 +41,7 @@ pub struct Effect {
 /// Reads texts (bytes, true class) with the engine, on all cores.
 ///
 /// # Errors
-/// None of a model that has been opened.
+/// None for a model that has been opened.
 pub fn answers(model: &Model<'_>, texts: &[(&str, usize)]) -> Result<Vec<Answers>> {
     let read = |memory: &mut AlignedBytes, text: &str, truth| {
         let mut classifier = Classifier::within(model, memory)?;
@@ -71,7 +71,7 @@ impl Answers {
     }
 }
 
-/// What `rule` does to texts.
+/// The effect of `rule` on texts.
 #[must_use]
 pub fn effect(answers: &[Answers], rule: Rule) -> Effect {
     let (mut words, mut read, mut same, mut right, mut full) = (0, 0, 0, 0, 0);
@@ -102,8 +102,8 @@ const RUNS: [u16; 6] = [1, 4, 8, 16, 32, 64];
 /// Steps between the probabilities that calibration tries, in units of 10⁻⁴.
 const STEP: u16 = 25;
 
-/// For each of several runs of words, the rule with the lowest probability from which on every higher one keeps
-/// the `agreement`, too. Those come first that skip most.
+/// For each of several runs of words, the rule with the lowest probability such that it and every higher one keep the
+/// `agreement`; those that skip most come first.
 #[must_use]
 pub fn calibrate(answers: &[Answers], agreement: f64) -> Vec<(Rule, Effect)> {
     let mut found: Vec<(Rule, Effect)> = RUNS

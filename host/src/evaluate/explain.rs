@@ -1,4 +1,4 @@
-//! What each word of a text says for an answer: how the scores move when it is read.
+//! Each word's contribution to an answer: how the scores change when it is read.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Formatter};
@@ -13,19 +13,19 @@ use telltale::engine::text::{Token, Tokeniser};
 use crate::engine::{Exit, memory_for, state_in};
 use crate::logits::log_sum_exp;
 
-/// A word and what it says.
+/// A word and its contribution.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spoken {
     /// The word, as the engine reads it.
     pub word: String,
-    /// By how much the logarithm of the answer's odds rose when it was read; below zero it speaks against the answer.
+    /// The rise of the answer's log odds when the word was read; negative if it contributes against the answer.
     pub speaks: f64,
 }
 
-/// A text's answer, and what its words say for it.
+/// A text's answer, and its words' contributions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
-    /// The words in their order; symbols that the engine skips are none.
+    /// The words in order, without symbols that the engine skips.
     pub words: Vec<Spoken>,
 }
 
@@ -33,7 +33,7 @@ impl Explanation {
     /// Reads a text, as far as the model's own rule of early exit lets it, and explains the answer.
     ///
     /// # Errors
-    /// None of a model that has been opened.
+    /// None for a model that has been opened.
     pub fn of(model: &Model<'_>, text: &str) -> Result<Self> {
         let mut memory = memory_for(model);
         let mut state = state_in(model, &mut memory)?;
@@ -59,7 +59,7 @@ impl Explanation {
         }
         let last = scores(&mut state);
         let answer = decide(&last).0.index();
-        // What characters at the text's end say belongs to the last word.
+        // The contribution of characters at the text's end belongs to the last word.
         if let Some((_, own)) = read.last_mut() {
             *own = last;
         }
@@ -75,8 +75,8 @@ impl Explanation {
         Ok(Self { words })
     }
 
-    /// The words that speak most for the answer, and those that speak most against it, the loudest first; a word that
-    /// occurs often is one entry.
+    /// The words that contribute most for the answer, and those most against it, the largest first; a word that occurs
+    /// several times is one entry.
     #[must_use]
     pub fn loudest(&self, most: usize) -> (Loudest<'_>, Loudest<'_>) {
         let mut by_word = BTreeMap::<&str, f64>::new();
@@ -97,7 +97,7 @@ fn log_odds(scores: &[i32], class: usize) -> f64 {
     scores.get(class).map_or(0.0, logit) - log_sum_exp(others)
 }
 
-/// Words and what they say; shown as `good +1.20, fine +0.31`.
+/// Words and their contributions; shown as `good +1.20, fine +0.31`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loudest<'t>(pub Vec<(&'t str, f64)>);
 

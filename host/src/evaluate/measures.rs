@@ -32,7 +32,7 @@ impl Judged {
     }
 }
 
-/// The places of the texts whose answer is wrong, the surest first.
+/// The places of the texts whose answer is wrong, the most confident first.
 #[must_use]
 pub fn misread(judged: &[Judged]) -> Vec<usize> {
     let mut wrong: Vec<usize> =
@@ -41,13 +41,13 @@ pub fn misread(judged: &[Judged]) -> Vec<usize> {
     wrong
 }
 
-/// The share of those that are true, not a number of none.
+/// The share that is true; NaN of none.
 pub fn share(all: impl ExactSizeIterator<Item = bool>) -> f64 {
     let count = all.len() as f64;
     all.filter(|own| *own).count() as f64 / count
 }
 
-/// How often each class is taken for which.
+/// How often each class is answered as each class.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct ConfusionMatrix {
@@ -121,7 +121,7 @@ pub fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// Texts of one class that are taken for another.
+/// Texts of one class that are mistaken for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mistake {
     /// The true class.
@@ -132,7 +132,7 @@ pub struct Mistake {
     pub texts: u64,
 }
 
-/// What answers to some texts are worth.
+/// The measures of answers to some texts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Measures {
     /// Share of right answers.

@@ -1,4 +1,4 @@
-//! How good a model is: its measures by class, what its parts say alone, what early exit saves, which texts it rejects, and what words say.
+//! How good a model is: measures by class, each part alone, early exit, rejection, and the contributions of words.
 
 pub mod early_exit;
 pub mod explain;

@@ -1,7 +1,7 @@
-//! How right a model is, and each of its two parts alone: the recurrent network, which reads words in order,
-//! and the n-grams beside it, to which every text is a bag.
+//! The accuracy of a model, and of each of its two parts alone: the recurrent network, which reads words in order, and
+//! the n-grams beside it, to which every text is a bag.
 //!
-//! Both were trained by themselves; what they count beside each other was fitted on validation texts.
+//! Both were trained separately; their weights in the sum were fitted on validation texts.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -9,12 +9,12 @@ use telltale::Model;
 
 use crate::engine::{self, Reading, Verdict, classify_all};
 
-/// What a model's parts say of the same texts, in their order.
+/// The parts' verdicts on the same texts, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alone {
     /// The network without the n-grams.
     network: Vec<Verdict>,
-    /// The n-grams without the network; `None` where a model has none.
+    /// The n-grams without the network; `None` if the model has none.
     ngrams: Option<Vec<Verdict>>,
 }
 
@@ -36,7 +36,7 @@ pub struct Part {
 pub struct Parts {
     /// The network without the n-grams.
     pub network: Part,
-    /// The n-grams without the network; `None` where a model has none.
+    /// The n-grams without the network; `None` if the model has none.
     #[serde(rename = "wide")]
     pub ngrams: Option<Part>,
 }
@@ -52,13 +52,13 @@ impl Alone {
         Ok(Self { network, ngrams: model.ngrams().map(|_| ngrams()).transpose()? })
     }
 
-    /// What the network says without the n-grams.
+    /// The verdicts of the network without the n-grams.
     #[must_use]
     pub fn network(&self) -> &[Verdict] {
         &self.network
     }
 
-    /// What the n-grams say without the network; `None` where a model has none.
+    /// The verdicts of the n-grams without the network; `None` if the model has none.
     #[must_use]
     pub fn ngrams(&self) -> Option<&[Verdict]> {
         self.ngrams.as_deref()

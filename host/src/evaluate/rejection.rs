@@ -1,4 +1,4 @@
-//! Texts that are none of the classes: when a model says so, and how often it is right to.
+//! Out-of-scope texts: when a model rejects a text, and how often it is right.
 
 use anyhow::Result;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::engine::{Answered, answer_all};
 /// Of the texts to be rejected, the part that the share of known words rejects; the probability rejects the others.
 const BY_WORDS: f64 = 0.25;
 
-/// What a model's rule does to texts of its classes, and to others.
+/// The effect of a model's rule on texts of its classes, and on others.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Effect {
     /// Texts of the classes.
@@ -20,7 +20,7 @@ pub struct Effect {
     pub accuracy: f64,
     /// Texts of no class.
     pub strangers: usize,
-    /// The share of them that is rejected; `None` where there are none.
+    /// The share of them that is rejected; `None` if there are none.
     pub strangers_rejected: Option<f64>,
 }
 
@@ -29,10 +29,10 @@ fn known(answer: &Answered) -> u16 {
     (u64::from(answer.known) * 10_000 / u64::from(answer.words.max(1))) as u16
 }
 
-/// A rule that rejects as many of these texts, which are all of a class, as it may: at most their `share`.
+/// A rule that rejects as many of these texts, all of which belong to a class, as allowed: at most their `share`.
 ///
 /// # Errors
-/// None of a model that has been opened.
+/// None for a model that has been opened.
 pub fn calibrate(model: &Model<'_>, texts: &[&str], share: f64) -> Result<Rejection> {
     Ok(rule(answer_all(model, texts)?, share))
 }
@@ -49,10 +49,10 @@ fn rule(mut answers: Vec<Answered>, share: f64) -> Rejection {
     Rejection { probability: rest.get(left).copied().unwrap_or(0), known: least }
 }
 
-/// What the model's rule does to texts with their true classes, and to texts of no class.
+/// The effect of the model's rule on texts with their true classes, and on texts of no class.
 ///
 /// # Errors
-/// None of a model that has been opened.
+/// None for a model that has been opened.
 pub fn effect(model: &Model<'_>, texts: &[(&str, usize)], strangers: &[&str]) -> Result<Effect> {
     let own: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
     let said = answer_all(model, &own)?;

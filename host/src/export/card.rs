@@ -1,4 +1,4 @@
-//! What is told of a model, and of the objects that read it.
+//! The description of a model, and of the objects that read it.
 
 use telltale::engine::format::{Manifest, Provenance};
 

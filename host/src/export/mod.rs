@@ -1,5 +1,5 @@
-//! A model as a folder that other people's tools take as it is: the library for their cores, the model laid out for
-//! each, an example, a licence, and a page that tells what to do.
+//! A model as a folder that other tools take as it is: the library for their cores, the model laid out for each, an
+//! example, a licence, and instructions.
 
 mod card;
 mod folder;
@@ -19,7 +19,7 @@ use crate::library::{self, Core, Features};
 /// Whose tools the folder is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PackageFormat {
-    /// A C or C++ compiler: header, model, an object a core, a shared library for this PC
+    /// A C or C++ compiler: header, model, an object per core, a shared library for this PC
     C,
     /// Arduino: a library with a sketch
     Arduino,

@@ -1,4 +1,4 @@
-//! For node and browsers: a package with the model and the engine as WebAssembly.
+//! For Node.js and browsers: a package with the model and the engine as WebAssembly.
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};

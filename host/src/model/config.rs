@@ -48,7 +48,7 @@ impl Cell {
         }
     }
 
-    /// The names of what else a layer has, one number each, of which the sigmoid counts: ζ and ν.
+    /// The names of a layer's other parameters, one number each, whose sigmoid is used: ζ and ν.
     #[must_use]
     pub const fn factors(self) -> &'static [&'static str] {
         match self {
@@ -113,7 +113,7 @@ impl Config {
     /// Checks that the engine can run such a network.
     ///
     /// # Errors
-    /// Names what is out of its range, and the range.
+    /// If a number is out of range; names it and the range.
     pub fn check(&self) -> Result<()> {
         for (number, least, most, what) in [
             (self.layers, 1, MAX_LAYERS, "recurrent layers"),

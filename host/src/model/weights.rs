@@ -1,4 +1,4 @@
-//! The parameters as plain numbers, and the f32 step that they mean.
+//! The parameters as plain numbers, and their f32 step.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ impl Weights {
     /// Takes parameters under their names.
     ///
     /// # Errors
-    /// If one is missing or has another size than the configuration asks for; all numbers must be finite.
+    /// If one is missing, has the wrong size for the configuration, or is not finite.
     pub fn new(config: Config, mut tensors: BTreeMap<String, Vec<f32>>) -> Result<Self> {
         config.check()?;
         let mut own = BTreeMap::new();

@@ -16,16 +16,16 @@ use crate::board;
 use crate::engine::memory_for;
 use crate::serial::{Link, Sending, port};
 
-/// What a board has proven.
+/// The result of checking a board.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
     /// The name in its greeting.
     pub board: String,
-    /// What people call it, its core and its chip, if it is one of Telltale's.
+    /// Its title, if it is one of Telltale's boards; likewise core and chip.
     pub title: Option<String>,
     /// The core.
     pub core: Option<String>,
-    /// The chip, as probe-rs calls it.
+    /// probe-rs's name for the chip.
     pub chip: Option<String>,
     /// The engine's version on the board.
     pub version: String,
@@ -35,7 +35,7 @@ pub struct Report {
     pub model_bytes: u32,
     /// Bytes of flash of the program.
     pub flash_bytes: u32,
-    /// Bytes of RAM taken statically.
+    /// Bytes of static RAM.
     pub ram_bytes: u32,
     /// Texts that were sent, and answered as by the PC.
     pub texts: usize,
@@ -45,7 +45,7 @@ pub struct Report {
     pub words: usize,
     /// By the clock, of a long text without traces.
     pub words_per_second: f64,
-    /// What the line alone would allow.
+    /// The limit of the line alone.
     pub line_words_per_second: f64,
     /// The line's speed.
     pub baud: u32,
@@ -64,7 +64,7 @@ impl fmt::Display for Report {
         let known = if known.is_empty() { "none of Telltale's boards".to_owned() } else { known.join(", ") };
         writeln!(f, "board   {} ({known}), telltale {}", self.board, self.version)?;
         write!(f, "model   {}, {} bytes", self.model, self.model_bytes)?;
-        // Somebody else's program may not know its own size.
+        // Other programs may not know their own size.
         if self.flash_bytes > 0 {
             write!(f, "; program {} bytes, RAM {} bytes", self.flash_bytes, self.ram_bytes)?;
         }
@@ -84,7 +84,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// What the PC says: a session on a line that takes all.
+/// The PC's output: a session on a line that records everything.
 struct Recorder(Vec<u8>);
 
 impl embedded_io::ErrorType for Recorder {
@@ -110,10 +110,10 @@ impl embedded_io::Write for Recorder {
 
 impl Line for Recorder {}
 
-/// The lines that the PC says to each text, without line feeds; `form` is [`TRACED`], [`PLAIN`] or [`ANSWERS`].
+/// The PC's lines for each text, without line feeds; `form` is [`TRACED`], [`PLAIN`] or [`ANSWERS`].
 ///
 /// # Errors
-/// None of a model that has been opened.
+/// None for a model that has been opened.
 pub fn expected(model: &Model<'_>, form: u8, texts: &[Text]) -> Result<Vec<Vec<Vec<u8>>>> {
     let mut memory = memory_for(model);
     let mut session = Session::new(Classifier::within(model, &mut memory)?, None);
@@ -130,11 +130,11 @@ pub fn expected(model: &Model<'_>, form: u8, texts: &[Text]) -> Result<Vec<Vec<V
     Ok(texts.iter().map(|text| say(&text.bytes)).collect())
 }
 
-/// Sends the [suite](suite::texts) to a board that has greeted, and compares all that it says with the PC.
+/// Sends the [suite](suite::texts) to a board that has greeted, and compares all its output with the PC's.
 ///
 /// # Errors
-/// If the board cannot use its model or has another one; on the first difference, which the error tells; if bytes were
-/// lost, the line ends or the board is silent for too long.
+/// If the board cannot use its model or has another one; on the first difference, which the error describes; if bytes
+/// were lost, the line ends or the board is silent for too long.
 pub fn check(link: &mut Link, greeting: &Greeting, model: &Model<'_>, baud: u32) -> Result<Report> {
     let facts = greeting.running()?;
     ensure!(
@@ -185,7 +185,7 @@ pub fn check(link: &mut Link, greeting: &Greeting, model: &Model<'_>, baud: u32)
     })
 }
 
-/// Words a second of a long text without a line a word, what the line alone would allow, and its bytes.
+/// Words per second on a long text without word lines, the line's own limit, and the bytes sent.
 fn clock(link: &mut Link, model: &Model<'_>, baud: u32) -> Result<(f64, f64, usize)> {
     let text = Text { name: "a long text for the clock", bytes: suite::long() };
     let bytes = text.bytes.len();
@@ -222,7 +222,7 @@ fn without_lost(answer: &[u8]) -> (&[u8], u64) {
     (&answer[..end], field(answer, 5).and_then(|lost| lost.parse().ok()).unwrap_or(0))
 }
 
-/// How far a comparison is.
+/// The progress of a comparison.
 struct Comparison<'t> {
     texts: &'t [Text],
     words: usize,
@@ -264,7 +264,7 @@ impl Comparison<'_> {
         format!("text {} of {} ({name}), {what}", number + 1, self.texts.len())
     }
 
-    /// What is wrong with a line; the answer that follows may tell why.
+    /// Describes a wrong line; the answer that follows may show the reason.
     fn difference(&self, link: &mut Link, number: usize, said: &[u8], expected: &[u8]) -> anyhow::Error {
         const MORE: Duration = Duration::from_secs(2);
         let place = self.place(number, expected);

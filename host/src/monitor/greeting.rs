@@ -7,7 +7,7 @@ use telltale::session::{END, HELLO, LINES, PLAIN};
 
 use crate::serial::Link;
 
-/// Who is there.
+/// A board's greeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Greeting {
     /// The whole line.
@@ -29,12 +29,12 @@ pub struct Facts {
     pub flash: u32,
     /// Bytes of flash of the model.
     pub model: u32,
-    /// Bytes of RAM taken statically.
+    /// Bytes of static RAM.
     pub ram: u32,
 }
 
 impl Greeting {
-    /// Reads a line; `None` if it is no greeting.
+    /// Reads a line; `None` if it is not a greeting.
     #[must_use]
     pub fn of(line: &[u8]) -> Option<Self> {
         let line = String::from_utf8_lossy(line).trim_end().to_owned();
@@ -47,7 +47,7 @@ impl Greeting {
     /// What the board runs.
     ///
     /// # Errors
-    /// If it cannot use its model: what is wrong with that.
+    /// If it cannot use its model, with the reason.
     pub fn running(&self) -> Result<Facts> {
         self.facts.clone().map_err(|wrong| {
             // A board that can use its model says nothing else of it.
@@ -77,13 +77,13 @@ impl Facts {
     }
 }
 
-/// Between two questions who is there: a board that starts hears none.
+/// Between two requests for the greeting: a board that is starting misses them.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Ends what the board may be reading, and asks who is there; what it had to say before is dropped.
+/// Ends any text that the board is reading, and requests the greeting; earlier output is dropped.
 ///
 /// # Errors
-/// If no greeting comes for as long as `patience`: the error says what came instead and what to try.
+/// If no greeting arrives within `patience`; the error states what arrived instead and what to try.
 pub fn meet(link: &mut Link, patience: Duration) -> Result<Greeting> {
     let start = Instant::now();
     let mut other = None;
@@ -129,7 +129,7 @@ pub fn meet(link: &mut Link, patience: Duration) -> Result<Greeting> {
     Ok(greeting)
 }
 
-/// Drops what a board still has to say, answers to all questions included: up to the answer to a word of its own.
+/// Drops the board's pending output, including answers to all requests, up to the answer to a marker word.
 fn catch_up(link: &mut Link) -> Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let letters = (now.as_nanos() as u64).to_be_bytes().map(|byte| [b'a' + (byte >> 4), b'a' + (byte & 15)]);

@@ -1,5 +1,4 @@
-//! Talking to a board that runs a session: who is there, what it says to people, and the proof that it says what the
-//! PC says.
+//! Talking to a board that runs a session: its greeting, a terminal, and the check that its output equals the PC's.
 
 pub mod check;
 mod greeting;

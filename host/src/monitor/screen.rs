@@ -1,11 +1,11 @@
-//! A session's lines for people: labels in colours, probabilities as bars, unknown words marked.
+//! A session's lines on a terminal: labels in colours, probabilities as bars, unknown words marked.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::console::{left, printable};
 
-/// Foreground colours, by SGR number: those that can be read on dark and on light ground.
+/// Foreground colours, by SGR number: those that are readable on dark and light backgrounds.
 const COLOURS: [u8; 6] = [32, 31, 36, 35, 34, 33];
 /// The colour of what is not understood or lost.
 const WARNING: u8 = 33;
@@ -19,7 +19,7 @@ const LABEL: usize = 14;
 #[derive(Clone, Debug, Default)]
 pub struct Screen {
     colours: bool,
-    /// In the order of their coming, which gives the colour.
+    /// In order of appearance, which sets the colour.
     labels: Vec<String>,
 }
 
@@ -30,7 +30,7 @@ impl Screen {
         Self { colours, labels: Vec::new() }
     }
 
-    /// A line of a session as it is shown; what is none is shown as it is, but for what a terminal would obey.
+    /// Formats a line of a session; any other line is shown unchanged, without control characters.
     pub fn show(&mut self, line: &[u8]) -> String {
         let text = String::from_utf8_lossy(line);
         let fields: Vec<&str> = text.split('\t').collect();

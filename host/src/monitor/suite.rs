@@ -1,4 +1,4 @@
-//! What a board is sent to prove itself.
+//! The texts that a board is checked with.
 
 use telltale::session::{LINES, PARAGRAPHS, sanitise};
 
@@ -98,7 +98,7 @@ const fn of(name: &'static str, bytes: Vec<u8>) -> Text {
     Text { name, bytes }
 }
 
-/// As one line, in which no byte speaks to the session.
+/// As one line, without control bytes of the session.
 fn ended(mut bytes: Vec<u8>) -> Vec<u8> {
     for byte in &mut bytes {
         *byte = if matches!(*byte, b'\n' | b'\r') { b' ' } else { sanitise(*byte) };

@@ -1,6 +1,5 @@
-//! What n-grams are worth before anything is fitted: naive Bayes log-ratios, from which a regression starts out
-//! with steps that suit each n-gram (Wang and Manning, "Baselines and bigrams: simple, good sentiment and topic
-//! classification", ACL 2012).
+//! The value of n-grams before any fit: naive Bayes log-ratios, from which a regression starts out with steps that suit
+//! each n-gram (Wang and Manning, "Baselines and bigrams: simple, good sentiment and topic classification", ACL 2012).
 
 use super::columns;
 

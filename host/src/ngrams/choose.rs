@@ -1,4 +1,4 @@
-//! Which n-grams suit a corpus: a few recipes, tried on texts that they have not learnt from.
+//! Which n-grams suit a corpus: a few recipes, tried on held-out texts.
 
 use anyhow::Result;
 use telltale::engine::ngrams::Orders;
@@ -12,50 +12,50 @@ use super::FEW_CLASSES;
 use super::fit::{Examples, Method, Ngrams, Recipe, Separation, Weighting};
 use super::matrix::{Bag, bags};
 
-/// Fewer texts than this are tried in folds, since a tenth of them would tell little.
+/// Fewer texts than this are tried in folds, since a tenth of them would be too small a sample.
 const FEW_TEXTS: usize = 8000;
 
-/// How many folds.
+/// The number of folds.
 const FOLDS: usize = 3;
 
-/// More classes than this have factorised n-grams alone.
+/// More classes than this have only factorised n-grams.
 pub const MOST_SEPARATE: usize = 64;
 
 /// Numbers of a factorised n-gram that are tried.
 const WIDTHS: [usize; 2] = [24, 32];
 
-/// Orders that are tried: of n-grams of words alone,
+/// Orders that are tried for n-grams of words alone.
 pub const OF_WORDS: Orders = Orders { words: 3, characters: 0 };
-/// and of those with n-grams of characters beside them.
+/// Orders that are tried for n-grams of words and of characters.
 pub const OF_CHARACTERS: Orders = Orders { words: 2, characters: 5 };
 
-/// Orders of n-grams with a number a class, where there are many classes: short ones are worth more of the dear bytes.
+/// Orders for many classes, whose n-grams take more bytes each: short ones are then worth more per byte.
 const OF_FEW_CHARACTERS: Orders = Orders { words: 2, characters: 3 };
 
-/// A largest class of more than this many times the mean is weighed against the others.
+/// If the largest class is more than this many times the mean, balanced weights are tried.
 const UNEQUAL: f64 = 1.2;
 
-/// Texts of more words than this in the mean are read by words alone first.
+/// Texts of more words than this on average are first tried with n-grams of words alone.
 const LONG_TEXT: usize = 100;
 
-/// A corpus as the choice sees it.
+/// The input of the choice.
 #[derive(Clone, Copy, Debug)]
 pub struct Space<'t> {
-    /// To learn from.
+    /// The training texts.
     pub texts: &'t [&'t str],
     /// \[texts × C\]
     pub targets: &'t [&'t [f32]],
     /// \[texts\]
     pub weights: &'t [f32],
-    /// To choose by; with few texts, both are cut into folds.
+    /// The validation texts; with few texts, both are cut into folds.
     pub valid: (&'t [&'t str], &'t [&'t [f32]]),
-    /// How words are told apart.
+    /// The tokeniser's options.
     pub options: Options,
     /// Bytes of flash that n-grams may take.
     pub bytes: usize,
-    /// The most n-grams, if that is settled.
+    /// The most n-grams, if given.
     pub most: Option<usize>,
-    /// Words and characters of an n-gram, if that is settled.
+    /// Words and characters of an n-gram, if given.
     pub orders: Option<(u8, u8)>,
     /// The seed of the fits.
     pub seed: u64,
@@ -106,7 +106,7 @@ impl Space<'_> {
         self.targets.first().map_or(0, |target| target.len())
     }
 
-    /// Whether the largest class has many more texts than a class has in the mean.
+    /// Whether the largest class has many more texts than the average class.
     fn is_unequal(&self) -> bool {
         let mut counts = vec![0usize; self.classes()];
         self.targets.iter().for_each(|target| counts[top(target)] += 1);
@@ -114,7 +114,7 @@ impl Space<'_> {
         (most * counts.len()) as f64 > UNEQUAL * self.targets.len() as f64
     }
 
-    /// As many n-grams of a recipe as there is room for.
+    /// A recipe with as many n-grams as there is room for.
     #[must_use]
     pub fn filled(&self, recipe: Recipe) -> Recipe {
         let classes = self.classes();
@@ -150,13 +150,13 @@ impl Space<'_> {
     }
 }
 
-/// The recipes tried, the best first; those that have no room for an n-gram are not.
+/// Returns the recipes tried, the best first; those without room for an n-gram are skipped.
 ///
-/// Of separators, first how long n-grams are, then, of the best, how they are fitted: one quantity after the other, each from
-/// the best so far. Of vectors, how wide they are.
+/// For separators, first the length of n-grams is tried, then, for the best, one setting of the fit after the other,
+/// each from the best so far; for vectors, their width.
 ///
 /// # Errors
-/// If nothing could be tried, since the texts have no n-gram in common.
+/// If nothing could be tried because the texts have no n-gram in common.
 pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Choice>> {
     let classes = space.classes();
     let words: usize = space.texts.iter().map(|text| text.split_whitespace().count()).sum();
@@ -173,7 +173,7 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         Separation { cost: 0.5, weighting: Weighting::Bayes, balance: 0.0, four_bits: classes > FEW_CLASSES };
     let texts: Vec<&str> = space.texts.iter().chain(space.valid.0).copied().collect();
     let read = |orders: Orders| bags(&texts, space.options, orders);
-    // Texts may have characters in common and no word.
+    // Texts may have characters in common, but no words.
     let mut failed = None;
     let mut measure = |Orders { words, characters }: Orders, method: Method, all: &[Bag]| {
         let recipe = space.filled(Recipe { words, characters, method, most: 0 });
@@ -232,7 +232,7 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     }
 }
 
-/// Another fit in the place of one.
+/// Makes another fit from one.
 type Step = fn(Separation) -> Separation;
 
 #[cfg(test)]

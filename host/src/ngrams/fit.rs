@@ -1,8 +1,8 @@
-//! Which n-grams a model keeps, and what they say.
+//! Which n-grams a model keeps, and their weights.
 //!
-//! A linear classifier over all frequent n-grams ranks them by |weight| · √texts; the best are kept, of many classes in
-//! several steps, and fitted again by themselves, found as the chip finds them, so that strangers whose fingerprints
-//! match are in the fit.
+//! A linear classifier over all frequent n-grams ranks them by |weight| · √texts; the best are kept, with many classes
+//! in several steps, and fitted again by themselves, found as the chip finds them, so that the fit includes other
+//! n-grams whose fingerprints match.
 
 use std::borrow::Borrow;
 
@@ -384,7 +384,7 @@ impl Fitted {
         }
     }
 
-    /// How much a feature says.
+    /// The value of a feature.
     fn magnitude(&self, at: usize) -> f32 {
         let norm = |numbers: &mut dyn Iterator<Item = f32>| numbers.map(|w| w * w).sum::<f32>().sqrt();
         match self {

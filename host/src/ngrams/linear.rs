@@ -62,7 +62,7 @@ impl Fit<'_> {
                 }
                 errors.iter_mut().for_each(|sum| *sum *= scale);
                 probabilities(&mut errors);
-                // Of two classes, the only column speaks for the second.
+                // With two classes, the only column is the second one's.
                 let skipped = target.len() - columns;
                 errors.iter_mut().zip(&target[skipped..]).for_each(|(error, wanted)| *error -= wanted);
                 for (column, &error) in

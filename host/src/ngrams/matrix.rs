@@ -14,7 +14,7 @@ pub struct Bag {
 }
 
 impl Bag {
-    /// Reads a text as the chip does.
+    /// Reads a text like the chip.
     #[must_use]
     pub fn of(text: &[u8], options: Options, orders: Orders) -> Self {
         let mut all = Vec::with_capacity(text.len() * usize::from(orders.characters + 1));
@@ -118,7 +118,7 @@ impl Matrix {
             .zip(self.values[range].iter().copied())
     }
 
-    /// The same with each row scaled as the chip does it, by 1/√look-ups, as long as these rows in the mean.
+    /// The same with each row scaled like on the chip, by 1/√look-ups, to the same mean length.
     #[must_use]
     pub fn as_on_chip(&self, mean_stretch: f32) -> Self {
         let mut chip = self.clone();

@@ -1,4 +1,4 @@
-//! How network and n-grams are added up.
+//! How network and n-grams are combined.
 
 use serde::{Deserialize, Serialize};
 

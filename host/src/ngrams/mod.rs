@@ -47,7 +47,7 @@ pub fn check(most: usize, orders: Orders) -> Result<()> {
 /// More classes than this make an n-gram with a number for each of them dear.
 pub const FEW_CLASSES: usize = 12;
 
-/// Weight columns that C classes need: for two, the second one's advantage says everything.
+/// Weight columns that C classes need: for two, the second one's advantage is enough.
 const fn columns(classes: usize) -> usize {
     if classes == 2 { 1 } else { classes }
 }

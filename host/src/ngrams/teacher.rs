@@ -1,8 +1,8 @@
 //! The teacher: logistic regression on all n-grams, each weighted by its naive Bayes log-ratio.
 //!
-//! Wang and Manning, "Baselines and bigrams: simple, good sentiment and topic classification", ACL 2012.
-//! Its opinions on unlabelled texts are what a small network learns from (Hinton, Vinyals and Dean,
-//! "Distilling the knowledge in a neural network", 2015).
+//! Wang and Manning, "Baselines and bigrams: simple, good sentiment and topic classification", ACL 2012. A small
+//! network learns from its soft labels for unlabelled texts (Hinton, Vinyals and Dean, "Distilling the knowledge in a
+//! neural network", 2015).
 
 use rayon::prelude::*;
 use telltale::engine::ngrams::{Orders, RollingKeys};

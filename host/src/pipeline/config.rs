@@ -1,4 +1,4 @@
-//! What a run is to do, all of it settled.
+//! The complete configuration of a run.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::model::{Cell, Config, Pooling};
 use crate::quantise::EmbeddingBits;
 use crate::train::TrainingOptions;
 
-/// All choices of a run; a checkpoint keeps it, so that the run goes on with them.
+/// All choices of a run; a checkpoint stores it, so that a resumed run keeps them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunConfig {
     /// The recurrent cell.
@@ -28,39 +28,39 @@ pub struct RunConfig {
     pub vocab: usize,
     /// How often a word must occur to be in it.
     pub min_freq: u64,
-    /// Whether all words are taken where too few occur so often.
+    /// Whether all words are taken if too few occur that often.
     pub min_freq_yields: bool,
     /// How embedding rows are quantised.
     pub bits: EmbeddingBits,
     /// Bytes that the model may take.
     pub bytes: usize,
-    /// The n-grams asked for.
+    /// The requested n-grams.
     pub ngrams: NgramConfig,
-    /// Who has opinions on unlabelled texts.
+    /// The teacher for unlabelled texts.
     pub teacher: Teacher,
-    /// A folder where they are kept.
+    /// A folder that keeps its soft labels.
     pub teacher_cache: Option<PathBuf>,
     /// Whether rare classes count as much as frequent ones.
     pub balance: bool,
     /// The share of validation texts that may be rejected.
     pub reject: Option<f64>,
-    /// Whether the finished model reads whole texts, however long; otherwise as many words as training does.
+    /// Whether the finished model reads whole texts, however long; otherwise as many words as in training.
     pub reads_whole_texts: bool,
     /// How the network is trained; its seed is that of everything random.
     pub options: TrainingOptions,
 }
 
-/// Which n-grams are asked for; what is `None` is found out.
+/// The requested n-grams; `None` is chosen automatically.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NgramConfig {
-    /// How many at most: as many as there is room for.
+    /// The most n-grams; `None` for as many as there is room for.
     pub most: Option<usize>,
-    /// Words and characters of one at most.
+    /// The most words and characters of an n-gram.
     pub orders: Option<(u8, u8)>,
 }
 
 impl RunConfig {
-    /// The shape of a network for so many words, the unknown one excepted, and so many classes.
+    /// The shape of a network for `words` words, without the unknown one, and `classes` classes.
     #[must_use]
     pub const fn network(&self, words: usize, classes: usize) -> Config {
         Config {
@@ -76,7 +76,7 @@ impl RunConfig {
     }
 }
 
-/// Who has opinions on unlabelled texts
+/// Teacher for unlabelled texts
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Teacher {

@@ -1,4 +1,4 @@
-//! What a run starts from: texts, words, a teacher's opinions, which n-grams to learn.
+//! A run's starting point: texts, words, a teacher's soft labels, which n-grams to learn.
 
 use std::path::Path;
 use std::time::Instant;
@@ -28,9 +28,9 @@ pub struct Data {
     pub corpus: Corpus,
     /// Words of the training texts, repetitions included.
     pub words: u64,
-    /// How words are told apart.
+    /// The tokeniser's options.
     pub text: TextOptions,
-    /// What is to be done.
+    /// The run's configuration.
     pub config: RunConfig,
     /// The vocabulary's words, the most frequent first.
     pub frequent: Vec<(u32, String)>,
@@ -38,7 +38,7 @@ pub struct Data {
     pub vocabulary: Built,
     /// Which n-grams to learn.
     pub recipe: Option<Recipe>,
-    /// Texts without labels, in the order of those behind the labelled ones in `texts.train`.
+    /// Texts without labels, in the order of those after the labelled ones in `texts.train`.
     pub unlabelled: Vec<String>,
     /// The texts as word ids.
     pub texts: Texts,
@@ -50,18 +50,18 @@ pub struct Source {
     pub corpus: Corpus,
     /// Texts without labels.
     pub unlabelled: Vec<String>,
-    /// How words are told apart.
+    /// The tokeniser's options.
     pub text: TextOptions,
     /// Over the texts to learn from, labelled or not.
     pub counts: Counts,
 }
 
 impl Source {
-    /// Reads the corpus and the unlabelled texts; unless `tags` is settled, HTML's are read where they tell the classes
-    /// apart.
+    /// Reads the corpus and the unlabelled texts; unless `tags` is given, HTML's are read if they help to predict the
+    /// class.
     ///
     /// # Errors
-    /// Says what was wrong with them.
+    /// If they cannot be read, with the reason.
     pub fn read(
         config: &CorpusConfig,
         unlabelled: Option<&Path>,
@@ -99,10 +99,10 @@ impl Source {
 }
 
 impl Data {
-    /// Makes everything that a run starts from.
+    /// Prepares a run's starting point.
     ///
     /// # Errors
-    /// If the texts do not have what the configuration asks for, which names the flag.
+    /// If the texts lack something that the configuration requires; the error names the flag.
     pub fn prepare(source: Source, config: RunConfig) -> Result<Self> {
         let Source { corpus, unlabelled, text, counts } = source;
         let (words, seed) = (counts.total(), config.options.seed);
@@ -226,11 +226,11 @@ impl Data {
 /// Fewer training texts than these make a word that occurs once worth its row.
 const FEW: usize = 40;
 
-/// The words of the vocabulary, the most frequent first. Where a flag does not say how often they must occur, and too
-/// few words would be left, all of them are taken.
+/// The words of the vocabulary, the most frequent first. If no flag sets how often they must occur, and too few words
+/// would be left, all are taken.
 ///
 /// # Errors
-/// If no word is left; the advice is one that helps.
+/// If no word is left, with advice.
 pub fn frequent(corpus: &Corpus, counts: &Counts, config: &RunConfig) -> Result<Vec<(u32, String)>> {
     let usual = counts.most_frequent(config.vocab, config.min_freq);
     let is_free = config.min_freq_yields && config.min_freq > 1;
@@ -258,12 +258,12 @@ pub fn frequent(corpus: &Corpus, counts: &Counts, config: &RunConfig) -> Result<
 /// Bytes of header, manifest and padding, about.
 const MANIFEST_BYTES: usize = 900;
 
-/// Bytes of text that n-grams are chosen by, and n-grams of characters learnt from, at most: of more, every so many texts
-/// are read.
+/// Bytes of text that n-grams are chosen by, and n-grams of characters learnt from, at most: with more, evenly spaced
+/// texts are read.
 const CHOICE_BYTES: usize = 12 << 20;
 const FIT_BYTES: usize = 48 << 20;
 
-/// `bytes`, or fewer where so many classes are `separated` from the others that it takes long.
+/// `bytes`, or fewer if so many classes are `separated` from the others that it takes long.
 fn by_classes(bytes: usize, classes: usize, separated: bool) -> usize {
     if separated { bytes * FEW_CLASSES / classes.max(FEW_CLASSES) } else { bytes }
 }
@@ -273,14 +273,14 @@ struct NgramTexts<'t> {
     texts: Vec<&'t str>,
     /// \[texts\]\[C\]
     wanted: Vec<Vec<f32>>,
-    /// What each counts.
+    /// Their weights.
     weights: Vec<f32>,
     /// How many did not fit.
     left_out: usize,
 }
 
 impl<'t> NgramTexts<'t> {
-    /// Evenly chosen texts of at most `bytes`, those without labels behind the others.
+    /// Evenly chosen texts of at most `bytes`, those without labels after the others.
     fn of(
         data: &'t Data,
         texts: &[TrainingExample],

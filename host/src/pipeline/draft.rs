@@ -1,4 +1,4 @@
-//! Models that have learnt nothing yet: as large and as slow as the ones that training would give.
+//! Untrained models, as large and as slow as the trained ones would be.
 
 use anyhow::Result;
 use candle_core::Device;
@@ -33,7 +33,7 @@ impl Drafts {
         &self.source
     }
 
-    /// The blob that training would give, but for what is learnt: its size is off by some bytes.
+    /// The model file before training; its size is off by some bytes.
     ///
     /// # Errors
     /// If no word is left for the vocabulary, or a number does not fit the format.
@@ -51,7 +51,7 @@ impl Drafts {
         if most > 0 {
             let mut known = self.eligible(orders).to_vec();
             known.truncate(most);
-            // Where no n-gram occurs twice, training leaves them out, too.
+            // If no n-gram occurs twice, training leaves them out, too.
             if !known.is_empty() {
                 let ngrams = Ngrams::untrained(&known, classes, orders)?;
                 sections.ngrams = Some(quantise::ngrams(&ngrams, 1.0)?);

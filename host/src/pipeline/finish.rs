@@ -49,7 +49,7 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// The run's report for machines.
+    /// The run's JSON report.
     pub fn report<'a>(&'a self, config: &Config, epochs: &'a [Epoch], took: Duration) -> Report<'a> {
         Report {
             model: ModelReport {
@@ -140,7 +140,7 @@ pub fn finish(data: &Data, network: &Network) -> Result<Finished> {
     })
 }
 
-/// A network that has learnt, to be quantised.
+/// A trained network, to be quantised.
 struct TrainedNetwork<'d> {
     data: &'d Data,
     network: &'d Network,
@@ -155,7 +155,7 @@ struct TrainedNetwork<'d> {
 struct Validation {
     float: Evaluation,
     quantised: Vec<Verdict>,
-    /// Share of texts, of those learnt from if there are no others, which both answer with the same label.
+    /// Share of texts, or of the training texts if there are no others, to which both give the same label.
     agreement: f64,
     rejection: Option<Rejection>,
 }
@@ -191,7 +191,7 @@ impl<'d> TrainedNetwork<'d> {
         Ok(quantise::Sections { ngrams, ..quantise::quantise(&weights, &self.ranges, bits)? })
     }
 
-    /// Measures on the validation texts, `ngrams` being what the n-grams say of them, before these learn from them.
+    /// Measures on the validation texts, with the n-grams' logits before these learn from them.
     fn validate(
         &self,
         valid: &SplitTexts<'_>,
@@ -220,7 +220,7 @@ impl<'d> TrainedNetwork<'d> {
     }
 }
 
-/// What a model says of itself before it is measured; `frequent` are the words of its vocabulary.
+/// A model's description before it is measured; `frequent` are the words of its vocabulary.
 pub(super) fn describe(
     corpus: &Corpus,
     text: Options,
@@ -240,7 +240,7 @@ pub(super) fn describe(
     }
 }
 
-/// Which texts the model takes for none of its classes.
+/// Prints which texts the model rejects.
 fn tell_rejection(rule: Rejection) {
     let [probability, known] = [rule.probability, rule.known].map(|share| f64::from(share) / 100.0);
     say!("rejected: answers of less than {probability:.2} %, texts with less than {known:.2} % known words");
@@ -259,13 +259,13 @@ struct Side {
 }
 
 impl Side {
-    /// N-grams that have not learnt from the validation texts, weighed against the network on these; and what they say of
-    /// them.
+    /// N-grams that have not learnt from the validation texts, weighed against the network on these; and their logits
+    /// for them.
     fn fit(data: &Data, valid: &SplitTexts<'_>) -> Result<Option<(Self, Vec<Vec<f32>>)>> {
         let Some(recipe) = &data.recipe else { return Ok(None) };
         let ngrams = data.fit_ngrams(recipe, false, data.config.options.seed)?;
         let own = ngrams.logits(&valid.bags(&ngrams, data))?;
-        // Texts that both have learnt say nothing of what they know.
+        // Texts that both have learnt are no evidence of their accuracy.
         let mix = if data.corpus.validates_on_train {
             Mix::EVEN
         } else {
@@ -276,7 +276,7 @@ impl Side {
     }
 }
 
-/// Some of the corpus' texts.
+/// Some of the corpus's texts.
 struct SplitTexts<'t> {
     texts: &'t [TrainingExample],
     examples: &'t [Example],
@@ -293,7 +293,7 @@ impl SplitTexts<'_> {
         self.examples.iter().map(|example| &example.text[..]).collect()
     }
 
-    /// What the n-grams say, where there are some.
+    /// The n-grams' logits, if there are any.
     fn ngram_logits(&self, side: Option<&Side>, data: &Data) -> Result<Option<Vec<Vec<f32>>>> {
         side.map(|Side { ngrams, .. }| ngrams.logits(&self.bags(ngrams, data))).transpose()
     }
@@ -314,7 +314,7 @@ impl SplitTexts<'_> {
         train::evaluation(&both, self.texts)
     }
 
-    /// What the integer engine says.
+    /// The integer engine's verdicts.
     fn classify(&self, model: &Model<'_>, options: &TrainingOptions) -> Result<Vec<Verdict>> {
         let items: Vec<Vec<Item>> =
             self.examples.par_iter().map(|example| items(model, &example.text)).collect();

@@ -1,4 +1,4 @@
-//! From a corpus to a finished model: what one run of training is, whoever asks for it.
+//! From a corpus to a finished model: one training run, for any caller.
 //!
 //! ```text
 //! CorpusConfig ─ Source ─┬─ RunConfig ─ Data ─ run ─ Trained
@@ -39,7 +39,7 @@ pub trait Observer {
     /// What is about to be trained.
     fn describe(&mut self, _data: &Data, _network: &Network) {}
 
-    /// The trainer is at its start; the observer may put it elsewhere.
+    /// The trainer is at its start; the observer may set another state.
     ///
     /// # Errors
     /// End the run.
@@ -47,7 +47,7 @@ pub trait Observer {
         Ok(())
     }
 
-    /// Something is done.
+    /// An event of training.
     ///
     /// # Errors
     /// End the run.
@@ -59,7 +59,7 @@ pub trait Observer {
     fn trained(&mut self) {}
 }
 
-/// Nobody watches.
+/// No observer.
 #[derive(Clone, Copy, Debug)]
 pub struct Unwatched;
 
@@ -80,14 +80,14 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// The report for machines, of a run that took so long in all.
+    /// The JSON report of a run that took `took` in all.
     #[must_use]
     pub fn report(&self, took: Duration) -> Report<'_> {
         self.finished.report(&self.config, &self.epochs, took)
     }
 }
 
-/// How a run came back.
+/// The outcome of a run.
 pub enum Outcome {
     /// It has ended.
     Ended(Box<Trained>),
@@ -95,11 +95,11 @@ pub enum Outcome {
     Stopped(String),
 }
 
-/// Trains a network, fits n-grams beside it, quantises both and measures what comes of it.
+/// Trains a network, fits n-grams beside it, quantises both and measures the result.
 ///
 /// # Errors
-/// If the device fails, the observer says so, or the weights fit no fixed-point format; [`ExitReason::Diverged`] if they
-/// do not since training diverged.
+/// If the device fails, the observer ends the run, or the weights fit no fixed-point format; [`ExitReason::Diverged`]
+/// if that is because training diverged.
 pub fn run(data: &Data, device: &Device, observer: &mut dyn Observer) -> Result<Outcome> {
     let options = &data.config.options;
     let network = Network::new(&data.network_config(), device, options.seed)?;

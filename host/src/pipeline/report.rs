@@ -1,4 +1,4 @@
-//! What a run tells machines.
+//! A run's JSON report.
 
 use serde::Serialize;
 use telltale::engine::format::Metrics;
@@ -18,7 +18,7 @@ pub struct Report<'a> {
     pub epochs: &'a [Epoch],
     /// Of no texts if none were set aside; then its shares are null.
     pub valid: &'a Evaluation,
-    /// Whether `valid` is of the training texts, for want of others.
+    /// Whether `valid` is of the training texts, for lack of others.
     pub validates_on_train: bool,
     /// The float model on the test texts, if there are any.
     pub test: Option<&'a Evaluation>,
@@ -43,7 +43,7 @@ pub struct ModelReport {
     pub hidden: usize,
     /// Words of the vocabulary.
     pub vocab: usize,
-    /// Numbers that were learnt, n-grams aside.
+    /// Trained parameters, without n-grams.
     pub parameters: usize,
 }
 
@@ -56,7 +56,7 @@ pub struct QuantisedReport {
     pub test_accuracy: Option<f64>,
     /// Share of texts to which the float model gives the same label.
     pub agreement: f64,
-    /// What the float model's parts achieve on the test texts without each other.
+    /// Accuracies of the float model's parts, each alone, on the test texts.
     pub alone: Option<PartAccuracy>,
     /// The integer engine on the validation texts, by class.
     pub valid: Option<Measures>,
@@ -69,7 +69,7 @@ pub struct QuantisedReport {
 pub struct PartAccuracy {
     /// The recurrent network.
     pub network: f64,
-    /// The n-grams; `None` where there are none.
+    /// The n-grams; `None` if there are none.
     pub ngrams: Option<f64>,
 }
 
@@ -84,7 +84,7 @@ pub struct BlobReport {
     pub weight_bytes: usize,
 }
 
-/// What the blob says of itself; validation on training texts is none.
+/// The metrics in the model file; validation on training texts does not count.
 pub fn metrics(
     valid: Option<&Evaluation>,
     test: Option<&Evaluation>,

@@ -1,4 +1,4 @@
-//! Whether HTML's tags tell the classes of a corpus apart, as in code and in web requests: then they are read.
+//! Whether HTML's tags help to predict the class, as in code and in web requests: then they are read.
 
 use std::f64::consts::LN_2;
 
@@ -8,10 +8,10 @@ use telltale::engine::text::Options;
 use crate::corpus::Example;
 use crate::vocabulary::{freedom, information, words_of};
 
-/// What having tags must tell about a text's class, in bits.
+/// The least information of having tags about a text's class, in bits.
 const TELLING: f64 = 0.01;
 
-/// Fewer texts with tags tell nothing.
+/// Fewer texts with tags are not enough evidence.
 const LEAST_TEXTS: usize = 5;
 
 /// How many texts of each class have tags.
@@ -38,8 +38,8 @@ impl Tags {
         self.counts.iter().fold([0, 0], |[some, all], own| [some + own[0], all + own[1]])
     }
 
-    /// The mutual information of class and tags in bits, less three times what chance gives in the mean (Miller, "Note on
-    /// the bias of information estimates", 1955).
+    /// The mutual information of class and tags in bits, less three times the mean of chance (Miller, "Note on the bias
+    /// of information estimates", 1955).
     fn information(&self) -> f64 {
         let [with, all] = [0, 1].map(|at| self.counts.iter().map(|own| own[at] as u64).collect::<Vec<_>>());
         let chance = freedom(&all) / 2.0;
@@ -51,7 +51,7 @@ impl Tags {
         self.total()[0] >= LEAST_TEXTS && self.information() > TELLING
     }
 
-    /// What becomes of them, for whoever trains; `None` where there are none.
+    /// A line for the user on how they are treated; `None` if there are none.
     pub fn describe(&self, labels: &[String], are_read: bool) -> Option<String> {
         let [some, all] = self.total();
         if some == 0 {
@@ -75,7 +75,7 @@ impl Tags {
     }
 }
 
-/// Whether a text has fewer words where tags vanish.
+/// Whether a text has fewer words if tags vanish.
 fn has_tags(text: &[u8]) -> bool {
     let words = |tags: bool| {
         let mut count = 0usize;

@@ -1,4 +1,4 @@
-//! Teachers: what models too large for a chip think of texts without labels.
+//! Teachers: soft labels for unlabelled texts from models too large for a chip.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -28,14 +28,14 @@ const EPOCHS: usize = 5;
 /// The probability of each class, text by text.
 type Opinions = Vec<Vec<f32>>;
 
-/// The mean of two opinions is this much sharper than either.
+/// The mean of two teachers is sharpened by this.
 const SHARPNESS: f32 = 1.2;
 
-/// The unlabelled texts `others` with a teacher's opinions of them, which are kept in the folder `cache` for later runs
-/// that would ask the same.
+/// The unlabelled texts `others` with a teacher's soft labels, which the folder `cache` keeps for later runs with the
+/// same inputs.
 ///
 /// # Errors
-/// If the recurrent teacher cannot be trained, or the folder not be written.
+/// If the recurrent teacher cannot be trained, or the folder cannot be written.
 pub fn with_opinions(
     texts: &Texts,
     mut others: Vec<TrainingExample>,
@@ -59,7 +59,7 @@ pub fn with_opinions(
     Ok(others)
 }
 
-/// Trains the teacher and settles what it thinks of `others`.
+/// Trains the teacher and makes its soft labels for `others`.
 fn ask(
     texts: &Texts,
     others: &mut [TrainingExample],
@@ -98,7 +98,7 @@ fn ask(
     Ok(())
 }
 
-/// Opinions in a file, named by everything that they depend on.
+/// Soft labels in a file, named by everything that they depend on.
 struct Kept {
     path: PathBuf,
 }
@@ -125,7 +125,7 @@ impl Kept {
         Self { path: folder.join(format!("opinions-{name}.bin")) }
     }
 
-    /// The opinions, if the file is there and whole.
+    /// The soft labels, if the file exists and is whole.
     fn read(&self, count: usize, classes: usize) -> Option<Opinions> {
         let bytes = std::fs::read(&self.path).ok()?;
         let (numbers, sum) = bytes.split_last_chunk::<4>()?;
@@ -148,7 +148,7 @@ impl Kept {
     }
 }
 
-/// Trains a large network on labelled texts and on the opinions so far; its own opinions of `others` and of the
+/// Trains a large network on labelled texts and on the soft labels so far. Returns its own for `others` and for the
 /// validation texts.
 fn recurrent(
     texts: &Texts,
@@ -198,7 +198,7 @@ fn recurrent(
     Ok((opinions(&others)?, opinions(&valid)?))
 }
 
-/// Takes opinions as what the texts should say.
+/// Sets soft labels as the texts' targets.
 fn settle(texts: &mut [TrainingExample], opinions: Opinions) {
     for (text, opinion) in texts.iter_mut().zip(opinions) {
         text.label = top(&opinion) as u32;
@@ -206,7 +206,7 @@ fn settle(texts: &mut [TrainingExample], opinions: Opinions) {
     }
 }
 
-/// The geometric mean of two opinions, sharpened.
+/// The geometric mean of two soft labels, sharpened.
 fn mean(a: &[f32], b: &[f32]) -> Vec<f32> {
     let mut logs: Vec<f32> =
         a.iter().zip(b).map(|(a, b)| SHARPNESS * 0.5 * (a.max(1e-6).ln() + b.max(1e-6).ln())).collect();
@@ -214,7 +214,7 @@ fn mean(a: &[f32], b: &[f32]) -> Vec<f32> {
     logs
 }
 
-/// How right opinions of the validation texts are, if there are any, for the end of a sentence.
+/// The accuracy of soft labels on the validation texts, if there are any, for the end of a sentence.
 fn right(opinions: &[Vec<f32>], texts: &[TrainingExample]) -> String {
     if texts.is_empty() {
         return String::new();

@@ -1,4 +1,4 @@
-//! The texts of a run as the words of its vocabulary, and what each should say.
+//! The texts of a run as words of its vocabulary, and their targets.
 
 use rayon::prelude::*;
 use telltale::engine::text::Options;
@@ -11,11 +11,11 @@ use crate::vocabulary::hashes_of;
 
 /// Tokenised splits.
 pub struct Texts {
-    /// To learn from, those without labels behind the others.
+    /// For training, those without labels after the others.
     pub train: Vec<TrainingExample>,
-    /// To choose by.
+    /// For validation.
     pub valid: Vec<TrainingExample>,
-    /// To measure on.
+    /// For the test.
     pub test: Vec<TrainingExample>,
 }
 
@@ -45,7 +45,7 @@ pub fn targets<'t>(texts: impl IntoIterator<Item = &'t TrainingExample>, classes
     texts.into_iter().map(target).collect()
 }
 
-/// Texts and targets as a linear classifier takes them.
+/// Texts and targets in the form for a linear classifier.
 pub fn lessons<'t>(texts: &'t [TrainingExample], targets: &'t [Vec<f32>]) -> Vec<Lesson<'t>> {
     texts.iter().zip(targets).map(|(text, target)| Lesson { words: &text.hashes, target }).collect()
 }

@@ -1,7 +1,7 @@
-//! Agreement with the network in PyTorch, by what it said of some texts.
+//! Agreement with the network in PyTorch, by its answers to some texts.
 //!
-//! The file has a JSON object a line: `{"text": "a slow film", "logits": [1.2, -0.7]}`, the logits in the order of the
-//! configuration's labels, or a single one where a sigmoid tells the second of two labels.
+//! The file has one JSON object per line: `{"text": "a slow film", "logits": [1.2, -0.7]}`, the logits in the order of
+//! the configuration's labels, or a single one, whose sigmoid is the second label's probability.
 
 use std::fmt;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::corpus::{count, numbered};
 use crate::logits::log_sum_exp;
 
-/// What PyTorch said of a text.
+/// PyTorch's answer to a text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// The text.

@@ -1,4 +1,4 @@
-//! `config.json`: what a PyTorch model's parameters do not tell.
+//! `config.json`: what a PyTorch model's parameters do not hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,7 +23,7 @@ const MOST_PADDED: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Description {
-    /// The labels in the order of the outputs; a head of one output (a sigmoid) tells the second of two.
+    /// The labels in the order of the outputs; with one output, its sigmoid is the second label's probability.
     pub labels: Vec<String>,
     /// Whether words of punctuation, other symbols and emoji are read where the vocabulary has them.
     #[serde(default)]
@@ -97,7 +97,7 @@ pub struct Description {
     /// Checked against the parameters if given; 0 for a linear head.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_hidden: Option<usize>,
-    /// Where a model that `train --save` wrote comes from.
+    /// The origin of a model from `train --save`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telltale: Option<Origin>,
     /// The keys that the file has.
@@ -147,7 +147,7 @@ pub enum Side {
     Right,
 }
 
-/// What makes the blob of an import the same as the one that `train --export` wrote.
+/// What makes an imported model's file the same as from `train --export`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
@@ -187,7 +187,7 @@ impl Description {
     /// PyTorch's default for `nn.LeakyReLU`.
     pub const NEGATIVE_SLOPE: f32 = 0.01;
 
-    /// How the engine tells words apart.
+    /// The tokeniser's options.
     #[must_use]
     pub const fn text(&self) -> TextOptions {
         TextOptions { punctuation: self.punctuation, tags: self.tags }

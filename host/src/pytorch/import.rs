@@ -1,5 +1,4 @@
-//! From a network of PyTorch's to a file for the chip: calibrated, quantised, and measured as far as there is something to
-//! measure on.
+//! From a PyTorch network to a file for the chip: calibrated, quantised, and measured if there are texts.
 
 use anyhow::{Context, Result};
 use candle_core::Device;
@@ -31,7 +30,7 @@ pub struct CalibrationCorpus {
     pub digest: [u8; 32],
 }
 
-/// What an import took as what, and what it measured.
+/// How an import interpreted its input, and what it measured.
 #[derive(Serialize)]
 pub struct Report {
     /// The network's shape.
@@ -40,11 +39,11 @@ pub struct Report {
     pub parameters: usize,
     /// The tensors that were taken, and their names in here.
     pub names: Vec<(String, String)>,
-    /// What each tensor was taken as.
+    /// How each tensor was interpreted.
     pub taken: Vec<Row>,
-    /// What was not taken.
+    /// What was left out.
     pub left_out: Vec<Row>,
-    /// What a state dict does not tell.
+    /// What a state dict does not hold.
     pub assumed: Vec<Assumption>,
     /// How files were read, and what was left out of them.
     pub notes: Vec<String>,
@@ -62,10 +61,10 @@ pub struct Report {
     pub blob_bytes: usize,
 }
 
-/// States that are not within ±1 by themselves, on the calibration's texts.
+/// States of cells that may exceed ±1, on the calibration texts.
 #[derive(Clone, Copy, Serialize)]
 pub struct Saturation {
-    /// Where the engine's states end.
+    /// The engine's largest state.
     pub limit: f32,
     /// The largest state of the float model.
     pub largest: f32,
@@ -73,7 +72,7 @@ pub struct Saturation {
     pub share: f64,
 }
 
-/// What the float model and the engine make of a corpus; shares of 1.
+/// Results of the float model and the engine on a corpus; shares of 1.
 #[derive(Clone, Copy, Serialize)]
 pub struct Measured {
     /// How many.
@@ -82,13 +81,13 @@ pub struct Measured {
     pub float_accuracy: f64,
     /// Right labels of the engine.
     pub quantised_accuracy: f64,
-    /// Where both give the same label.
+    /// Texts to which both give the same label.
     pub agreement: f64,
     /// Words without a row of their own.
     pub unknown_words: f64,
     /// The float model on texts padded as in training.
     pub padded_accuracy: Option<f64>,
-    /// Where the engine gives the same label as the float model on padded texts.
+    /// Texts to which the engine gives the same label as the float model on padded texts.
     pub padded_agreement: Option<f64>,
 }
 
@@ -104,16 +103,16 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Whether what was read is another network than PyTorch's: rounding does not explain that.
+    /// Whether the network as read differs from PyTorch's by more than rounding.
     fn is_another(&self) -> bool {
         self.float.labels_equal < 0.99 || self.float.largest_difference > 0.05
     }
 }
 
-/// Quantises a network; the model's file, and what is to be said of it.
+/// Quantises a network. Returns the model's file, and a report.
 ///
 /// # Errors
-/// If the weights fit no fixed-point format, or the configuration asks for padding that the network does not have.
+/// If the weights fit no fixed-point format, or the configuration requires padding that the network does not have.
 pub fn import(
     source: &Source,
     corpus: Option<&CalibrationCorpus>,
@@ -196,7 +195,7 @@ fn calibration(source: &Source, texts: Option<&[TrainingExample]>) -> Vec<Vec<u3
     }
 }
 
-/// How many states are beyond what the engine's hold.
+/// How many states are beyond the engine's limit.
 fn saturation(weights: &Weights, ranges: &Ranges, texts: &[Vec<u32>]) -> Option<Saturation> {
     let limit = quantise::state_limit(weights, ranges)?;
     let largest = if weights.config.cell == Cell::Lstm { ranges.cell } else { ranges.state };
@@ -215,7 +214,7 @@ fn saturation(weights: &Weights, ranges: &Ranges, texts: &[Vec<u32>]) -> Option<
     Some(Saturation { limit, largest, share: beyond as f64 / states.max(1) as f64 })
 }
 
-/// What the figures say that a user must know.
+/// Warnings for the user from the figures.
 fn doubts(source: &Source, saturation: Option<Saturation>, pytorch: Option<Checked>) -> Vec<String> {
     let guessed = |own: &&Assumption| !own.configured && ["nonlinearity", "activation"].contains(&own.key);
     let guess = |own: &Assumption| {
@@ -244,7 +243,7 @@ fn doubts(source: &Source, saturation: Option<Saturation>, pytorch: Option<Check
     doubts
 }
 
-/// What is to be said of texts that PyTorch's model does not read whole.
+/// A warning about texts that PyTorch's model does not read whole.
 fn cuts(&Description { max_len, keep, .. }: &Description, texts: &[TrainingExample]) -> Option<String> {
     let cut = texts.iter().filter(|text| cut(&text.ids, max_len, keep).len() < text.ids.len()).count();
     (cut > 0).then(|| {
@@ -310,8 +309,8 @@ fn of_origin(description: &Description, origin: &Origin) -> Result<quantise::Des
     })
 }
 
-/// The float model on what it reads of each text, the engine on all of it, as on a chip; the float model on padded texts,
-/// too, if it was trained on such.
+/// The float model on the part of each text that it reads, the engine on all of it, as on a chip; the float model also
+/// on padded texts, if it was trained on them.
 fn measure(source: &Source, model: &Model<'_>, texts: &[TrainingExample]) -> Result<Measured> {
     let Source { weights, description, pad, .. } = source;
     let options = TrainingOptions {

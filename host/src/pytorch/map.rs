@@ -1,4 +1,4 @@
-//! Finds out which tensor of a state dict is what.
+//! Identifies the tensors of a state dict.
 //!
 //! The names of attributes are the author's; what PyTorch's own modules append to them is not:
 //!
@@ -7,15 +7,15 @@
 //! - `*.weight` with two dimensions: `nn.Embedding` if there is no `*.bias` and it has as many rows as
 //!   there are words, otherwise `nn.Linear`
 //!
-//! Rows of `weight_hh` per unit tell the cell: 1 rnn, 3 gru, 4 lstm. A layer has both biases or, with
-//! `bias=False`, none of them. Several recurrent modules are a stack only if the configuration says so, or if
-//! they are numbered siblings (`nn.ModuleList`) whose widths allow nothing else.
+//! Rows of `weight_hh` per unit show the cell: 1 rnn, 3 gru, 4 lstm. A layer has both biases or, with `bias=False`,
+//! none of them. Several recurrent modules are a stack only by the configuration, or if they are numbered siblings
+//! (`nn.ModuleList`) whose widths allow nothing else.
 //!
 //! PyTorch has no FastGRNN. Layers under the names that `train --save` gives them are read: `weight_ih` and
 //! `weight_hh` as above, `bias_gate` and `bias_update` instead of biases, `zeta` and `nu`, none of them missing.
 //!
-//! Every tensor is either [taken](Mapped::taken), [left out](Mapped::left_out) for a reason, or an error that
-//! [names what it is of](super::unsupported). What no tensor tells is [`Mapped::assumed`].
+//! Every tensor is either [taken](Mapped::taken), [left out](Mapped::left_out) for a reason, or an error that [names
+//! its module](super::unsupported). What no tensor shows is [`Mapped::assumed`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +66,7 @@ pub struct Assumption {
     pub value: String,
     /// The configuration's key.
     pub key: &'static str,
-    /// Whether the configuration said it; otherwise it is the default.
+    /// Whether the configuration set it; otherwise it is the default.
     pub configured: bool,
 }
 
@@ -621,7 +621,7 @@ impl Mapped {
         Ok(())
     }
 
-    /// What the configuration says of the shape must be so.
+    /// Checks the configuration's shape.
     fn agree(&self, description: &Description) -> Result<()> {
         let own = &self.config;
         let sizes = [

@@ -1,16 +1,15 @@
-//! Models that come from PyTorch or go there.
+//! Models from and to PyTorch.
 //!
 //! A model for PyTorch is a folder of three files; an import reads the same three:
 //!
-//! | file | what it is |
+//! | file | contents |
 //! |---|---|
 //! | `model.safetensors` (or a `.pth` of `torch.save(model.state_dict(), …)`) | the parameters |
-//! | `vocab.txt` | one word a line; the line's number, from 0, is the row of the embedding |
-//! | `config.json` | what parameters do not tell: [`config::Description`] |
+//! | `vocab.txt` | one word per line; the line's number, from 0, is the row of the embedding |
+//! | `config.json` | what parameters do not hold: [`config::Description`] |
 //!
-//! [`weights`] reads the parameters, [`map`] finds out which is what, [`words`] puts the embedding's
-//! rows into the order of the engine's vocabulary: all three make a [`source`], which [`import`] quantises. [`save`] writes a
-//! folder.
+//! [`weights`] reads the parameters, [`map`] identifies them, [`words`] puts the embedding's rows into the order of the
+//! engine's vocabulary: all three make a [`source`], which [`import`] quantises. [`save`] writes a folder.
 
 mod archive;
 pub mod check;

@@ -1,8 +1,8 @@
-//! The objects of a pickle, as far as `torch.save` writes them: Python's protocols 2 to 5.
+//! The objects of a pickle that `torch.save` writes: Python's protocols 2 to 5.
 //!
-//! Nothing is called or imported: what Python would make by calling stays an [`Value::Object`] with its
-//! callable and arguments. Objects lie in one list and refer to each other by [`Id`], so that an object
-//! that is shared is there once, and memory grows with the bytes read and not with the references.
+//! Nothing is called or imported: what Python would make by calling stays an [`Value::Object`] with its callable and
+//! arguments. Objects lie in one list and refer to each other by [`Id`], so that a shared object exists once, and
+//! memory grows with the bytes read, not with the references.
 
 use std::collections::HashMap;
 

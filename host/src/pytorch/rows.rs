@@ -1,13 +1,13 @@
-//! A vocabulary file: which row of the embedding is which word's.
+//! A vocabulary file: the word of each row of the embedding.
 //!
 //! | file | row |
 //! |---|---|
-//! | one word a line | the line, from 0 |
+//! | one word per line | the line, from 0 |
 //! | `index<TAB>word` or `word<TAB>index` on every line | the index |
 //! | `word<TAB>count` or `word count` on every line (fairseq) | the line, from 0 |
 //! | JSON: `["word", …]` or `{"word": index, …}` | its place, or the index |
 //!
-//! A byte order mark is skipped before; lines end in LF, CRLF or CR; blank lines at the end are left out.
+//! A leading byte order mark is skipped; lines end in LF, CRLF or CR; trailing blank lines are left out.
 
 use std::collections::HashMap;
 use std::iter::once;
@@ -23,7 +23,7 @@ pub struct Entry {
     pub text: String,
     /// Its line, or its entry in JSON, from 1.
     pub line: usize,
-    /// How often the training texts have it, where the file says so.
+    /// How often it occurs in the training texts, if the file has counts.
     pub count: Option<u64>,
 }
 
@@ -45,7 +45,7 @@ const FAIRSEQ: [&str; 4] = ["<s>", "<pad>", "</s>", "<unk>"];
 const GAPS: usize = 1000;
 
 impl Rows {
-    /// Reads a file; `fits` tells whether there could be an embedding of so many rows.
+    /// Reads a file; `fits` returns whether an embedding can have a number of rows.
     ///
     /// # Errors
     /// Names the line that is not like the others or is there twice.

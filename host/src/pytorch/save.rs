@@ -1,4 +1,4 @@
-//! Writes a model so that PyTorch can load it.
+//! Writes a model for PyTorch.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

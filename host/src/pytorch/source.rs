@@ -32,7 +32,7 @@ pub struct Unseen {
 
 /// A network as it was read.
 pub struct Source {
-    /// What the configuration tells.
+    /// The configuration.
     pub description: Description,
     /// Which tensor is what.
     pub mapped: Mapped,

@@ -1,5 +1,5 @@
-//! Tensors that are not parameters of an embedding, a recurrent or a linear layer: some are no part of the
-//! network and are left out, others belong to modules that the engine does not have, and errors name these.
+//! Tensors that are not parameters of an embedding, a recurrent or a linear layer: some are not part of the network and
+//! are left out, others belong to modules that the engine does not have, and errors name these.
 
 use super::state::{Other, OtherKind, State, Tensor};
 

@@ -1,4 +1,4 @@
-//! Reads a file of weights, whichever of two formats it has.
+//! Reads a file of weights in either of two formats.
 
 use std::fs::File;
 use std::io::{Cursor, Read};

@@ -1,4 +1,4 @@
-//! A FastGRNN's states into ±1, and what its section has beside the map.
+//! A FastGRNN's states scaled into ±1, and its section beside the map.
 //!
 //! A network whose states are divided by a number is the same network if ζ and ν are divided by it, too,
 //! and the weights that take states are multiplied.

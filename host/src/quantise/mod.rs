@@ -1,9 +1,8 @@
-//! Post-training quantisation: f32 weights in, a blob out.
+//! Post-training quantisation: from f32 weights to a model file.
 //!
-//! Weights become i8 with one scale a row, chosen so that the row's largest weight is 127 or a little
-//! less. Activations become i16 in the steps that give the least noise among those for which the
-//! proofs of `telltale` hold. What depends on the data (LSTM cells, FastGRNN's states, the head's hidden layer) is
-//! calibrated on training text.
+//! Weights become i8 with one scale per row, chosen so that the row's largest weight is 127 or a little less.
+//! Activations become i16 in the steps with the least noise among those for which `telltale`'s proofs hold. What
+//! depends on the data (LSTM cells, FastGRNN's states, the head's hidden layer) is calibrated on training text.
 
 mod embedding;
 mod fastgrnn;

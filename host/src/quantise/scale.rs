@@ -219,5 +219,5 @@ impl Statistics {
     }
 }
 
-/// The shifts that a blob can name.
+/// The shifts that a model file can hold.
 pub const SHIFTS: std::ops::RangeInclusive<u32> = 0..=MAX_SHIFT;

@@ -1,4 +1,4 @@
-//! Everything together: header, manifest, sections, self-test.
+//! Assembles header, manifest, sections, self-test.
 
 use std::io::Write;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::bytes::Bytes;
 use crate::engine::memory_for;
 use crate::model::config::Pooling;
 
-/// What the manifest says beside the sections.
+/// The manifest's content beside the sections.
 #[derive(Clone, Debug)]
 pub struct Description {
     /// The labels in order; none contains a line feed.
@@ -40,7 +40,7 @@ pub struct Description {
     pub metrics: Metrics,
 }
 
-/// Assembles a blob, its self-test computed by the engine itself.
+/// Assembles a model file, with a self-test computed by the engine itself.
 ///
 /// # Errors
 /// If the engine refuses what was written, which names the reason.
@@ -55,7 +55,7 @@ pub fn write_blob(description: &Description, vocabulary: &[u8], sections: &Secti
     Ok(blob)
 }
 
-/// Assembles a blob that tells what it achieves: `measure` gets it before it does, and gives that and what it likes.
+/// Assembles a model file with its metrics: `measure` receives it without them, and returns them and any other value.
 ///
 /// # Errors
 /// As [`write_blob`], and those of `measure`.
@@ -71,10 +71,10 @@ pub fn export<T>(
     Ok((write_blob(description, vocabulary, sections)?, measured))
 }
 
-/// Opens a blob with the engine and runs its self-test.
+/// Opens a model file with the engine and runs its self-test.
 ///
 /// # Errors
-/// If the engine refuses the blob.
+/// If the engine refuses the file.
 pub fn verify(blob: &[u8]) -> Result<()> {
     let model = Model::open(blob).context("the engine refuses the model that was written")?;
     Classifier::within(&model, &mut memory_for(&model))?
@@ -83,7 +83,7 @@ pub fn verify(blob: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Writes a blob to a file: under a temporary name, read back, verified, then renamed.
+/// Writes a model to a file: under a temporary name, read back, verified, then renamed.
 ///
 /// # Errors
 /// If the folder cannot be written or what was read back is not what was written.
@@ -149,10 +149,10 @@ fn assemble(
     lay_out(manifest, &parts)
 }
 
-/// A copy of a blob in which `bytes` is the one section of `kind`, a required one.
+/// A copy of a model file in which `bytes` is the only section of `kind`, a required one.
 ///
 /// # Errors
-/// If the blob is unsound, or the engine refuses what was written.
+/// If the file is unsound, or the engine refuses the result.
 pub fn with_section(blob: &[u8], kind: Kind, bytes: &[u8]) -> Result<AlignedBytes> {
     format::open(blob)?;
     let mut manifest = format::manifest(blob)?;

@@ -141,7 +141,7 @@ impl Link {
     /// The board's next line.
     ///
     /// # Errors
-    /// If the line ends, or the board says nothing for too long.
+    /// If the line ends, or the board is silent for too long.
     pub fn line(&mut self) -> Result<Vec<u8>> {
         let line = self.line_within(self.patience)?;
         line.with_context(|| self.peer.silent(self.patience))
@@ -217,7 +217,7 @@ impl Link {
                     }
                 }
             };
-            // The board says the end in any case, and with it the one who reads it comes back.
+            // The board sends the end in any case, which ends the reader, too.
             send(&[END])?;
             read.map(|()| to)
         });
@@ -239,7 +239,7 @@ impl Link {
         }
     }
 
-    /// Sends `input` as text, after `controls`, and hands the board's lines to `output` until it has said all.
+    /// Sends `input` as text, after `controls`, and passes the board's lines to `output` until it has sent all.
     ///
     /// # Errors
     /// If the line ends, the board is silent for too long, or a stream fails; an output that is closed ends it
@@ -254,7 +254,7 @@ impl Link {
         loop {
             let line = match self.line_beside(&sending) {
                 Ok(line) => line,
-                // What went wrong with sending tells more.
+                // The error of sending is more informative.
                 Err(error) => {
                     if sending.thread.is_finished() {
                         self.joined(sending)?;
@@ -266,7 +266,7 @@ impl Link {
                 break;
             }
             match output(&line) {
-                // Nobody listens any more: that is no failure.
+                // A closed receiver is not a failure.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
                 result => result.context("cannot write the output")?,
             }

@@ -1,9 +1,8 @@
 //! A serial line to a board, paced by XON and XOFF: a real board's port, or the standard streams of an emulator.
 //!
 //! An emulator takes bytes as fast as its UART has room, and a PC's port takes more than the wire has carried, so an
-//! XOFF could come too late. Bytes go out in pieces of [`PIECE`], each when the one before has been taken and all that
-//! the board has said meanwhile has been looked at: what is on its way beyond an XOFF is a piece and what the UART
-//! holds.
+//! XOFF could come too late. Bytes go out in pieces of [`PIECE`], each when the previous one has been taken and the
+//! board's output so far has been read: what is on its way after an XOFF is one piece and what the UART holds.
 
 mod link;
 pub mod port;
@@ -28,7 +27,7 @@ use telltale::session::{XOFF, XON};
 /// Bytes that are sent at once: less than three quarters of the smallest receive buffer of a board, which asks
 /// the sender to stop when it is a quarter full.
 const PIECE: usize = 64;
-/// Lines that a board may be ahead of who reads them.
+/// Lines that a board may be ahead of the reader.
 const LINES_AHEAD: usize = 1024;
 /// Between two looks at a line that is not ready.
 const MOMENT: Duration = Duration::from_micros(20);
@@ -53,7 +52,7 @@ pub trait Input: Read + AsFd + Send + Debug {}
 
 impl<T: Read + AsFd + Send + Debug> Input for T {}
 
-/// What the board says, and whether it is ready to be told something.
+/// The board's output, and whether it is ready for input.
 #[derive(Debug)]
 struct Listening {
     input: Box<dyn Input>,
@@ -77,8 +76,8 @@ pub struct Sender {
     listening: Shared,
 }
 
-/// A line to a board: where to send; what the board says goes to `heard` as it comes, then nothing, or an error, which
-/// is the end. A thread reads; it ends with the line, or when `heard` says that nobody listens.
+/// A line to a board: the sender; the board's output goes to `heard` as it arrives, then nothing, or an error, at the
+/// end. A thread reads; it ends with the line, or when `heard` reports that the receiver is gone.
 ///
 /// # Errors
 /// If the system has no more descriptors.
@@ -97,7 +96,7 @@ fn open(
     Ok(Sender { output: Box::new(output), listening })
 }
 
-/// A line to a board: where to send, and the lines that it says, line feeds included; the last may lack one.
+/// A line to a board: the sender, and the board's lines, including line feeds; the last may lack one.
 ///
 /// # Errors
 /// If the system has no more descriptors.
@@ -118,7 +117,7 @@ pub fn line(
     Ok((sender, lines))
 }
 
-/// Reads until the end, or until nobody listens.
+/// Reads until the end, or until the receiver is gone.
 fn listen(waiting: &OwnedFd, listening: &Shared, heard: &mut impl FnMut(io::Result<&[u8]>) -> bool) {
     let mut bytes = [0; 4096];
     loop {

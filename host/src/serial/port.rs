@@ -55,7 +55,7 @@ impl Output for Port {
 /// Opens a port: 8 data bits, no parity, one stop bit, no bytes changed; the pacing is the [sender](super::Sender)'s.
 ///
 /// # Errors
-/// If it does not exist, is in use or not allowed, is no serial port, or has no such speed; the error says what to
+/// If it does not exist, is in use or not allowed, is not a serial port, or has no such speed; the error says what to
 /// try.
 pub fn open(path: &Path, baud: u32, patience: Duration) -> Result<Link> {
     ensure!(baud > 0, "--baud 0: bits a second are expected, such as 115200");
@@ -74,7 +74,7 @@ pub fn open(path: &Path, baud: u32, patience: Duration) -> Result<Link> {
 }
 
 fn set_up(file: &File, baud: u32) -> io::Result<()> {
-    // Another program would take part of what the board says.
+    // Another program would take part of the board's output.
     ioctl_tiocexcl(file)?;
     let mut settings = tcgetattr(file)?;
     settings.make_raw();

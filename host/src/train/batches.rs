@@ -1,4 +1,4 @@
-//! Which texts go together, and what of them is read.
+//! Which texts form a batch, and which part of them is read.
 
 use clap::ValueEnum;
 use rand::Rng;
@@ -16,7 +16,7 @@ pub enum Keep {
     Head,
 }
 
-/// At most `limit` of a text's words, or of what there is for each; 0 means all.
+/// At most `limit` of a text's words, or of items per word; 0 means all.
 #[must_use]
 pub fn cut<T>(ids: &[T], limit: usize, keep: Keep) -> &[T] {
     match keep {

@@ -1,6 +1,6 @@
-//! Checkpoints: a folder from which a run goes on as if it had never stopped.
+//! Checkpoints: a folder from which a run resumes as if it had never stopped.
 //!
-//! | in the folder | what it is |
+//! | in the folder | contents |
 //! |---|---|
 //! | `latest.checkpoint` | the newest one, always whole |
 //! | `previous.checkpoint` | the one before |
@@ -10,7 +10,7 @@
 //!
 //! A file holds, in this order, all numbers little endian:
 //!
-//! | bytes | what |
+//! | bytes | content |
 //! |---|---|
 //! | 8 | `TTCKPT\r\n` |
 //! | 4 | format version, u32 |
@@ -62,9 +62,9 @@ pub struct Run {
     pub config: String,
     /// What the run is made of, by name: another run's checkpoint differs in one of them.
     pub facts: BTreeMap<String, String>,
-    /// Where it stands, in words.
+    /// Its position, in words.
     pub position: String,
-    /// Where it stands.
+    /// Its position.
     pub snapshot: Snapshot,
 }
 
@@ -195,7 +195,7 @@ impl Store {
         let cannot = || format!("cannot write to the folder {} for checkpoints", folder.display());
         let lock = File::create(&path).with_context(cannot)?;
         match lock.try_lock() {
-            // Where a file system knows no locks, the run goes on without.
+            // If the file system has no locks, the run continues without.
             Ok(()) | Err(fs::TryLockError::Error(_)) => {}
             Err(fs::TryLockError::WouldBlock) => {
                 bail!("another run writes its checkpoints to {}", folder.display())

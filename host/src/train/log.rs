@@ -1,4 +1,4 @@
-//! What training tells: a progress bar on a terminal, plain lines elsewhere.
+//! Training's progress: a bar on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
 

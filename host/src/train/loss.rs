@@ -1,4 +1,4 @@
-//! What a prediction should be, and the loss of what it is.
+//! The target of a prediction, and its loss.
 
 use candle_core::{D, Result, Tensor};
 use candle_nn::ops::log_softmax;

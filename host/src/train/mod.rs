@@ -1,7 +1,7 @@
-//! Training: batches in, the best epoch's weights out.
+//! Training: from batches to the best epoch's weights.
 //!
-//! [`Trainer`] runs the epochs and can be stopped and gone on with at any batch, from a
-//! [`trainer::Snapshot`] that [`checkpoint`] keeps in a folder.
+//! [`Trainer`] runs the epochs and can be stopped and resumed at any batch, from a [`trainer::Snapshot`] that
+//! [`checkpoint`] keeps in a folder.
 
 mod average;
 pub mod batches;
@@ -154,9 +154,9 @@ pub struct TrainingExample {
     pub ids: Vec<u32>,
     /// Index of the label.
     pub label: u32,
-    /// How much it counts in the training loss, 1 for as much as a text usually does.
+    /// Its weight in the training loss, normally 1.
     pub weight: f32,
-    /// \[C\] what a teacher thinks of it; empty for a text that is simply what its label says.
+    /// \[C\] a teacher's soft label; empty for a text with only its own label.
     pub target: Vec<f32>,
     /// \[words\] hashes, for a teacher; empty once words have ids.
     pub hashes: Vec<u32>,

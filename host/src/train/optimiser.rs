@@ -1,4 +1,4 @@
-//! Adam and AdamW over the network's variables, its state in plain sight.
+//! Adam and AdamW over the network's variables, with accessible state.
 //!
 //! Kingma and Ba, "Adam: a method for stochastic optimization", 2015; Loshchilov and Hutter,
 //! "Decoupled weight decay regularization", 2019.

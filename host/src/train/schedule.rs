@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
-    /// Not at all.
+    /// Constant.
     Constant,
-    /// In a straight line to zero.
+    /// Linearly to zero.
     Linear,
     /// Along half a cosine to zero.
     Cosine,

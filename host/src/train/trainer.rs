@@ -1,4 +1,4 @@
-//! A training run: epoch by epoch, batch by batch, to be stopped and gone on with anywhere.
+//! A training run: epoch by epoch, batch by batch, which can be stopped and resumed anywhere.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -71,7 +71,7 @@ struct Best {
     weights: Tensors,
 }
 
-/// Where a run stands, its weights and the optimiser's moments aside.
+/// A run's position, without its weights and the optimiser's moments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct TrainerState {
     /// Epochs done.
@@ -183,7 +183,7 @@ impl<'t> Trainer<'t> {
         Ok(())
     }
 
-    /// Where the run stands.
+    /// The run's position.
     ///
     /// # Errors
     /// If the device fails.
@@ -212,7 +212,7 @@ impl<'t> Trainer<'t> {
         &self.state.history
     }
 
-    /// Where the run stands, in words: `epoch 3 of 10, batch 7 of 50`.
+    /// The run's position, in words: `epoch 3 of 10, batch 7 of 50`.
     #[must_use]
     pub fn position(&self) -> String {
         let TrainerState { epoch, batch, .. } = self.state;

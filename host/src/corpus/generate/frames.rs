@@ -1,11 +1,11 @@
-//! Frames about order, from `data/frames.txt`: sentences in which what stands where gives the label.
+//! Frames about order, from `data/frames.txt`: sentences whose label depends on the order of words.
 //!
 //! | frame | reviews of it | what they have in common |
 //! |---|---|---|
 //! | contrast | `pos` as it stands, `neg` with praise and blame in each other's place | all words |
 //! | negation | taken at its word and denied, of praise and of blame | each word occurs as often in `pos` as in `neg` |
 //!
-//! So whoever counts words learns nothing from them.
+//! So counting words teaches nothing about them.
 
 use std::collections::HashMap;
 
@@ -34,7 +34,7 @@ type Template<'t> = Vec<Piece<'t>>;
 
 enum Piece<'t> {
     Text(&'t str),
-    /// An entry of a list that says nothing about the film.
+    /// An entry of a list that is neutral about the film.
     Neutral(&'t str),
     /// A word of praise or blame, whichever the review has.
     Quality(&'t str),

@@ -1,9 +1,8 @@
-//! Composed reviews that enlarge the embedded corpus' training split, never the others.
+//! Composed reviews that enlarge the embedded corpus's training split, never the others.
 //!
-//! The written reviews teach how people talk; the composed ones teach what single words weigh and
-//! what `not`, `but`, `than` and mock praise do to them. Each is one to three sentences of one frame:
-//! plain, negation, contrast (the second half decides), comparison or irony. Those of [`frames`] teach
-//! what the order of words does.
+//! The written reviews teach how people talk; the composed ones teach the weight of single words and the effect of
+//! `not`, `but`, `than` and mock praise on them. Each is one to three sentences of one frame: plain, negation, contrast
+//! (the second half decides), comparison or irony. Those of [`frames`] teach the effect of word order.
 
 mod frames;
 

@@ -13,7 +13,7 @@ use telltale::engine::Aligned;
 use telltale::engine::kernel::Layout;
 pub use telltale::{Memory, OpenError, OwnedClassifier, Prediction, Probability, Word};
 
-/// The model, laid out for the core at hand: only one of the two files is in a program.
+/// The model, laid out for the target's core: a program holds only one of the two files.
 pub static MODEL: &[u8] = match Layout::OWN {
     Layout::Pairs => {
         const FILE: &Aligned<[u8]> = &Aligned(*include_bytes!("../model.pairs.bin"));
@@ -53,7 +53,7 @@ impl core::fmt::Display for Label {
     }
 }
 
-/// What the model says of a text.
+/// The model's answer to a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The label.
@@ -93,7 +93,7 @@ impl Classifier {
         OwnedClassifier::new(MODEL, Memory::new()).map(|inner| Self { inner })
     }
 
-    /// Takes the next bytes of the text, cut anywhere; `tell` gets each word that ends among them.
+    /// Takes the next bytes of the text, cut anywhere; `tell` is called with each word that ends in them.
     pub fn feed(&mut self, bytes: &[u8], tell: impl FnMut(&Word, Prediction)) {
         self.inner.feed(bytes, tell);
     }
@@ -109,11 +109,11 @@ impl Classifier {
     }
 }
 
-/// The label of one text, the nearest one where the model's rule rejects it; a [`Classifier`] is for several, it is
-/// opened once.
+/// The label of one text, the nearest one if the model's rule rejects it; for several texts use a [`Classifier`], which
+/// opens the model once.
 ///
 /// # Errors
-/// As [`Classifier::new`].
+/// As for [`Classifier::new`].
 pub fn classify(text: &str) -> Result<Label, OpenError> {
     Classifier::new().map(|mut classifier| classifier.classify(text).label)
 }

@@ -1,4 +1,4 @@
-//! Large buffers that are used again: fresh pages cost more than the arithmetic on them.
+//! Reuse of large buffers: fresh pages cost more than the arithmetic on them.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
@@ -19,7 +19,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Numbers that have some value: whoever takes them writes all of them before reading any.
+    /// Numbers of arbitrary value, which the caller overwrites before reading any.
     #[must_use]
     pub fn new(len: usize) -> Self {
         let mut values = FREE.with_borrow_mut(|free| {

@@ -1,4 +1,4 @@
-//! The same layers out of Candle's own operations, on its tape: the reference of the gradient tests.
+//! The same layers made of Candle's own operations, on its tape: the reference of the gradient tests.
 
 use candle_core::{Result, Tensor, bail};
 

@@ -1,5 +1,4 @@
-//! Means over time as one product with a triangular matrix, for devices on which a step of its own for every word
-//! is dear.
+//! Means over time as one product with a triangular matrix, for devices on which a step per word is expensive.
 
 use candle_core::{CpuStorage, CudaStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
 

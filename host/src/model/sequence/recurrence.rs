@@ -1,4 +1,4 @@
-//! What a cell is to a [layer](mod@super::layer): its arithmetic on one vector of units, forward and back.
+//! A cell's interface to a [layer](mod@super::layer): its arithmetic on one vector of units, forward and back.
 
 use pulp::Simd;
 
