@@ -51,9 +51,9 @@
 //! | `fold` | a [folded](engine::embedding#folded) embedding |
 //!
 //! All of them are on by default (`full`). Opening a model that needs a disabled one fails with
-//! [`OpenError::FeatureDisabled`]; a model that opens yields the same integers whatever else is compiled in. `host
-//! inspect` prints the features that a model needs. `checksum-table`, on by default, opens a model in a fraction of the
-//! time for 1 kB of flash.
+//! [`OpenError::FeatureDisabled`]; a model that opens yields the same integers whatever else is compiled in.
+//! `host inspect` prints the features that a model needs. `checksum-table`, on by default, opens a model in a fraction of
+//! the time for 1 kB of flash.
 #![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![deny(unsafe_code)]
 // Code used only by disabled features is linted with all features.

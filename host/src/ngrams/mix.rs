@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(Mix::fit(&silent, &silent, &labels), Mix::EVEN);
     }
 
-    /// Whoever is always right could be as sure as numbers go.
+    /// A classifier that is always right could be arbitrarily confident.
     #[test]
     fn certainty_has_an_end() {
         let right: Vec<Vec<f32>> =

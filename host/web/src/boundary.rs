@@ -9,7 +9,7 @@ use crate::{Buffers, Instance, Owned};
 /// Bytes of a page of WebAssembly's memory.
 const PAGE: usize = 1 << 16;
 
-/// Where a model starts.
+/// The alignment of a model.
 const ALIGNMENT: usize = 16;
 
 struct Only<T>(UnsafeCell<T>);
@@ -22,14 +22,14 @@ static CLASSIFIER: Only<Option<Owned>> = Only(UnsafeCell::new(None));
 
 static BUFFERS: Only<Buffers> = Only(UnsafeCell::new(Buffers::new()));
 
-/// The instance; each function below asks once.
+/// The instance; each function below takes it once.
 const fn instance() -> Instance<'static> {
     // SAFETY: no two functions of this module run at once, and none keeps what it gets.
     unsafe { Instance { classifier: &mut *CLASSIFIER.0.get(), buffers: &mut *BUFFERS.0.get() } }
 }
 
 unsafe extern "C" {
-    /// Defined by the linker: its address is the first behind statics and stack.
+    /// Defined by the linker: its address is the first after statics and stack.
     static __heap_base: u8;
     /// Defined nowhere: a panic that can be reached would be an import.
     fn telltale_a_panic_can_be_reached() -> !;
@@ -47,7 +47,8 @@ fn reach(end: usize) -> bool {
     missing == 0 || core::arch::wasm32::memory_grow::<0>(missing) != usize::MAX
 }
 
-/// Drops the model and makes room for a file of `length` bytes; where to write it, or 0 if there is no such memory.
+/// Drops the model and makes room for a file of `length` bytes; returns where to write it, or 0 if there is not enough
+/// memory.
 #[unsafe(no_mangle)]
 extern "C" fn tt_reserve(length: usize) -> usize {
     *instance().classifier = None;
@@ -55,8 +56,8 @@ extern "C" fn tt_reserve(length: usize) -> usize {
     if start.checked_add(length).is_some_and(reach) { start } else { 0 }
 }
 
-/// Opens the file of `length` bytes that [`tt_reserve`] made room for, so that words carry trace hashes if `tracing`
-/// is not 0. Gives the bytes in the output: the labels, in order, separated by line feeds. After an error it is their
+/// Opens the file of `length` bytes that [`tt_reserve`] made room for, so that words carry trace hashes if `tracing` is
+/// not 0. Returns the bytes in the output: the labels, in order, separated by line feeds. After an error it is their
 /// number below zero: they say why, and the instance is of no more use.
 #[unsafe(no_mangle)]
 extern "C" fn tt_open(length: usize, tracing: u32) -> i32 {
@@ -68,8 +69,8 @@ extern "C" fn tt_open(length: usize, tracing: u32) -> i32 {
     let behind = (start + length).next_multiple_of(ALIGNMENT);
     let memory = |bytes: usize| {
         let end = behind.checked_add(bytes)?;
-        // SAFETY: the memory is there, behind the model's file, and belongs to this classifier alone, as the one
-        // before it is gone.
+        // SAFETY: the memory is there, after the model's file, and belongs to this classifier alone, as the one before
+        // it is gone.
         reach(end).then(|| unsafe {
             core::slice::from_raw_parts_mut(core::ptr::with_exposed_provenance_mut(behind), bytes)
         })
@@ -95,13 +96,13 @@ extern "C" fn tt_output() -> *const u8 {
     instance().buffers.output.start()
 }
 
-/// Feeds the first `length` bytes of the input; gives the bytes in the output: the words that end with them.
+/// Feeds the first `length` bytes of the input. Returns the bytes in the output: the words that end in them.
 #[unsafe(no_mangle)]
 extern "C" fn tt_feed(length: usize) -> usize {
     instance().feed(length)
 }
 
-/// Ends the text; gives the bytes in the output: the words that end with it, and the answer.
+/// Ends the text. Returns the bytes in the output: the words that end with it, and the answer.
 #[unsafe(no_mangle)]
 extern "C" fn tt_finish() -> usize {
     instance().finish()

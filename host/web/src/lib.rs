@@ -21,8 +21,8 @@
 //! | 1 | bytes of the word |
 //! | … | the word |
 //!
-//! and an answer as class (2), probability (2, its highest bit: rejected), words (4) and unknown words (4), behind the words that the end
-//! completes. Nothing panics: the handler would be an import, and there is none.
+//! and an answer as class (2), probability (2, its highest bit: rejected), words (4) and unknown words (4), after the
+//! words that the end completes. Nothing panics: the handler would be an import, and there is none.
 #![cfg(target_arch = "wasm32")]
 #![cfg_attr(target_arch = "wasm32", no_std)]
 #![deny(unsafe_code)]
@@ -42,7 +42,7 @@ pub const INPUT_BYTES: usize = 1024;
 /// characters that might have been markup, and each of three bytes at least is normalised to 18 characters at most.
 pub const OUTPUT_BYTES: usize = (INPUT_BYTES / 3 * 18 + 64) * output::WORD_MOST;
 
-/// The handle, whose memory lies behind the model's file.
+/// The handle, whose memory lies after the model's file.
 type Owned = OwnedClassifier<&'static mut [u8]>;
 
 /// What goes in and out.
@@ -64,14 +64,14 @@ struct Instance<'i> {
 }
 
 impl Instance<'_> {
-    /// Opens a model; the output has the labels. `memory` gives so many bytes for it, if there are any.
+    /// Opens a model; the output has the labels. `memory` returns a requested number of bytes for it, if available.
     fn open(
         &mut self,
         file: &'static [u8],
         memory: impl FnOnce(usize) -> Option<&'static mut [u8]>,
         tracing: bool,
     ) -> Result<(), OpenError> {
-        // What a header says that is none is found out when the model is opened.
+        // An invalid header is detected when the model is opened.
         let needed = if file.len() < HEADER_BYTES { 0 } else { memory_bytes(file) as usize };
         let owned = OwnedClassifier::empty(memory(needed).unwrap_or_default());
         let classifier = self.classifier.insert(owned);

@@ -12,11 +12,11 @@
 //! - [`normalise`]: texts that look the same become the same characters, in lower case;
 //! - characters become words:
 //!   - a run of letters or digits (Unicode categories L, N, Mn, Mc), of any length;
-//! - an apostrophe between two letters is dropped: `don't` becomes `dont`;
-//! - in Han, kana and the scripts of South East Asia without spaces, each character with its marks;
-//! - a run of punctuation, in which a character repeated more than [`REPEATS`] times counts only that often: `:)`,
-//! `++`, `!!!`; other symbols, and emoji with their modifiers, are words by themselves. Words of symbols are
-//! [marked](Word::is_symbol) and made only with [`Options::punctuation`]; a model reads those that its vocabulary has.
+//!   - an apostrophe between two letters is dropped: `don't` becomes `dont`;
+//!   - in Han, kana and the scripts of South East Asia without spaces, each character with its marks;
+//!   - a run of punctuation, in which a character repeated more than [`REPEATS`] times counts only that often: `:)`,
+//!     `++`, `!!!`; other symbols, and emoji with their modifiers, are words by themselves. Words of symbols are
+//!     [marked](Word::is_symbol) and made only with [`Options::punctuation`]; a model reads those that its vocabulary has.
 //!
 //! ```
 //! use telltale::text::{Options, Token, Tokeniser};

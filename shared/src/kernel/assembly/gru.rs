@@ -11,8 +11,8 @@ unsafe extern "C" {
     fn telltale_gru(r: *const i32, apart: usize, units: *mut i16, end: *const i32, table: *const i32);
 }
 
-/// Updates `units` from their `sums`, four blocks that lie `block` apart: all of them, if the blocks have room
-/// for them; tells how many.
+/// Updates `units` from their `sums`, four blocks that lie `block` apart: all of them, if the blocks have room for
+/// them; returns how many.
 pub fn gru(block: usize, sums: &[i32], units: &mut [i16]) -> usize {
     let count = units.len();
     if count == 0 || block < count || sums.len() / 4 < block {

@@ -14,8 +14,8 @@ unsafe extern "C" {
     fn telltale_gru(sums: *const i32, block: usize, units: *mut i16, quads: usize, table: *const i32);
 }
 
-/// Updates `units` from their `sums`, four blocks that lie `block` apart, as many as there are fours of them;
-/// tells how many.
+/// Updates `units` from their `sums`, four blocks that lie `block` apart, as many as there are fours of them; returns
+/// how many.
 pub fn gru(block: usize, sums: &[i32], units: &mut [i16]) -> usize {
     let quads = units.len() / 4;
     if quads == 0 || block < units.len() || sums.len() / 4 < block {
