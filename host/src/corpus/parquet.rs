@@ -49,7 +49,7 @@ pub fn read(bytes: Vec<u8>, name: &str, notes: &mut Notes) -> Result<Records> {
 
 fn records(bytes: Vec<u8>, name: &str, notes: &mut Notes) -> Result<Records> {
     let cannot = || format!("{name}: a Parquet file that cannot be read");
-    let most = (bytes.len() as i64).saturating_mul(VALUES_A_BYTE).max(MOST_REPEATED);
+    let most = (bytes.len() as i64).saturating_mul(VALUES_A_BYTE);
     let reader =
         SerializedFileReader::new(bytes::Bytes::from(bytes)).map_err(one_line).with_context(cannot)?;
     check_counts(&reader, most).with_context(cannot)?;
@@ -88,9 +88,8 @@ fn records(bytes: Vec<u8>, name: &str, notes: &mut Notes) -> Result<Records> {
     Ok(Records { header, rows, unit: ROW })
 }
 
-/// Values that a byte of a file stands for at most, where they differ; and how many there may be where few do.
-const VALUES_A_BYTE: i64 = 8;
-const MOST_REPEATED: i64 = 1 << 20;
+/// The most values per byte of a file: those of a corpus differ, and a text that is there a hundred times in a row has ten.
+const VALUES_A_BYTE: i64 = 32;
 
 /// Refuses damaged counts of values, for which the library would take as much memory.
 fn check_counts(reader: &impl FileReader, most: i64) -> Result<()> {
