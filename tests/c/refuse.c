@@ -97,6 +97,10 @@ int main(void)
     MUST(TT_OK, tt_classify(handle, "a wonderful film", 16, &answer));
     MUST(TT_OK, tt_feed(handle, "a wonderful film ", 17, come_back, handle));
     says(handle, "callback");
+    /* A call that is refused leaves the text that is being fed as it is. */
+    MUST(TT_ERROR_MISALIGNED, tt_classify(handle, text, 3, (tt_answer *)(void *)(few + 1)));
+    MUST(TT_ERROR_NULL, tt_classify(handle, NULL, 3, &answer));
+    MUST(TT_ERROR_OVERLAP, tt_classify(handle, text, 3, (tt_answer *)(void *)memory));
     MUST(TT_OK, tt_finish(handle, come_back, handle, &again));
     MUST(answer.category, again.category);
     MUST(answer.probability, again.probability);
