@@ -474,7 +474,7 @@ fn the_header_declares_what_the_rust_sources_define() {
     assert_eq!(functions(&code).len(), 12, "{prototypes}");
     // A compiler refuses declarations of one function that differ, and structures are compared field by field.
     let mut source = format!("#include \"telltale.h\"\n{prototypes}\n{structures}\n");
-    let answer = ["label", "label_bytes", "words", "unknown", "category", "probability"];
+    let answer = ["label", "label_bytes", "words", "unknown", "category", "probability", "rejected"];
     let prediction = [
         "word",
         "word_bytes",

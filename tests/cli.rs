@@ -268,12 +268,20 @@ fn the_same_seed_gives_the_same_file() {
 
 #[test]
 fn every_verb_has_help_and_wrong_flags_are_explained() {
-    for verb in
-        ["train", "fit", "frontier", "eval", "run", "early-exit", "inspect", "image", "emulate", "boards"]
-    {
+    let help = String::from_utf8(succeed(&["--help"], b"")).expect("UTF-8");
+    let listed =
+        help.split_once("Commands:\n").and_then(|(_, rest)| rest.split_once("\n\n")).expect("verbs").0;
+    let verbs: Vec<&str> = listed
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
+        .filter_map(|line| line.split(' ').next())
+        .filter(|verb| *verb != "help")
+        .collect();
+    assert!(verbs.len() > 15 && verbs.contains(&"train"), "{help}");
+    for verb in verbs {
         assert!(!succeed(&[verb, "--help"], b"").is_empty());
     }
-    for what in ["device", "eval", "vocab"] {
+    for what in ["device", "eval", "train", "vocab"] {
         assert!(!succeed(&["bench", what, "--help"], b"").is_empty());
     }
     assert_eq!(host(&["train", "--no-such-flag"], b"").status.code(), Some(2));

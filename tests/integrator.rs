@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use host::board;
-use host::toolchain::{EmulatedPort, bare_metal_cargo, workspace};
+use host::emulator::EmulatedPort;
+use host::toolchain::{bare_metal_cargo, workspace};
 use serde_json::Value;
 use tests::{succeed, text};
 

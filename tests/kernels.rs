@@ -1,7 +1,8 @@
 //! Every board's kernel of affine maps against the portable one, on the board.
 
 use host::board;
-use host::toolchain::{Emulator, build};
+use host::emulator::Emulator;
+use host::toolchain::build;
 
 /// One board for each core.
 #[test]

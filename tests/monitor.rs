@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use host::aligned::AlignedBytes;
 use host::board;
+use host::emulator::EmulatedPort;
 use host::engine::{memory_for, with_model};
 use host::monitor::{check, suite};
 use host::serial::Terminal;
-use host::toolchain::{EmulatedPort, build};
+use host::toolchain::build;
 use serde_json::Value;
 use telltale::engine::format::{Kind, checksum};
 use telltale::session::{END, HELLO, TRACED, XOFF, XON};

@@ -6,7 +6,8 @@ use std::thread;
 
 use host::board::{self, Board, RunnerKind};
 use host::corpus::review_texts;
-use host::toolchain::{Emulator, build};
+use host::emulator::Emulator;
+use host::toolchain::build;
 use tests::{assert_lines, folder, nasty_texts, succeed, text, train};
 
 /// Texts of our own: some of the embedded reviews, then the nasty ones.

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use host::board;
+use host::emulator::Emulator;
 use host::engine::with_model;
-use host::toolchain::{Emulator, build, build_for, workspace};
+use host::toolchain::{build, build_for, workspace};
 use serde_json::Value;
 use tests::{fail, folder, host, succeed, text, train};
 

@@ -107,7 +107,6 @@ fn killed_runs_end_in_the_same_model() {
     }
 }
 
-#[cfg(unix)]
 fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args(["-s", name, &child.id().to_string()]).status();
     assert!(status.expect("kill runs").success());
@@ -131,7 +130,6 @@ fn end(mut child: Child) -> (Option<i32>, String) {
     (status.code(), String::from_utf8(stderr).expect("UTF-8"))
 }
 
-#[cfg(unix)]
 #[test]
 fn ctrl_c_stops_after_the_batch_and_the_run_goes_on() {
     let folder = folder();
@@ -158,7 +156,6 @@ fn ctrl_c_stops_after_the_batch_and_the_run_goes_on() {
     assert_eq!(epochs(&json), history);
 }
 
-#[cfg(unix)]
 #[test]
 fn without_checkpoints_ctrl_c_says_that_nothing_is_kept() {
     let mut child = start(&FLAGS);
@@ -169,7 +166,6 @@ fn without_checkpoints_ctrl_c_says_that_nothing_is_kept() {
     assert!(error.starts_with("stopped: epoch ") && error.contains("--checkpoint DIR"), "{error}");
 }
 
-#[cfg(unix)]
 #[test]
 fn a_second_ctrl_c_stops_at_once() {
     // One batch takes many seconds.

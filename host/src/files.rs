@@ -1,7 +1,8 @@
 //! Output files that are either whole or absent, and never overwrite an input.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -179,15 +180,12 @@ pub fn keep(input: &Path, folder: &Path) -> Result<()> {
 /// What two paths have in common if they lead to the same file, which need not exist.
 #[derive(Debug, PartialEq, Eq)]
 enum Identity {
-    #[cfg(unix)]
     Node(u64, u64),
     Name(PathBuf),
 }
 
 fn identity(path: &Path) -> Identity {
-    #[cfg(unix)]
     if let Ok(metadata) = path.metadata() {
-        use std::os::unix::fs::MetadataExt;
         return Identity::Node(metadata.dev(), metadata.ino());
     }
     let folder = folder_of(path).canonicalize();
@@ -242,13 +240,11 @@ pub fn check(path: &Path) -> Result<()> {
 /// # Errors
 /// If the folder does not exist or cannot be written.
 pub fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
+    tempfile::Builder::new()
         // As an ordinary new file has; the process' umask still applies.
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    }
-    builder.tempfile_in(folder_of(&target(path))).map_err(unnamed)
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder_of(&target(path)))
+        .map_err(unnamed)
 }
 
 /// An error about a temporary file, without its name, which means nothing to the user.
@@ -274,11 +270,9 @@ pub fn persist(file: tempfile::NamedTempFile, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Flushes a folder's names to the disk, where the system can do that.
+/// Flushes a folder's names to the disk, if the file system can do that.
 pub fn sync_folder(folder: &Path) {
-    if cfg!(unix) {
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    }
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 /// The file that a path leads to, through links: that is replaced and not the link.
@@ -322,13 +316,10 @@ mod tests {
         };
         let named = refused(&path("a.csv"), &[&path("corpus/../a.csv")]).expect("is refused");
         assert!(named.contains("--export") && named.contains("read as --data"), "{named}");
-        #[cfg(unix)]
-        {
-            fs::hard_link(path("a.csv"), path("hard")).expect("linked");
-            std::os::unix::fs::symlink(path("a.csv"), path("soft")).expect("linked");
-            assert!(refused(&path("a.csv"), &[&path("hard")]).is_some());
-            assert!(refused(&path("a.csv"), &[&path("soft")]).is_some());
-        }
+        fs::hard_link(path("a.csv"), path("hard")).expect("linked");
+        std::os::unix::fs::symlink(path("a.csv"), path("soft")).expect("linked");
+        assert!(refused(&path("a.csv"), &[&path("hard")]).is_some());
+        assert!(refused(&path("a.csv"), &[&path("soft")]).is_some());
         assert!(refused(&path("corpus"), &[&path("corpus/pos/1.txt")]).is_some());
         assert_eq!(refused(&path("corpus"), &[&path("corpus/notes")]), None);
         assert_eq!(refused(&path("a.csv"), &[&path("b.bin")]), None);
@@ -351,14 +342,12 @@ mod tests {
         assert!(fs::read_dir(folder.path()).expect("listed").count() <= 5, "nothing is left");
     }
 
-    #[cfg(unix)]
     #[test]
     fn what_is_replaced_keeps_its_permissions_and_links_lead_where_they_led() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         fs::write(path("secret"), "x").expect("written");
-        fs::set_permissions(path("secret"), fs::Permissions::from_mode(0o600)).expect("set");
+        fs::set_permissions(path("secret"), Permissions::from_mode(0o600)).expect("set");
         write(&path("secret"), b"y").expect("written");
         assert_eq!(path("secret").metadata().expect("there").permissions().mode() & 0o777, 0o600);
         std::os::unix::fs::symlink("later", path("link")).expect("linked");
@@ -373,7 +362,6 @@ mod tests {
         assert!(error.ends_with("no/x: No such file or directory (os error 2)"), "{error}");
     }
 
-    #[cfg(unix)]
     #[test]
     fn a_device_without_end_is_refused() {
         let error = read(Path::new("/dev/zero")).expect_err("is refused").to_string();

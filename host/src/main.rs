@@ -15,8 +15,8 @@ use host::exit_reason::ExitReason;
 
 fn main() -> ExitCode {
     host::threads::keep_candle_on_ours();
-    host::large_files_are_errors();
-    let result = host::Cli::read().run();
+    host::stop::large_files_are_errors();
+    let result = host::command::Cli::read().run();
     let written = host::console::finish();
     match result {
         Ok(()) => match written {

@@ -10,6 +10,12 @@ use signal_hook::flag;
 /// The exit status of a run that was asked to stop, as shells give it after Ctrl-C.
 pub const STOPPED: u8 = 130;
 
+/// A file that grows past the limit of the shell (`ulimit -f`) is an error of the write, not the
+/// silent end of the process.
+pub fn large_files_are_errors() {
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+}
+
 /// Whether the user has asked the program to stop.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {

@@ -1,6 +1,7 @@
 //! The threads of this program and those of Candle.
 
 use std::env;
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -27,8 +28,8 @@ pub fn keep_candle_on_ours() {
     let _ = start_over(&variables);
 }
 
-/// Starts this program over with the same arguments and these variables of the environment, on Unix in the same
-/// process; comes back only if that fails.
+/// Starts this program over with the same arguments and these variables of the environment in the same
+/// process; returns only if that fails.
 ///
 /// # Errors
 /// If the program cannot be started.
@@ -36,9 +37,5 @@ pub fn start_over(variables: &[(&str, String)]) -> Result<()> {
     let program = env::current_exe().context("cannot find this program")?;
     let mut again = Command::new(program);
     again.args(env::args_os().skip(1)).envs(variables.iter().map(|(name, value)| (name, value)));
-    #[cfg(unix)]
-    let result = Err(std::os::unix::process::CommandExt::exec(&mut again));
-    #[cfg(not(unix))]
-    let result = again.status().map(|status| std::process::exit(status.code().unwrap_or(1)));
-    result.context("cannot start this program again")
+    Err(again.exec()).context("cannot start this program again")
 }

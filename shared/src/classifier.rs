@@ -85,6 +85,7 @@ impl<'m> Classifier<'m> {
     }
 
     /// Returns the answer to a whole text; a text that was being fed is dropped.
+    #[must_use]
     pub fn classify(&mut self, text: &str) -> Answer<'m> {
         self.reset();
         self.feed(text.as_bytes(), |_, _| {});
@@ -232,6 +233,7 @@ impl<M: AsMut<[u8]>> OwnedClassifier<M> {
     }
 
     /// Like [`Classifier::classify`].
+    #[must_use]
     pub fn classify(&mut self, text: &str) -> Answer<'static> {
         self.reset();
         self.feed(text.as_bytes(), |_, _| {});

@@ -8,10 +8,11 @@ use clap::Args as ClapArgs;
 
 use super::run::CheckedInput;
 use crate::console::say;
+use crate::emulator::{EmulatedPort, Emulator};
 use crate::exit_reason::ExitReason;
 use crate::monitor::Greeting;
 use crate::stop::Stop;
-use crate::toolchain::{EmulatedPort, Emulator, build};
+use crate::toolchain::build;
 use crate::{board, engine};
 
 /// Builds the firmware, boots it with a model in its board's emulator and streams standard input to its UART

@@ -14,9 +14,10 @@ use telltale::engine::float_reference::{Memory, Network, TEST_WORDS};
 use super::synthetic::{Extras, Shape, blob, blob_with_floats};
 use crate::aligned::AlignedBytes;
 use crate::board::{Board, Unit};
+use crate::emulator::Emulator;
 use crate::files;
 use crate::model::Pooling;
-use crate::toolchain::{Emulator, build, build_float_bench, build_for};
+use crate::toolchain::{build, build_float_bench, build_for};
 
 /// The widest embedding that fits the program on the board (`WIDEST` there).
 const WIDEST: usize = 512;
