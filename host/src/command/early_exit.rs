@@ -13,7 +13,7 @@ use crate::command::corpus::{CorpusArgs, load_for, texts_of};
 use crate::console::say;
 use crate::corpus::Split;
 use crate::engine::unusable;
-use crate::evaluate::early_exit::{Effect, answers, calibrate, effect};
+use crate::evaluate::early_exit::{ExitEffect, answers, calibrate, effect};
 use crate::quantise::{install, with_section};
 
 /// Calibrates early exit: a model stops reading a text once its answer has been certain for a while
@@ -45,11 +45,11 @@ pub struct Args {
 #[derive(Serialize)]
 struct Report {
     /// On the validation split, those that skip most first; the first one is chosen.
-    candidates: Vec<Effect>,
+    candidates: Vec<ExitEffect>,
     /// The choice on the validation split.
-    valid: Effect,
+    valid: ExitEffect,
     /// The choice on the test split, if there is one.
-    test: Option<Effect>,
+    test: Option<ExitEffect>,
 }
 
 /// Runs the verb.

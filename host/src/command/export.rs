@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 
 use crate::console::{say, warn};
 use crate::engine::with_model;
-use crate::export::{self, Folder, Order, PackageFormat};
+use crate::export::{self, Folder, PackageFormat, Request};
 use crate::files;
 use crate::library::CORES;
 
@@ -64,9 +64,9 @@ pub fn run(args: &Args) -> Result<()> {
         .filter(|core| args.core.is_empty() || args.core.iter().any(|own| own == core.name))
         .collect();
     with_model(&args.model, |model| {
-        let order =
-            Order { format: args.format, name: &name, model, any_model: args.any_model, cores: &cores };
-        let folder = export::folder(&order)?;
+        let request =
+            Request { format: args.format, name: &name, model, any_model: args.any_model, cores: &cores };
+        let folder = export::folder(&request)?;
         folder.write(&args.out, args.replace)?;
         say!("{}: {} files; README.md tells how to go on", args.out.display(), folder.paths().count());
         Ok(())

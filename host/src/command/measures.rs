@@ -5,7 +5,7 @@ use crate::corpus::count;
 use crate::evaluate::measures::{ClassMeasures, Measures};
 
 /// Up to this many classes are all shown.
-pub const FEW_CLASSES: usize = 12;
+pub const SHOWN_CLASSES: usize = 12;
 
 /// Of more, this many are shown.
 const WORST_CLASSES: usize = 10;
@@ -20,7 +20,7 @@ pub fn print_measures(measures: &Measures) {
     let mut classes: Vec<&ClassMeasures> =
         measures.per_class.iter().filter(|own| own.support + own.answered > 0).collect();
     let all = classes.len();
-    let is_many = measures.per_class.len() > FEW_CLASSES;
+    let is_many = measures.per_class.len() > SHOWN_CLASSES;
     if is_many {
         classes.sort_by(|a, b| a.f1.total_cmp(&b.f1));
         classes.truncate(WORST_CLASSES);

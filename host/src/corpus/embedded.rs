@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::notes::Notes;
-use super::table::{Columns, Label, from_delimited};
+use super::table::{Columns, LabelColumn, from_delimited};
 use super::{Found, Split};
 
 /// What it is called on the command line.
@@ -22,7 +22,7 @@ pub fn test_texts() -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// If the files in `data/` are malformed.
 pub fn read() -> Result<Vec<Found>> {
-    let columns = Columns { text: Some("text"), label: Label::Named("label"), ..Columns::default() };
+    let columns = Columns { text: Some("text"), label: LabelColumn::Named("label"), ..Columns::default() };
     let mut found = Vec::new();
     for (text, name, split) in [(TRAIN, "data/train.tsv", Split::Train), (TEST, "data/test.tsv", Split::Test)]
     {

@@ -49,7 +49,7 @@ pub use labels::{
     visible as visible_label,
 };
 pub use notes::{Note, Notes, count, few};
-use table::{Columns, Label, Row};
+use table::{Columns, LabelColumn, Row};
 
 use crate::vocabulary::words_of;
 
@@ -60,7 +60,7 @@ pub const LONGEST_TEXT: usize = 16 << 20;
 const SHARE: f64 = 0.1;
 
 /// Fewer texts than this are not split, unless by a flag.
-const FEW: usize = 40;
+const SPLIT_FROM: usize = 40;
 
 /// Which corpus, and how it is read and split.
 #[derive(Clone, Debug)]
@@ -148,7 +148,7 @@ impl CorpusConfig {
     fn columns(&self) -> Columns<'_> {
         Columns {
             text: self.text_column.as_deref(),
-            label: self.label_column.as_deref().map_or(Label::Guessed, Label::Named),
+            label: self.label_column.as_deref().map_or(LabelColumn::Guessed, LabelColumn::Named),
             no_header: self.no_header,
             ..Columns::default()
         }
@@ -300,7 +300,7 @@ fn load_with(config: &CorpusConfig, seed: u64, notes: &mut Notes) -> Result<Corp
     let name = name_of(&config.data);
     let sifted = sift(found, &labels, config, notes)?;
     let (own_valid, own_test) = (!sifted.valid.is_empty(), !sifted.test.is_empty());
-    let few = sifted.train.len() < FEW;
+    let few = sifted.train.len() < SPLIT_FROM;
     let mut share = |split: Split, own: bool, flag: &str, asked: Option<f64>| match asked {
         // A test share of 0 is met already.
         Some(share) if own && (share > 0.0 || split == Split::Valid) => {

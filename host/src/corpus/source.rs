@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 use super::delimited::{DELIMITERS, lower_ending};
 use super::input::{self, Decoder, numbered};
 use super::notes::Notes;
-use super::table::{self, Columns, LINE, Label, Row, Table};
+use super::table::{self, Columns, LINE, LabelColumn, Row, Table};
 use super::{fasttext, json_lines, parquet};
 
 /// Reads a `.csv`, `.tsv`, `.jsonl`, `.ndjson` or `.json`, Parquet, a file of fastText's lines, or, where no labels are
@@ -29,9 +29,9 @@ pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &m
     if fasttext::is_one(&text) && !matches!(&ending[..], "csv" | "tsv") {
         let asked = match columns.label {
             // As in another file of the corpus.
-            Label::Perhaps(..) => None,
-            Label::Named(column) => Some(column),
-            Label::None | Label::Guessed => columns.text,
+            LabelColumn::Perhaps(..) => None,
+            LabelColumn::Named(column) => Some(column),
+            LabelColumn::None | LabelColumn::Guessed => columns.text,
         };
         if let Some(column) = asked.or(columns.other) {
             bail!("{name}: fastText's lines have no columns, and none that is called `{column}`");
@@ -40,7 +40,7 @@ pub fn read(path: &Path, columns: &Columns<'_>, decoder: &mut Decoder, notes: &m
     }
     match &ending[..] {
         _ if is_json => table::from_records(json_lines::read(&text, &name, notes)?, &name, columns, notes),
-        "txt" if columns.label == Label::None => {
+        "txt" if columns.label == LabelColumn::None => {
             let rows =
                 numbered(&text).map(|(line, text)| Row { line, text: text.to_owned(), ..Row::default() });
             Ok(Table {

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use super::delimited::lower_ending;
 use super::input::Decoder;
 use super::notes::{Notes, count, few};
-use super::table::{Columns, Label, Table};
+use super::table::{Columns, LabelColumn, Table};
 use super::{Found, Split, source};
 
 /// Files and folders that operating systems, editors and interpreters leave behind: `._x` and `__MACOSX`, `.DS_Store`,
@@ -187,8 +187,8 @@ pub fn read(
         let same = trained.as_ref().map(|table| Columns {
             text: Some(&table.text).filter(|_| columns.text.is_none()).map(|text| &text[..]).or(columns.text),
             label: table.label.as_deref().map_or(columns.label, |label| {
-                let is_asked = matches!(columns.label, Label::Named(_));
-                Label::Perhaps(label, (!is_asked).then_some(&table.columns))
+                let is_asked = matches!(columns.label, LabelColumn::Named(_));
+                LabelColumn::Perhaps(label, (!is_asked).then_some(&table.columns))
             }),
             no_header: columns.no_header || table.columns.is_empty(),
             ..*columns

@@ -18,7 +18,7 @@ pub struct Columns<'a> {
     /// `--text-column`
     pub text: Option<&'a str>,
     /// Where labels come from.
-    pub label: Label<'a>,
+    pub label: LabelColumn<'a>,
     /// A column that is read beside them.
     pub other: Option<&'a str>,
     /// `--no-header`
@@ -29,7 +29,7 @@ pub struct Columns<'a> {
 
 /// Where labels come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Label<'a> {
+pub enum LabelColumn<'a> {
     /// There are none.
     None,
     /// From a column with a usual name, or with the values of labels.
@@ -128,8 +128,8 @@ const SAMPLE: usize = 2000;
 pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut Notes) -> Result<Table> {
     let asked = |own: &str| {
         columns.text == Some(own)
-            || columns.label == Label::Named(own)
-            || matches!(columns.label, Label::Perhaps(label, _) if label == own)
+            || columns.label == LabelColumn::Named(own)
+            || matches!(columns.label, LabelColumn::Perhaps(label, _) if label == own)
     };
     let known = |header: &[String]| {
         header.iter().filter(|own| asked(own) || is_text_name(own) || is_one_of(own, &LABEL_NAMES)).count()
@@ -155,7 +155,7 @@ pub fn from_delimited(text: &str, name: &str, columns: &Columns<'_>, notes: &mut
     };
     // A file beside one without a header may have one all the same.
     let is_headless =
-        columns.no_header && !(matches!(columns.label, Label::Perhaps(..)) && known(&first) > 1);
+        columns.no_header && !(matches!(columns.label, LabelColumn::Perhaps(..)) && known(&first) > 1);
     let choice = if is_headless {
         Choice::by_number(&records, columns, name)?
     } else if known(&first) > 1
@@ -294,10 +294,10 @@ impl Choice {
             Ok(None)
         };
         let label = match columns.label {
-            Label::None => None,
-            Label::Guessed => usual(&LABEL_NAMES)?,
-            Label::Named(own) => Some(wanted(own)?),
-            Label::Perhaps(own, others) => match (at(own)?, others) {
+            LabelColumn::None => None,
+            LabelColumn::Guessed => usual(&LABEL_NAMES)?,
+            LabelColumn::Named(own) => Some(wanted(own)?),
+            LabelColumn::Perhaps(own, others) => match (at(own)?, others) {
                 (None, Some(others)) => {
                     let is_new = |name: &&str| !others.iter().any(|other| other.eq_ignore_ascii_case(name));
                     let found = usual(&LABEL_NAMES.into_iter().filter(is_new).collect::<Vec<_>>())?;
@@ -323,7 +323,7 @@ impl Choice {
             None => bail!("{}{way_out}", unknown(header, "text", name)),
         };
         let label = match (columns.label, label) {
-            (Label::Guessed, None) => match content.label(text) {
+            (LabelColumn::Guessed, None) => match content.label(text) {
                 Some(label) => Some(label),
                 None => bail!("{}{way_out}", unknown(header, "label", name)),
             },
@@ -340,7 +340,7 @@ impl Choice {
                 one_line(&header[text])
             ));
         }
-        if let (Label::Guessed, Some(label)) = (columns.label, label)
+        if let (LabelColumn::Guessed, Some(label)) = (columns.label, label)
             && !is_one_of(&header[label], &LABEL_NAMES)
         {
             notes.say(format!(
@@ -390,9 +390,9 @@ impl Choice {
         };
         let content = Content::of(records, width);
         let named = match columns.label {
-            Label::Named(own) => Some(wanted(own)?),
-            Label::Perhaps(own, _) => number(own, width),
-            Label::None | Label::Guessed => None,
+            LabelColumn::Named(own) => Some(wanted(own)?),
+            LabelColumn::Perhaps(own, _) => number(own, width),
+            LabelColumn::None | LabelColumn::Guessed => None,
         };
         let text = match columns.text {
             Some(own) => wanted(own)?,
@@ -405,7 +405,7 @@ impl Choice {
             },
         };
         let label = match columns.label {
-            Label::Guessed => match content.label(text).or_else(|| (width == 2).then(|| 1 - text)) {
+            LabelColumn::Guessed => match content.label(text).or_else(|| (width == 2).then(|| 1 - text)) {
                 Some(at) => Some(at),
                 None => bail!(
                     "{name}: which column is the label? Name one by its number, --label-column 1 to {width}; the first row is {}",
@@ -441,16 +441,18 @@ impl Choice {
             && !(0..first.len()).all(numbers);
         let headless = match (columns.label, first.len()) {
             (_, 2..) if is_counted => false,
-            (Label::None, 1) => true,
+            (LabelColumn::None, 1) => true,
             _ if records.len() > 2 && (0..first.len()).any(numbers) => true,
-            (Label::None, _) => first.iter().any(|field| field.split_whitespace().count() > 3),
-            (Label::Named(own) | Label::Perhaps(own, _), width) => number(own, width).is_some_and(is_label),
+            (LabelColumn::None, _) => first.iter().any(|field| field.split_whitespace().count() > 3),
+            (LabelColumn::Named(own) | LabelColumn::Perhaps(own, _), width) => {
+                number(own, width).is_some_and(is_label)
+            }
             _ => content.text(None).and_then(|text| content.label(text)).is_some_and(is_label),
         };
         let by_number = |own: Option<&str>| own.is_some_and(|own| number(own, first.len()).is_some());
         let label = match columns.label {
-            Label::Named(own) => Some(own),
-            Label::None | Label::Guessed | Label::Perhaps(..) => None,
+            LabelColumn::Named(own) => Some(own),
+            LabelColumn::None | LabelColumn::Guessed | LabelColumn::Perhaps(..) => None,
         };
         if !headless && (by_number(columns.text) || by_number(label)) {
             notes.say(format!("{name}: the first row is taken for a header: {}{NO_HEADER}", preview(first)));

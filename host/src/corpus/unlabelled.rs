@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use super::input::{self, Decoder, read_bytes};
 use super::notes::Notes;
-use super::table::{Columns, Label};
+use super::table::{Columns, LabelColumn};
 use super::{CorpusConfig, acl_imdb, source};
 
 /// Reads every text of `path` that is not empty: an aclImdb archive (its `unsup` members), a file that
@@ -60,7 +60,7 @@ fn file(
         path == Path::new(input::STDIN) || path.exists(),
         "{name}: no such file (texts without labels are expected)"
     );
-    let columns = Columns { label: Label::None, every_row, ..config.columns() };
+    let columns = Columns { label: LabelColumn::None, every_row, ..config.columns() };
     Ok(source::read(path, &columns, decoder, notes)?.rows.into_iter().map(|row| row.text).collect())
 }
 

@@ -21,7 +21,7 @@ pub struct Answers {
 
 /// The effect of a rule on some texts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Effect {
+pub struct ExitEffect {
     /// The rule's least probability.
     pub probability: f64,
     /// The rule's words in a row.
@@ -73,7 +73,7 @@ impl Answers {
 
 /// The effect of `rule` on texts.
 #[must_use]
-pub fn effect(answers: &[Answers], rule: Rule) -> Effect {
+pub fn effect(answers: &[Answers], rule: Rule) -> ExitEffect {
     let (mut words, mut read, mut same, mut right, mut full) = (0, 0, 0, 0, 0);
     for text in answers {
         let (count, class) = text.under(rule);
@@ -85,7 +85,7 @@ pub fn effect(answers: &[Answers], rule: Rule) -> Effect {
     }
     let texts = answers.len();
     let share = |count: usize| count as f64 / texts.max(1) as f64;
-    Effect {
+    ExitEffect {
         probability: share_of(rule.probability),
         words: rule.words,
         texts,
@@ -105,8 +105,8 @@ const STEP: u16 = 25;
 /// For each of several runs of words, the rule with the lowest probability such that it and every higher one keep the
 /// `agreement`; those that skip most come first.
 #[must_use]
-pub fn calibrate(answers: &[Answers], agreement: f64) -> Vec<(Rule, Effect)> {
-    let mut found: Vec<(Rule, Effect)> = RUNS
+pub fn calibrate(answers: &[Answers], agreement: f64) -> Vec<(Rule, ExitEffect)> {
+    let mut found: Vec<(Rule, ExitEffect)> = RUNS
         .par_iter()
         .filter_map(|&words| {
             (5_000 / STEP..=10_000 / STEP)

@@ -11,7 +11,7 @@ const BY_WORDS: f64 = 0.25;
 
 /// The effect of a model's rule on texts of its classes, and on others.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Effect {
+pub struct RejectionEffect {
     /// Texts of the classes.
     pub texts: usize,
     /// The share of them that is rejected.
@@ -53,7 +53,7 @@ fn rule(mut answers: Vec<Answered>, share: f64) -> Rejection {
 ///
 /// # Errors
 /// None for a model that has been opened.
-pub fn effect(model: &Model<'_>, texts: &[(&str, usize)], strangers: &[&str]) -> Result<Effect> {
+pub fn effect(model: &Model<'_>, texts: &[(&str, usize)], strangers: &[&str]) -> Result<RejectionEffect> {
     let own: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
     let said = answer_all(model, &own)?;
     let kept: Vec<bool> = said
@@ -65,7 +65,7 @@ pub fn effect(model: &Model<'_>, texts: &[(&str, usize)], strangers: &[&str]) ->
     let share = |count: usize, of: usize| count as f64 / of.max(1) as f64;
     let others = answer_all(model, strangers)?;
     let rejected = others.iter().filter(|said| said.rejected).count();
-    Ok(Effect {
+    Ok(RejectionEffect {
         texts: texts.len(),
         rejected: share(texts.len() - kept.len(), texts.len()),
         accuracy: share(kept.iter().filter(|right| **right).count(), kept.len()),

@@ -2,13 +2,13 @@
 
 use telltale::engine::format::{Manifest, Provenance};
 
-use super::Order;
+use super::Request;
 use crate::bytes::hex;
 use crate::console::is_obeyed;
 
 /// The model's card, in Markdown.
-pub(super) fn card(order: &Order<'_>) -> String {
-    let (model, requirements) = (order.model, order.model.requirements());
+pub(super) fn card(request: &Request<'_>) -> String {
+    let (model, requirements) = (request.model, request.model.requirements());
     // A model that has been opened has a sound manifest.
     let Ok(manifest) = model.manifest() else { return String::new() };
     let labels: Vec<String> = model.labels().map(code).collect();
@@ -69,9 +69,11 @@ pub fn training(
 }
 
 /// The objects, in Markdown.
-pub(super) fn cores(order: &Order<'_>) -> String {
-    let rows =
-        order.cores.iter().map(|core| format!("| {} | `lib/{}` | `{}` |\n", core.title, core.name, core.gcc));
+pub(super) fn cores(request: &Request<'_>) -> String {
+    let rows = request
+        .cores
+        .iter()
+        .map(|core| format!("| {} | `lib/{}` | `{}` |\n", core.title, core.name, core.gcc));
     format!("| core | object in | gcc |\n|---|---|---|\n{}", rows.collect::<String>())
 }
 

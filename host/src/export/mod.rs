@@ -35,7 +35,7 @@ pub enum PackageFormat {
 
 /// What to export.
 #[derive(Clone, Copy, Debug)]
-pub struct Order<'o> {
+pub struct Request<'o> {
     /// For whose tools.
     pub format: PackageFormat,
     /// What the model is called: an identifier in snake case.
@@ -48,7 +48,7 @@ pub struct Order<'o> {
     pub cores: &'o [Core],
 }
 
-impl Order<'_> {
+impl Request<'_> {
     /// What the library is built with, if these are the model's features.
     const fn library<'f>(&self, features: &'f [&'static str]) -> Features<'f> {
         if self.any_model { Features::Full } else { Features::Only(features) }
@@ -59,66 +59,66 @@ impl Order<'_> {
 ///
 /// # Errors
 /// If a library cannot be built, which names the command to run.
-pub fn folder(order: &Order<'_>) -> Result<Folder> {
+pub fn folder(request: &Request<'_>) -> Result<Folder> {
     let mut folder = Folder::default();
     folder.add("LICENSE-MIT", include_str!("../../../LICENSE-MIT"));
     folder.add("LICENSE-APACHE", include_str!("../../../LICENSE-APACHE"));
-    match order.format {
-        PackageFormat::C => c(order, &mut folder)?,
-        PackageFormat::Arduino => arduino(order, &mut folder)?,
-        PackageFormat::Platformio => platformio(order, &mut folder)?,
-        PackageFormat::Zephyr => zephyr(order, &mut folder)?,
-        PackageFormat::Rust => rust::package(order, &mut folder)?,
-        PackageFormat::Npm => npm::package(order, &mut folder)?,
+    match request.format {
+        PackageFormat::C => c(request, &mut folder)?,
+        PackageFormat::Arduino => arduino(request, &mut folder)?,
+        PackageFormat::Platformio => platformio(request, &mut folder)?,
+        PackageFormat::Zephyr => zephyr(request, &mut folder)?,
+        PackageFormat::Rust => rust::package(request, &mut folder)?,
+        PackageFormat::Npm => npm::package(request, &mut folder)?,
     }
     Ok(folder)
 }
 
 /// The library for each core.
-fn objects(order: &Order<'_>) -> Result<Vec<(Core, Vec<u8>)>> {
-    let features = order.model.features();
+fn objects(request: &Request<'_>) -> Result<Vec<(Core, Vec<u8>)>> {
+    let features = request.model.features();
     let object = |core: &Core| {
-        let object = library::object(core, order.library(&features));
+        let object = library::object(core, request.library(&features));
         Ok((*core, object.with_context(|| format!("cannot build the library for {}", core.title))?))
     };
-    order.cores.iter().map(object).collect()
+    request.cores.iter().map(object).collect()
 }
 
 /// Header and model where headers and sources are.
-fn add_model(order: &Order<'_>, headers: &str, sources: &str, folder: &mut Folder) {
+fn add_model(request: &Request<'_>, headers: &str, sources: &str, folder: &mut Folder) {
     folder.add(format!("{headers}/telltale.h"), library::HEADER);
-    folder.add(format!("{headers}/{}.h", order.name), source::header(order));
-    folder.add(format!("{sources}/{}.c", order.name), source::arrays(order));
+    folder.add(format!("{headers}/{}.h", request.name), source::header(request));
+    folder.add(format!("{sources}/{}.c", request.name), source::arrays(request));
 }
 
 /// An archive a core, as linkers look for them.
-fn add_archives(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
-    for (core, object) in objects(order)? {
+fn add_archives(request: &Request<'_>, folder: &mut Folder) -> Result<()> {
+    for (core, object) in objects(request)? {
         folder.add(format!("lib/{}/libtelltale.a", core.name), library::archive(&object)?);
     }
     Ok(())
 }
 
 /// For a C compiler.
-fn c(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
-    add_model(order, "include", "src", folder);
-    for (core, object) in objects(order)? {
+fn c(request: &Request<'_>, folder: &mut Folder) -> Result<()> {
+    add_model(request, "include", "src", folder);
+    for (core, object) in objects(request)? {
         folder.add(format!("lib/{}/telltale.o", core.name), object);
     }
-    let features = order.model.features();
-    let shared = library::shared(order.library(&features))?;
+    let features = request.model.features();
+    let shared = library::shared(request.library(&features))?;
     let pc = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
     folder.add(format!("lib/{pc}/{}", library::shared_name("telltale")), shared);
-    folder.add("examples/classify.c", fill(order, include_str!("templates/classify.c"), &[]));
-    folder.add("README.md", fill(order, include_str!("templates/c.md"), &[("pc", &pc)]));
+    folder.add("examples/classify.c", fill(request, include_str!("templates/classify.c"), &[]));
+    folder.add("README.md", fill(request, include_str!("templates/c.md"), &[("pc", &pc)]));
     Ok(())
 }
 
 /// For Arduino, which looks for a library in the folder that a board's `build.mcu` names.
-fn arduino(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
-    add_model(order, "src", "src", folder);
+fn arduino(request: &Request<'_>, folder: &mut Folder) -> Result<()> {
+    add_model(request, "src", "src", folder);
     let mut names = String::new();
-    for (core, object) in objects(order)? {
+    for (core, object) in objects(request)? {
         let archive = library::archive(&object)?;
         for mcu in core.mcus {
             folder.add(format!("src/{mcu}/libtelltale.a"), archive.clone());
@@ -126,33 +126,33 @@ fn arduino(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
         }
     }
     let folders = format!("| `build.mcu` | core |\n|---|---|\n{names}");
-    folder.add("README.md", fill(order, include_str!("templates/arduino.md"), &[("folders", &folders)]));
-    folder.add("library.properties", fill(order, include_str!("templates/library.properties"), &[]));
-    folder.add("examples/Classify/Classify.ino", fill(order, include_str!("templates/Classify.ino"), &[]));
+    folder.add("README.md", fill(request, include_str!("templates/arduino.md"), &[("folders", &folders)]));
+    folder.add("library.properties", fill(request, include_str!("templates/library.properties"), &[]));
+    folder.add("examples/Classify/Classify.ino", fill(request, include_str!("templates/Classify.ino"), &[]));
     folder.add("extras/Arduino.h", include_str!("templates/Arduino.h"));
     Ok(())
 }
 
 /// For PlatformIO, where a script picks the library.
-fn platformio(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
-    add_model(order, "include", "src", folder);
-    add_archives(order, folder)?;
-    let names = order
+fn platformio(request: &Request<'_>, folder: &mut Folder) -> Result<()> {
+    add_model(request, "include", "src", folder);
+    add_archives(request, folder)?;
+    let names = request
         .cores
         .iter()
         .flat_map(|core| core.mcus.iter().map(|mcu| format!("    {mcu:?}: {:?},", core.name)));
     let names = names.collect::<Vec<_>>().join("\n");
-    folder.add("link.py", fill(order, include_str!("templates/link.py"), &[("python", &names)]));
-    folder.add("library.json", fill(order, include_str!("templates/library.json"), &[]));
-    folder.add("examples/classify/main.c", fill(order, include_str!("templates/classify.c"), &[]));
-    folder.add("README.md", fill(order, include_str!("templates/platformio.md"), &[]));
+    folder.add("link.py", fill(request, include_str!("templates/link.py"), &[("python", &names)]));
+    folder.add("library.json", fill(request, include_str!("templates/library.json"), &[]));
+    folder.add("examples/classify/main.c", fill(request, include_str!("templates/classify.c"), &[]));
+    folder.add("README.md", fill(request, include_str!("templates/platformio.md"), &[]));
     Ok(())
 }
 
 /// For Zephyr, whose CMake picks the library.
-fn zephyr(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
-    add_model(order, "include", "src", folder);
-    add_archives(order, folder)?;
+fn zephyr(request: &Request<'_>, folder: &mut Folder) -> Result<()> {
+    add_model(request, "include", "src", folder);
+    add_archives(request, folder)?;
     for (path, template) in [
         ("zephyr/module.yml", include_str!("templates/module.yml")),
         ("zephyr/Kconfig", include_str!("templates/Kconfig")),
@@ -162,15 +162,15 @@ fn zephyr(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
         ("samples/classify/src/main.c", include_str!("templates/classify.c")),
         ("README.md", include_str!("templates/zephyr.md")),
     ] {
-        folder.add(path, fill(order, template, &[]));
+        folder.add(path, fill(request, template, &[]));
     }
     Ok(())
 }
 
-/// A template with the order's words, and `more`, in place of `{{key}}`. What comes in is not looked at again: labels may
+/// A template with the request's words, and `more`, in place of `{{key}}`. What comes in is not looked at again: labels may
 /// look like keys.
-fn fill(order: &Order<'_>, template: &str, more: &[(&str, &str)]) -> String {
-    let usual = order.cores.iter().find(|core| core.name == "cortex-m4").or_else(|| order.cores.first());
+fn fill(request: &Request<'_>, template: &str, more: &[(&str, &str)]) -> String {
+    let usual = request.cores.iter().find(|core| core.name == "cortex-m4").or_else(|| request.cores.first());
     let compiler = |last: &str| {
         let (prefix, flags) = usual.map_or(("", ""), |core| {
             let is_riscv = core.target.starts_with("riscv");
@@ -179,16 +179,16 @@ fn fill(order: &Order<'_>, template: &str, more: &[(&str, &str)]) -> String {
         format!("{prefix}{last} {flags}")
     };
     let word = |key: &str| match key {
-        "name" => order.name.to_owned(),
-        "NAME" => order.name.to_uppercase(),
+        "name" => request.name.to_owned(),
+        "NAME" => request.name.to_uppercase(),
         "gcc" => compiler("gcc"),
         "g++" => compiler("g++"),
         "version" => env!("CARGO_PKG_VERSION").to_owned(),
-        "bytes" => order.model.bytes().to_string(),
-        "memory" => order.model.requirements().memory_bytes().to_string(),
-        "labels" => order.model.labels().count().to_string(),
-        "cores" => card::cores(order),
-        "card" => card::card(order),
+        "bytes" => request.model.bytes().to_string(),
+        "memory" => request.model.requirements().memory_bytes().to_string(),
+        "labels" => request.model.labels().count().to_string(),
+        "cores" => card::cores(request),
+        "card" => card::card(request),
         key => more.iter().find(|(own, _)| *own == key).map_or("", |(_, word)| word).to_owned(),
     };
     let mut pieces = template.split("{{");

@@ -5,24 +5,24 @@ use serde_json::{Map, Value, json};
 use telltale::engine::image::image;
 use telltale::engine::kernel::Layout;
 
-use super::{Folder, Order, fill};
+use super::{Folder, Request, fill};
 use crate::web;
 
 /// Adds the package.
 ///
 /// # Errors
 /// If the engine's own `package.json`, from which this one is made, is not what it was.
-pub(super) fn package(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
-    let name = order.name.replace('_', "-");
-    let labels: Vec<&str> = order.model.labels().collect();
+pub(super) fn package(request: &Request<'_>, folder: &mut Folder) -> Result<()> {
+    let name = request.name.replace('_', "-");
+    let labels: Vec<&str> = request.model.labels().collect();
     let labels = serde_json::to_string(&labels)?;
-    let filled = |template: &str| fill(order, template, &[("package", &name), ("labels_js", &labels)]);
+    let filled = |template: &str| fill(request, template, &[("package", &name), ("labels_js", &labels)]);
     folder.add("package.json", manifest(&name)?);
     folder.add("index.js", filled(include_str!("templates/npm.js")));
     folder.add("index.d.ts", filled(include_str!("templates/npm.d.ts")));
     folder.add("example.js", filled(include_str!("templates/npm.example.js")));
     folder.add("README.md", filled(include_str!("templates/npm.md")));
-    folder.add("model.bin", image(order.model, Layout::Pairs));
+    folder.add("model.bin", image(request.model, Layout::Pairs));
     folder.add("telltale.wasm", web::MODULE);
     folder.add("telltale.js", web::SCRIPT);
     folder.add("telltale.d.ts", web::TYPES);

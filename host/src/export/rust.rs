@@ -8,15 +8,15 @@ use telltale::engine::image::image;
 use telltale::engine::kernel::Layout;
 use toml::{Table, Value};
 
-use super::{Folder, Order, fill};
+use super::{Folder, Request, fill};
 use crate::toolchain::workspace;
 
 /// Adds the crate.
 ///
 /// # Errors
 /// If the engine's sources are gone.
-pub(super) fn package(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
-    let labels: Vec<&str> = order.model.labels().collect();
+pub(super) fn package(request: &Request<'_>, folder: &mut Folder) -> Result<()> {
+    let labels: Vec<&str> = request.model.labels().collect();
     let variants = telltale_build::variants(&labels);
     let (mut lines, mut arms, mut all) = (Vec::new(), Vec::new(), Vec::new());
     for (variant, label) in variants.iter().zip(&labels) {
@@ -26,7 +26,11 @@ pub(super) fn package(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
     }
     let (lines, arms, all) = (lines.join("\n"), arms.join("\n"), all.join(", "));
     let filled = |template: &str| {
-        fill(order, template, &[("crate", order.name), ("variants", &lines), ("texts", &arms), ("all", &all)])
+        fill(
+            request,
+            template,
+            &[("crate", request.name), ("variants", &lines), ("texts", &arms), ("all", &all)],
+        )
     };
     let engine = |file: &str| -> Result<Table> {
         let path = workspace()?.join(file);
@@ -46,28 +50,28 @@ pub(super) fn package(order: &Order<'_>, folder: &mut Folder) -> Result<()> {
             "[package]\nname = {:?}\nversion = \"0.1.0\"\nedition = {}\nrust-version = {}\nlicense = {}\npublish = \
              false\n\n[dependencies]\ntelltale = {{ package = {:?}, path = \"telltale\", default-features = false, \
              features = {:?} }}\n",
-            order.name.replace('_', "-"),
+            request.name.replace('_', "-"),
             inline(common("package", "edition")?),
             inline(common("package", "rust-version")?),
             inline(common("package", "license")?),
-            engine_name(order),
-            if order.any_model { vec!["full"] } else { order.model.features() },
+            engine_name(request),
+            if request.any_model { vec!["full"] } else { request.model.features() },
         ),
     );
     folder.add("src/lib.rs", filled(include_str!("templates/lib.rs")));
     folder.add("examples/classify.rs", filled(include_str!("templates/classify.rs")));
     folder.add("README.md", filled(include_str!("templates/rust.md")));
-    folder.add("model.pairs.bin", image(order.model, Layout::Pairs));
-    folder.add("model.quads.bin", image(order.model, Layout::Quads));
-    folder.add("telltale/Cargo.toml", manifest(&shared, &engine_name(order), common)?);
+    folder.add("model.pairs.bin", image(request.model, Layout::Pairs));
+    folder.add("model.quads.bin", image(request.model, Layout::Quads));
+    folder.add("telltale/Cargo.toml", manifest(&shared, &engine_name(request), common)?);
     let sources = workspace()?.join("shared");
     add(&sources, "build.rs", folder)?;
     add_all(&sources, "src", folder)
 }
 
 /// What the engine's package is called: a program may have several models, each with the engine that it needs.
-fn engine_name(order: &Order<'_>) -> String {
-    format!("telltale-{}", order.name.replace('_', "-"))
+fn engine_name(request: &Request<'_>) -> String {
+    format!("telltale-{}", request.name.replace('_', "-"))
 }
 
 /// The engine's manifest without the workspace that it comes from, of which `common` gives what it takes.

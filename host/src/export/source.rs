@@ -5,15 +5,15 @@ use std::fmt::Write;
 use telltale::engine::image::image;
 use telltale::engine::kernel::Layout;
 
-use super::Order;
+use super::Request;
 use crate::console::is_obeyed;
 
 /// Words of 32 bits in a line of an array.
 const WORDS_IN_LINE: usize = 10;
 
 /// The header: sizes, labels, the array's name.
-pub(super) fn header(order: &Order<'_>) -> String {
-    let (name, upper, model) = (order.name, order.name.to_uppercase(), order.model);
+pub(super) fn header(request: &Request<'_>) -> String {
+    let (name, upper, model) = (request.name, request.name.to_uppercase(), request.model);
     let labels: Vec<&str> = model.labels().collect();
     let variants = telltale_build::variants(&labels);
     let mut enumeration = String::new();
@@ -51,8 +51,8 @@ pub(super) fn header(order: &Order<'_>) -> String {
 }
 
 /// The source: the array in the layouts that the cores read, and the labels.
-pub(super) fn arrays(order: &Order<'_>) -> String {
-    let (name, upper, model) = (order.name, order.name.to_uppercase(), order.model);
+pub(super) fn arrays(request: &Request<'_>) -> String {
+    let (name, upper, model) = (request.name, request.name.to_uppercase(), request.model);
     let mut labels = String::new();
     for label in model.labels() {
         let _ = writeln!(labels, "    {},", literal(label));
@@ -72,13 +72,13 @@ pub(super) fn arrays(order: &Order<'_>) -> String {
          {pairs}\
          #endif\n",
         digest = model.digest(),
-        quads = array(order, &image(model, Layout::Quads)),
-        pairs = array(order, &image(model, Layout::Pairs)),
+        quads = array(request, &image(model, Layout::Quads)),
+        pairs = array(request, &image(model, Layout::Pairs)),
     )
 }
 
 /// The definition of the array.
-fn array(order: &Order<'_>, bytes: &[u8]) -> String {
+fn array(request: &Request<'_>, bytes: &[u8]) -> String {
     let words: Vec<u32> = bytes
         .chunks(4)
         .map(|chunk| {
@@ -89,7 +89,7 @@ fn array(order: &Order<'_>, bytes: &[u8]) -> String {
         .collect();
     let mut text = format!(
         "const uint32_t {}[{}] __attribute__((aligned(TT_MODEL_ALIGN))) = {{\n",
-        order.name,
+        request.name,
         words.len()
     );
     for line in words.chunks(WORDS_IN_LINE) {

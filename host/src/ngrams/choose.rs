@@ -13,7 +13,7 @@ use super::fit::{Examples, Method, Ngrams, Recipe, Separation, Weighting};
 use super::matrix::{Bag, bags};
 
 /// Fewer texts than this are tried in folds, since a tenth of them would be too small a sample.
-const FEW_TEXTS: usize = 8000;
+const FOLDS_BELOW: usize = 8000;
 
 /// The number of folds.
 const FOLDS: usize = 3;
@@ -126,7 +126,7 @@ impl Space<'_> {
     /// Tries a recipe.
     fn measure(&self, recipe: Recipe, all: &[Bag]) -> Result<Choice> {
         let count = self.texts.len();
-        let few = self.valid.0.is_empty() || count + self.valid.0.len() < FEW_TEXTS;
+        let few = self.valid.0.is_empty() || count + self.valid.0.len() < FOLDS_BELOW;
         let targets: Vec<&[f32]> = self.targets.iter().chain(self.valid.1).copied().collect();
         let weight = |at: usize| self.weights.get(at).copied().unwrap_or(1.0);
         let folds = if few { FOLDS } else { 1 };

@@ -34,7 +34,7 @@ const RATES: [f32; 2] = [0.2, 0.1];
 
 /// Texts in which an n-gram must occur to be chosen; one where there are fewer texts than this in all.
 const LEAST_TEXTS: usize = 2;
-const FEW_TEXTS: usize = 40;
+const RARE_NGRAMS_BELOW: usize = 40;
 
 /// Added to counts before ratios are taken.
 const SMOOTHING: f32 = 0.5;
@@ -174,7 +174,7 @@ impl Ngrams {
         let bags = examples.bags;
         let classes = examples.classes();
         let factorised = matches!(recipe.method, Method::Factorise { .. });
-        let least = if bags.len() < FEW_TEXTS { 1 } else { LEAST_TEXTS };
+        let least = if bags.len() < RARE_NGRAMS_BELOW { 1 } else { LEAST_TEXTS };
         let mut counted = frequent(keys_of(bags), least, RANKED[usize::from(factorised)]);
         ensure!(
             !counted.is_empty(),

@@ -224,7 +224,7 @@ impl Data {
 }
 
 /// Fewer training texts than these make a word that occurs once worth its row.
-const FEW: usize = 40;
+const RARE_WORDS_BELOW: usize = 40;
 
 /// The words of the vocabulary, the most frequent first. If no flag sets how often they must occur, and too few words
 /// would be left, all are taken.
@@ -234,7 +234,7 @@ const FEW: usize = 40;
 pub fn frequent(corpus: &Corpus, counts: &Counts, config: &RunConfig) -> Result<Vec<(u32, String)>> {
     let usual = counts.most_frequent(config.vocab, config.min_freq);
     let is_free = config.min_freq_yields && config.min_freq > 1;
-    if is_free && (usual.is_empty() || corpus.train.len() < FEW) {
+    if is_free && (usual.is_empty() || corpus.train.len() < RARE_WORDS_BELOW) {
         let all = counts.most_frequent(config.vocab, 1);
         if !all.is_empty() {
             let name = &corpus.name;

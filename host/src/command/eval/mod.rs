@@ -20,10 +20,10 @@ use crate::command::rows::RowFormat;
 use crate::console::{say, warn};
 use crate::corpus::{self, Example};
 use crate::engine::{self, Item, Reading, classify_all, items, with_model};
-use crate::evaluate::early_exit::{Effect, answers, effect};
+use crate::evaluate::early_exit::{ExitEffect, answers, effect};
 use crate::evaluate::measures::{Judged, Measures};
 use crate::evaluate::parts::{Alone, Parts, accuracy};
-use crate::evaluate::rejection;
+use crate::evaluate::rejection::{self, RejectionEffect};
 use pairs::{Pairs, Solved};
 use shuffle::Shuffle;
 
@@ -85,10 +85,10 @@ struct Report {
     seconds: f64,
     /// The effect of early exit, by the flags' rule or the model's own; all else is by the model's own, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    early_exit: Option<Effect>,
+    early_exit: Option<ExitEffect>,
     /// The effect of the model's rejection rule; all else is of the nearest classes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    rejection: Option<rejection::Effect>,
+    rejection: Option<RejectionEffect>,
     #[serde(skip_serializing_if = "Option::is_none")]
     parts: Option<Parts>,
     #[serde(skip_serializing_if = "Option::is_none")]

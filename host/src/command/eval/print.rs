@@ -1,7 +1,7 @@
 //! The printed report of `eval`.
 
 use super::{By, Parts, Report, Solved};
-use crate::command::measures::{FEW_CLASSES, print_measures};
+use crate::command::measures::{SHOWN_CLASSES, print_measures};
 use crate::console::{columns, left, put, right, say};
 
 /// Writes the report to standard output.
@@ -52,7 +52,7 @@ pub fn print(report: &Report) {
         print_pairs(&pairs.column, &pairs.all, report.by.as_ref());
     }
     print_measures(&report.measures);
-    if report.labels.len() <= FEW_CLASSES {
+    if report.labels.len() <= SHOWN_CLASSES {
         let width = report.labels.iter().map(|label| columns(label)).max().unwrap_or(0).max(7);
         put!("\n{:>width$}", "");
         report.labels.iter().for_each(|label| put!(" {}", right(label, width)));
