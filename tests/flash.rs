@@ -66,10 +66,10 @@ fn a_drive_is_flashed_by_copying() {
     assert_eq!(fs::read_dir(&drive).expect("there").count(), 0);
     let output = host(&flags, b"");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("there is no INFO_UF2.TXT"), "{said}");
+    assert!(output.status.success() && said.contains("no INFO_UF2.TXT or DETAILS.TXT was there"), "{said}");
     let info = drive.join("INFO_UF2.TXT");
     fs::write(&info, "Board-ID: RP2350\n").expect("written");
-    assert!(fail(&flags).contains("another board's drive than a pico's, as its INFO_UF2.TXT says"));
+    assert!(fail(&flags).contains("not the drive of a pico, as its INFO_UF2.TXT says"));
     fs::write(&info, "Board-ID: RPI-RP2\n").expect("written");
     let said = String::from_utf8_lossy(&succeed(&flags, b"")).into_owned();
     assert!(said.contains("the board programs itself"), "{said}");
@@ -78,7 +78,7 @@ fn a_drive_is_flashed_by_copying() {
     fs::create_dir(&other).expect("created");
     fs::write(other.join("DETAILS.TXT"), "# DAPLink\nUnique ID: 9904360254974e45\n").expect("written");
     let error = fail(&["flash", "--board", "microbit", "--model", text(&model), "--drive", text(&other)]);
-    assert!(error.contains("another board's drive than a microbit's, as its DETAILS.TXT says"), "{error}");
+    assert!(error.contains("not the drive of a microbit, as its DETAILS.TXT says"), "{error}");
     let file = fs::read(drive.join("telltale.uf2")).expect("written");
     assert!(file.len() % 512 == 0 && file.starts_with(b"UF2\n"));
     // A model that lies where the program goes is kept.

@@ -8,7 +8,7 @@ const POINTERS: [(&[u8], &str); 2] = [
     (b"/annex/objects/", "a git-annex pointer in place of the file: run `git annex get`"),
 ];
 
-/// How files start that are never a corpus, a model or weights, what they are, and the way out.
+/// How files start that are seldom what is expected, what they are, and the way out.
 const KINDS: [(&[u8], &str); 14] = [
     (b"BZh", "a bzip2 archive: unpack it (`bunzip2`)"),
     (b"\xFD7zXZ", "an xz archive: unpack it (`unxz`)"),
@@ -29,7 +29,7 @@ const KINDS: [(&[u8], &str); 14] = [
 /// How a web page starts.
 const PAGES: [&[u8]; 2] = [b"<!doctype html", b"<html"];
 
-/// What a file is, and the way out, if it starts as one of `own`, or of a kind that nothing here reads.
+/// What a file is, and the way out, if it starts as one of `own`, or as one of a kind that is seldom expected.
 pub fn of(start: &[u8], own: &[(&[u8], &'static str)]) -> Option<&'static str> {
     find(start, own).or_else(|| pointer(start)).or_else(|| find(start, &KINDS))
 }

@@ -241,7 +241,7 @@ pub fn check(path: &Path) -> Result<()> {
 /// If the folder does not exist or cannot be written.
 pub fn temporary(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     tempfile::Builder::new()
-        // As an ordinary new file has; the process' umask still applies.
+        // As an ordinary new file has; the process's umask still applies.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder_of(&target(path)))
         .map_err(unnamed)

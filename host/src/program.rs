@@ -63,7 +63,7 @@ impl ImageFormat {
     pub fn check(self, board: &Board) -> Result<()> {
         ensure!(
             self != Self::Hex || board.flashing.window.is_none(),
-            "{}: its flash has several addresses, of which .hex has one each; write .{}",
+            "{}: its flash has several addresses, and .hex has one for each byte; write .{}",
             board.name,
             usual(board)
         );
@@ -241,7 +241,7 @@ impl Program {
 }
 
 /// What an ELF file loads, by physical address, and the bytes from the start of its initialised data to the end of its
-/// zeroed.
+/// zeroed data.
 fn segments(elf: &[u8]) -> Result<(Pieces, u64)> {
     let header = FileHeader32::<Endianness>::parse(elf)?;
     let endian = header.endian()?;

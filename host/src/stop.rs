@@ -1,10 +1,10 @@
-//! Ctrl-C, noted and handled later.
+//! Signals: Ctrl-C, noted and handled later; files that grow too large.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 /// The exit status of a run that was asked to stop, as shells give it after Ctrl-C.
@@ -13,7 +13,7 @@ pub const STOPPED: u8 = 130;
 /// A file that grows past the limit of the shell (`ulimit -f`) is an error of the write, not the
 /// silent end of the process.
 pub fn large_files_are_errors() {
-    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, std::sync::Arc::default());
+    let _ = flag::register(SIGXFSZ, Arc::default());
 }
 
 /// Whether the user has asked the program to stop.
@@ -22,7 +22,7 @@ pub struct Stop {
     asked: Arc<AtomicBool>,
 }
 
-/// What the process' handlers have noted.
+/// What the process's handlers have noted.
 static HEARD: OnceLock<Stop> = OnceLock::new();
 
 impl Stop {

@@ -224,16 +224,12 @@ impl Built {
     /// # Errors
     /// If there is no key, or more than [`MAX_WORDS`].
     pub fn of_keys(keys: &[u32], fingerprint_bits: u32) -> Result<Self> {
+        ensure!((1..=MAX_WORDS).contains(&keys.len()), "{} keys, 1 to {MAX_WORDS} are expected", keys.len());
         let words: Vec<(u32, String)> = keys.iter().map(|&key| (key, format!("{key:08x}"))).collect();
         Self::with_fingerprints(&words, fingerprint_bits)
     }
 
     fn with_fingerprints(words: &[(u32, String)], fingerprint_bits: u32) -> Result<Self> {
-        ensure!(
-            (1..=MAX_WORDS).contains(&words.len()),
-            "{} keys, 1 to {MAX_WORDS} are expected",
-            words.len()
-        );
         let hashes: Vec<u32> = words.iter().map(|word| word.0).collect();
         let conf = BuildConf { use_multiple_threads: false, ..BuildConf::hash(LevelHasher) };
         let function = Function::try_with_conf_stats(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args as ClapArgs;
 
-use super::run::CheckedInput;
+use super::stdin::CheckedInput;
 use crate::console::say;
 use crate::emulator::{EmulatedPort, Emulator};
 use crate::exit_reason::ExitReason;

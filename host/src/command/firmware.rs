@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> Result<()> {
     let program = build(&board, &args.model)?;
     let file = program.write(format, &board)?;
     files::write(&args.out, &file)?;
-    let place = match (ImageFormat::of(&args.out)?, board.flashing.window) {
+    let place = match (format, board.flashing.window) {
         (ImageFormat::Bin, Some(_)) => ", to be written from offset 0 of flash on".to_owned(),
         (ImageFormat::Bin, None) => format!(", to be written from {:#010x} on", program.first()),
         _ => String::new(),

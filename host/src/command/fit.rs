@@ -209,7 +209,7 @@ fn show(room: &Room<'_>, candidates: &[&Candidate]) {
         );
     }
     say!(
-        "Bytes are those of an untrained model with the corpus' words; RAM has {REST} bytes for stack and buffers; \
+        "Bytes are those of an untrained model with the corpus's words; RAM has {REST} bytes for stack and buffers; \
          words/s are at one instruction per clock, at best."
     );
     say!();

@@ -39,8 +39,8 @@ pub struct Args {
 /// How a board will be flashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Way {
-    /// By copying a file there.
-    Drive(PathBuf),
+    /// By copying a file there; whether it is known to be such a board's.
+    Drive(PathBuf, bool),
     /// By probe-rs, with its name for the chip.
     Probe(String),
     /// By the user, with a command that is printed.
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<()> {
     let way = way(args, flashing)?;
     let program = firmware::build(&board, &args.model)?;
     match way {
-        Way::Drive(folder) => copy(&program, &board, &folder, args),
+        Way::Drive(folder, is_known) => copy(&program, &board, &folder, is_known, args),
         Way::Probe(chip) => probe(&program, &board, &chip, args.dry_run),
         Way::Hand => by_hand(&board, args),
     }
@@ -75,8 +75,8 @@ fn way(args: &Args, flashing: &Flashing) -> Result<Way> {
         None => mounted(&roots(), &flashing.drives, is_mount)?,
     };
     if let Some(folder) = drive {
-        check_drive(&folder, args, flashing)?;
-        return Ok(Way::Drive(folder));
+        let is_known = check_drive(&folder, args, flashing)?;
+        return Ok(Way::Drive(folder, is_known));
     }
     let installed =
         Command::new("probe-rs").arg("--version").output().is_ok_and(|output| output.status.success());
@@ -86,30 +86,24 @@ fn way(args: &Args, flashing: &Flashing) -> Result<Way> {
     })
 }
 
-/// What the files say that a boot loader or an interface chip shows on its drive; none if there is no such file.
-fn said_by(folder: &Path) -> Option<(&'static str, String)> {
-    ["INFO_UF2.TXT", "DETAILS.TXT"]
-        .into_iter()
-        .find_map(|name| Some((name, files::read_text(&folder.join(name)).ok()?)))
-}
-
-/// Refuses a drive that says that it is another board's.
-fn check_drive(folder: &Path, args: &Args, flashing: &Flashing) -> Result<()> {
-    let Some((name, said)) = said_by(folder) else { return Ok(()) };
-    // Boot loaders that take UF2 tell their board's name; DAPLink tells an id that begins with the board's kind.
-    let is_other = match name {
-        "INFO_UF2.TXT" => !flashing.drives.iter().any(|drive| said.contains(&drive[..])),
-        _ => said.lines().filter_map(|line| line.strip_prefix("Unique ID:")).any(|id| {
-            !flashing.kinds.is_empty() && !flashing.kinds.iter().any(|kind| id.trim().starts_with(&kind[..]))
-        }),
+/// Refuses a drive that says that it is another board's; whether it says that it is this board's, or this board's drives
+/// say nothing.
+fn check_drive(folder: &Path, args: &Args, flashing: &Flashing) -> Result<bool> {
+    let said = |name: &str| files::read_text(&folder.join(name)).ok();
+    // Boot loaders that take UF2 write their board's name, DAPLink an id that begins with the board's kind.
+    let info = said("INFO_UF2.TXT").map(|said| flashing.drives.iter().any(|drive| said.contains(&drive[..])));
+    let details = said("DETAILS.TXT").map(|said| {
+        let mut ids = said.lines().filter_map(|line| line.strip_prefix("Unique ID:"));
+        ids.any(|id| flashing.kinds.iter().any(|kind| id.trim().starts_with(&kind[..])))
+    });
+    let (takes_uf2, has_kinds) = (flashing.uf2_family.is_some(), !flashing.kinds.is_empty());
+    let (name, is_own) = match (info, details) {
+        (Some(is_own), _) => ("INFO_UF2.TXT", is_own),
+        (None, Some(is_own)) if takes_uf2 || has_kinds => ("DETAILS.TXT", is_own),
+        _ => return Ok(!takes_uf2 && !has_kinds),
     };
-    ensure!(
-        !is_other,
-        "{}: it is another board's drive than a {}'s, as its {name} says",
-        folder.display(),
-        args.board
-    );
-    Ok(())
+    ensure!(is_own, "{}: not the drive of a {}, as its {name} says", folder.display(), args.board);
+    Ok(true)
 }
 
 /// Where systems mount drives, for each user or for all.
@@ -146,7 +140,7 @@ fn mounted(
 }
 
 /// Copies the program to a drive, whose interface chip or boot loader programs it.
-fn copy(program: &Program, board: &Board, folder: &Path, args: &Args) -> Result<()> {
+fn copy(program: &Program, board: &Board, folder: &Path, is_known: bool, args: &Args) -> Result<()> {
     let path = folder.join(format!("telltale.{}", usual(board)));
     files::Paths::default().read("--model", [&args.model]).write("--drive", [&path]).keep_inputs()?;
     let file = program.write(ImageFormat::of(&path)?, board)?;
@@ -162,12 +156,13 @@ fn copy(program: &Program, board: &Board, folder: &Path, args: &Args) -> Result<
         .inspect_err(|_| drop(std::fs::remove_file(&path)))
         .with_context(|| format!("cannot write {}: is the drive full, or gone?", path.display()))?;
     say!("wrote {}, {} bytes", path.display(), file.len());
-    match said_by(folder) {
-        Some(_) => say!("the board programs itself and starts anew"),
-        None => warn(&format!(
-            "{}: there is no INFO_UF2.TXT or DETAILS.TXT, as on a board's drive: is it one?",
+    if is_known {
+        say!("the board programs itself and starts anew");
+    } else {
+        warn(&format!(
+            "{}: no INFO_UF2.TXT or DETAILS.TXT was there: is it the board's drive?",
             folder.display()
-        )),
+        ));
     }
     Ok(())
 }
@@ -210,8 +205,8 @@ fn files_text(path: &Path) -> Result<&str> {
 
 /// Prints what to do, as an error unless this was a dry run.
 fn by_hand(board: &Board, args: &Args) -> Result<()> {
-    let Flashing { drives, chip, command, file, .. } = &board.flashing;
-    let ending = file.as_deref().unwrap_or("elf");
+    let Flashing { drives, chip, command, .. } = &board.flashing;
+    let ending = usual(board);
     let mut ways = Vec::new();
     if let Some(drive) = drives.first() {
         ways.push(format!(

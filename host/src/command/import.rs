@@ -145,7 +145,7 @@ fn print(report: &Report, description: &Description, args: &Args) {
             percent(share)
         )),
         share_of_data.map_or(String::new(), |share| format!(
-            ": about {} of the corpus' tokens, cut as the vocabulary cuts them",
+            ": about {} of the corpus's tokens, cut as the vocabulary cuts them",
             percent(share)
         ))
     );

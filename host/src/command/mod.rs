@@ -21,6 +21,7 @@ pub mod monitor;
 pub mod report;
 mod rows;
 pub mod run;
+mod stdin;
 pub mod train;
 
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::Args as ClapArgs;
 use telltale::session::{LINES, PLAIN, TRACED};
 
-use super::run::CheckedInput;
+use super::stdin::CheckedInput;
 use super::write_json;
 use crate::console::say;
 use crate::engine::with_model;

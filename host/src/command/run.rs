@@ -1,17 +1,17 @@
 //! `run`: standard input, word by word, through the same engine and session as on a chip.
 
-use std::io::{BufRead, BufReader, BufWriter, Read, Stdin, StdinLock, StdoutLock, Write};
+use std::io::{BufRead, BufReader, BufWriter, StdinLock, StdoutLock, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
 use embedded_io::Read as _;
-use encoding_rs::{Encoding, UTF_8};
 use telltale::session::{ANSWERS, LINES, Line, PARAGRAPHS, PLAIN, Session, TRACED, sanitise};
 use telltale::{Classifier, Model};
 
+use super::stdin::check_encoding;
 use crate::console::warn;
-use crate::corpus::{GZIP, count};
+use crate::corpus::count;
 use crate::engine::{memory_for, with_model};
 use crate::evaluate::explain::Explanation;
 
@@ -155,48 +155,6 @@ impl Streams {
     fn broken(&self) -> usize {
         self.broken + usize::from(!self.started.is_empty())
     }
-}
-
-/// Standard input for a board, which is checked when it is read first.
-pub struct CheckedInput {
-    input: BufReader<Stdin>,
-    checked: bool,
-}
-
-impl CheckedInput {
-    /// Nothing is read yet.
-    pub fn standard() -> Self {
-        Self { input: BufReader::new(std::io::stdin()), checked: false }
-    }
-}
-
-impl Read for CheckedInput {
-    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        if !self.checked {
-            check_encoding(&mut self.input)?;
-            self.checked = true;
-        }
-        self.input.read(to)
-    }
-}
-
-/// Refuses an input that begins as UTF-16 or gzip do.
-///
-/// # Errors
-/// If it does, which says what to do, or cannot be read.
-fn check_encoding(input: &mut impl BufRead) -> std::io::Result<()> {
-    let start = input.fill_buf()?;
-    let reason = match Encoding::for_bom(start) {
-        Some((encoding, _)) if encoding != UTF_8 => {
-            "it is UTF-16, and UTF-8 is expected: `iconv -f UTF-16 -t UTF-8` makes it that"
-        }
-        _ if start.iter().filter(|&&byte| byte == 0).count() * 3 > start.len() => {
-            "every other byte is zero, as in UTF-16, and UTF-8 is expected: `iconv -f UTF-16LE -t UTF-8` makes it that"
-        }
-        _ if start.starts_with(&GZIP) => "it is gzip: `gunzip` unpacks it",
-        _ => return Ok(()),
-    };
-    Err(std::io::Error::new(std::io::ErrorKind::InvalidData, reason))
 }
 
 impl embedded_io::ErrorType for Streams {

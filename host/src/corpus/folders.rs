@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use super::input::{self, Decoder, read_bytes};
 use super::notes::{Notes, count, few};
-use super::splits::{children, is_table, split_of};
+use super::splits::{children, is_table, last, split_of};
 use super::{Found, Split};
 
 /// What is not read.
@@ -98,10 +98,6 @@ impl Skipped {
             notes.warn(format!("{}: class folders without a text: {}", root.display(), few(&self.empty)));
         }
     }
-}
-
-fn last(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn read_classes(

@@ -106,10 +106,17 @@ pub fn is_packed(bytes: &[u8]) -> bool {
 /// Whether all of a file is one web page; a row of a corpus that is one goes on behind it.
 fn is_page(bytes: &[u8]) -> bool {
     const END: &[u8] = b"</html>";
+    /// Of a page of which nothing shows that it ends: the words of a server that refuses something.
+    const SHORT: usize = 16 << 10;
     let page = bytes.trim_ascii();
+    if !file_kind::is_page(page) {
+        return false;
+    }
     let end = page.windows(END.len()).position(|own| own.eq_ignore_ascii_case(END));
-    let behind = end.map_or(&b""[..], |at| page[at + END.len()..].trim_ascii_start());
-    file_kind::is_page(page) && (behind.is_empty() || behind.starts_with(b"<!--"))
+    end.map_or(page.len() < SHORT, |at| {
+        let behind = page[at + END.len()..].trim_ascii_start();
+        behind.is_empty() || behind.starts_with(b"<!--")
+    })
 }
 
 /// The bytes of a file that is one text, unpacked if it is gzip.
@@ -273,22 +280,26 @@ impl Decoder {
     }
 }
 
+/// Which of two encodings in UTF-16 bytes without a mark have, of which half are zero where the text is mostly ASCII; the
+/// outer `None` if there are too few zeros, the inner one if they stand in any place.
+pub fn utf_16(sample: &[u8]) -> Option<Option<&'static Encoding>> {
+    let zeros = |odd: usize| sample.iter().skip(odd).step_by(2).filter(|&&byte| byte == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    (even.max(odd) * 3 > sample.len() / 2).then(|| match (even * 10 < odd, odd * 10 < even) {
+        (true, _) => Some(UTF_16LE),
+        (_, true) => Some(UTF_16BE),
+        _ => None,
+    })
+}
+
 /// The encoding of bytes without a mark; `None` if they are no text.
 fn guess(bytes: &[u8]) -> Option<&'static Encoding> {
     const SAMPLE: usize = 1 << 16;
     let sample = &bytes[..bytes.len().min(SAMPLE)];
-    let zeros = |odd: usize| sample.iter().skip(odd).step_by(2).filter(|&&byte| byte == 0).count();
-    let (even, odd) = (zeros(0), zeros(1));
-    let half = sample.len() / 2;
-    // Half of the bytes of UTF-16 are zero where the text is mostly ASCII.
-    if even.max(odd) * 3 > half {
-        return match (even * 10 < odd, odd * 10 < even) {
-            (true, _) => Some(UTF_16LE),
-            (_, true) => Some(UTF_16BE),
-            _ => None,
-        };
+    if let Some(encoding) = utf_16(sample) {
+        return encoding;
     }
-    if (even + odd) * 100 > sample.len() {
+    if sample.iter().filter(|&&byte| byte == 0).count() * 100 > sample.len() {
         return None;
     }
     // Japanese mail: ASCII, and two bytes a character between `ESC $ B` and `ESC ( B`.

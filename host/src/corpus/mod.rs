@@ -43,7 +43,7 @@ use telltale::engine::text::Options;
 
 pub use embedded::{NAME as EMBEDDED, test_texts as review_texts};
 use input::Decoder;
-pub use input::{GZIP, STDIN, numbered};
+pub use input::{GZIP, STDIN, numbered, utf_16};
 pub use labels::{
     alike as label_alike, check as check_label, class_of, position as label_position,
     visible as visible_label,
@@ -91,8 +91,7 @@ pub struct CorpusConfig {
 /// # Errors
 /// If it cannot be listed.
 pub fn has_splits(folder: &Path) -> Result<bool> {
-    let files = splits::files(folder)?;
-    Ok([Split::Train, Split::Test].iter().all(|split| files.iter().any(|(own, _)| own == split)))
+    splits::has_both(folder)
 }
 
 /// What is in a folder, by name, without what operating systems leave there.

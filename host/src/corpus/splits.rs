@@ -110,19 +110,42 @@ pub fn files(folder: &Path) -> Result<Vec<(Split, PathBuf)>> {
     Ok(parts(folder, &mut 0)?.0.into_iter().map(|part| (part.split, part.path)).collect())
 }
 
-/// The chosen files of each split, and files that are none of them: of the folder, or of the `data` or the only other
-/// folder in it.
+/// The chosen files of each split, and what is none of them: of the folder or of the `data` in it; otherwise of the only
+/// folder in it, as hubs call it by a configuration's name, if there is no table beside that.
 fn parts(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
+    let own = parts_of_hub(folder, junk)?;
+    let all = children(folder, &mut 0)?;
+    let mut folders = all.iter().filter(|path| path.is_dir());
+    match (folders.next(), folders.next()) {
+        (Some(within), None)
+            if own.0.is_empty() && !all.iter().any(|path| path.is_file() && is_table(&last(path))) =>
+        {
+            let (found, mut others) = parts_in(within, junk)?;
+            others.extend(all.iter().filter(|path| path.is_file()).map(|path| last(path)));
+            Ok((found, others))
+        }
+        _ => Ok(own),
+    }
+}
+
+fn parts_of_hub(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
     let own = parts_in(folder, junk)?;
-    if !own.0.is_empty() {
-        return Ok(own);
-    }
-    let mut folders: Vec<PathBuf> =
-        children(folder, &mut 0)?.into_iter().filter(|path| path.is_dir()).collect();
-    if folders.len() > 1 {
-        folders.retain(|path| path.ends_with("data"));
-    }
-    folders.pop().map_or(Ok(own), |within| parts_in(&within, junk))
+    let data = folder.join("data");
+    if own.0.is_empty() && data.is_dir() { parts_in(&data, junk) } else { Ok(own) }
+}
+
+/// Whether a folder, or the `data` in it, has files to train on and to test on.
+///
+/// # Errors
+/// If the folder cannot be listed.
+pub fn has_both(folder: &Path) -> Result<bool> {
+    let found = parts_of_hub(folder, &mut 0)?.0;
+    Ok([Split::Train, Split::Test].iter().all(|split| found.iter().any(|part| part.split == *split)))
+}
+
+/// A path's last part.
+pub fn last(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn parts_in(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
@@ -179,6 +202,9 @@ pub fn read(
         let others = (!others.is_empty()).then(|| few(&others));
         let unread: Vec<String> = others.into_iter().chain(junk).collect();
         notes.say(format!("{}: not read: {}", folder.display(), unread.join(", ")));
+    }
+    if let Some(within) = parts[0].path.parent().filter(|within| *within != folder) {
+        notes.say(format!("{}: the corpus is read from `{}` in it", folder.display(), last(within)));
     }
     let mut found = Vec::new();
     let mut trained: Option<Table> = None;

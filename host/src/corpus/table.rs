@@ -320,12 +320,12 @@ impl Choice {
         let content = Content::of(rows, header.len());
         let text = match text.or_else(|| if header.len() == 1 { Some(0) } else { content.text(label) }) {
             Some(text) => text,
-            None => bail!("{}{way_out}", unknown(header, "text", name)),
+            None => bail!("{}", unknown(header, "text", name, way_out)),
         };
         let label = match (columns.label, label) {
             (LabelColumn::Guessed, None) => match content.label(text) {
                 Some(label) => Some(label),
-                None => bail!("{}{way_out}", unknown(header, "label", name)),
+                None => bail!("{}", unknown(header, "label", name, way_out)),
             },
             (_, label) => label,
         };
@@ -530,8 +530,12 @@ fn number(name: &str, width: usize) -> Option<usize> {
     name.parse::<usize>().ok().filter(|number| (1..=width).contains(number)).map(|number| number - 1)
 }
 
-fn unknown(header: &[String], what: &str, name: &str) -> String {
-    if let [only] = header {
+fn unknown(header: &[String], what: &str, name: &str, way_out: &str) -> String {
+    if let [only] = header
+        && way_out == NO_HEADER
+        && !is_text_name(only)
+        && !is_one_of(only, &LABEL_NAMES)
+    {
         return format!(
             "{name}: no delimiter between columns was found: the first row is {}; a comma, tab, semicolon, `|`, `^` or `~` is \
              expected, or a first line `sep=` with another one",
@@ -539,7 +543,7 @@ fn unknown(header: &[String], what: &str, name: &str) -> String {
         );
     }
     format!(
-        "{name}: the columns are {}; none of them looks like the {what}: name one with --{what}-column",
+        "{name}: the columns are {}; none of them looks like the {what}: name one with --{what}-column{way_out}",
         preview(header)
     )
 }

@@ -50,7 +50,7 @@ pub fn with_opinions(
     };
     let kept = Kept::new(folder, texts, &others, classes, teacher, seed);
     if let Some(opinions) = kept.read(others.len(), classes) {
-        say!("teacher: {} opinions, as kept in {}", opinions.len(), kept.path.display());
+        say!("teacher: soft labels of {} texts, as kept in {}", opinions.len(), kept.path.display());
         settle(&mut others, opinions);
     } else {
         ask(texts, &mut others, classes, teacher, seed)?;
@@ -75,7 +75,7 @@ fn ask(
     settle(others, opinions);
     let on_valid: Opinions = texts.valid.par_iter().map(opinion).collect();
     say!(
-        "teacher: {} n-grams of {} texts, opinions on {} more{}, {}",
+        "teacher: {} n-grams of {} texts, soft labels for {} more{}, {}",
         ngrams.len(),
         texts.train.len(),
         others.len(),

@@ -151,7 +151,7 @@ pub enum Side {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// The corpus' name.
+    /// The corpus's name.
     pub corpus: String,
     /// Its SHA-256, in hexadecimal.
     pub digest: String,

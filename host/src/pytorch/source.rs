@@ -26,7 +26,7 @@ pub struct Unseen {
     pub of: u64,
     /// The share of the training's tokens, by the counts in the vocabulary file.
     pub share_of_training: Option<f64>,
-    /// The share of the corpus' tokens, as the vocabulary cuts them.
+    /// The share of the corpus's tokens, as the vocabulary cuts them.
     pub share_of_data: Option<f64>,
 }
 

@@ -162,15 +162,15 @@ fn files_that_are_no_state_dicts_are_refused() {
     let path = folder.path().join("file");
     let whole = std::fs::read(fixture("net.pth")).expect("is there");
     for (bytes, reason) in [
-        (&b""[..], "is expected"),
-        (b"something else", "is expected"),
+        (&b""[..], "file: a .safetensors file"),
+        (b"something else", "file: a .safetensors file"),
         (&whole[..whole.len() / 2], "cut short or damaged"),
         (b"PK\x03\x04", "cut short or damaged"),
         (b"\x1f\x8b\x08\0\0\0\0\0\0\x03", "gzip"),
         (b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
         (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "before 1.6"),
         (b"<!DOCTYPE html>", "web page"),
-        (b"<pad>\n<unk>\nthe\n", "is expected"),
+        (b"<pad>\n<unk>\nthe\n", "file: a .safetensors file"),
         (b"TELLTALE\x01\0\0\0", "a model of Telltale's"),
         (b"\x10\0\0\0\0\0\0\0{\"a\": 1", "cut short or damaged"),
     ] {

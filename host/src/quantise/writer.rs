@@ -26,7 +26,7 @@ pub struct Description {
     pub text: Options,
     /// Pooling over time.
     pub pooling: Pooling,
-    /// The corpus' name.
+    /// The corpus's name.
     pub corpus: String,
     /// Its SHA-256.
     pub digest: [u8; 32],

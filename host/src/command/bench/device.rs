@@ -35,7 +35,7 @@ use crate::console::{put, say};
 /// tables: bytes of .rodata and .data of the same program.
 #[derive(ClapArgs, Clone, Debug)]
 pub struct Args {
-    /// Board to measure [default: every board whose emulator counts instructions]
+    /// Board to measure [default: every board whose emulator counts instructions or cycles]
     #[arg(long, value_name = "BOARD")]
     board: Option<String>,
     #[command(flatten)]

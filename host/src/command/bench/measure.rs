@@ -124,7 +124,10 @@ impl Bench {
 
     /// Runs a program on a board with a model. Returns its output.
     pub fn ask(&self, board: &Board, program: &Path, blob: &[u8]) -> Result<Said> {
-        if let Some(obstacle) = board.obstacle(&Model::open(blob)?) {
+        let model = Model::open(blob)?;
+        let made_for_it = board.obstacle(&model);
+        let obstacle = if self.all_parts { board.loading_obstacle(&model) } else { made_for_it };
+        if let Some(obstacle) = obstacle {
             bail!("the network does not fit: {obstacle}");
         }
         let path = self.folder.path().join("bench.bin");

@@ -142,10 +142,13 @@ function boards(place) {
     let board;
     let greeting;
     // One at a time. After an error the board is where nobody knows: it has to be connected again.
-    const tried = (button, action) => button.addEventListener("click", async () => {
+    const tried = (button, action, first = async () => {}) => button.addEventListener("click", async () => {
         connect.disabled = send.disabled = true;
         try {
-            await action();
+            const given = await first().catch((error) => error);
+            // A port that was not chosen leaves the board as it was.
+            if (given instanceof Error) status.textContent = given.message;
+            else await action(given);
         } catch (error) {
             await board?.close();
             board = undefined;
@@ -156,8 +159,7 @@ function boards(place) {
         // A button that is disabled loses the focus.
         if ([document.body, button].includes(document.activeElement)) (send.disabled ? connect : button).focus({ preventScroll: true });
     });
-    tried(connect, async () => {
-        const port = await navigator.serial.requestPort();
+    tried(connect, async (port) => {
         await board?.close();
         board = new Board(port);
         await board.open(Number(baud.value));
@@ -165,7 +167,7 @@ function boards(place) {
         do greeting = await board.line(); while (!greeting.startsWith("telltale "));
         if (!greeting.includes(`model ${about.digest},`)) throw new Error(`This page is about model ${about.digest}; the board says: ${greeting}`);
         status.replaceChildren(apart(greeting));
-    });
+    }, () => navigator.serial.requestPort());
     tried(send, async () => {
         const text = sanitised(document.querySelector("#texts textarea")?.value ?? "").replace(/[\r\n]/g, " ");
         result.replaceChildren();

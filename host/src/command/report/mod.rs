@@ -33,6 +33,7 @@ const IMPORT: &str = "import { open } from \"./telltale.js\";\n";
 /// The page holds the model and the integer engine as WebAssembly: its answers are a board's, with the same trace
 /// hashes.
 #[derive(ClapArgs, Clone, Debug)]
+#[command(mut_arg("data", |arg| arg.default_value(None).help("Labelled texts to test with: as `train --data`; `reviews` are the embedded ones")))]
 pub struct Args {
     /// The model file, as written by `train --export`
     #[arg(long, value_name = "FILE")]

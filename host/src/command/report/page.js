@@ -381,8 +381,8 @@ function size(place) {
 function card(place) {
     const rule = about.rejection;
     const one = rule
-        ? `One label a text, or none: a text is rejected that has no word, whose answer has less than the probability ${rule.probability.toFixed(4)}, or of whose words less than ${percent(rule.known)} are known.`
-        : "One label a text, always one of the classes above, whatever the text is about.";
+        ? `One label per text, or none: it rejects a text without words, with an answer less probable than ${rule.probability.toFixed(4)}, or of which it knows less than ${percent(rule.known)} of the words.`
+        : "One label per text, always one of the classes above, whatever the text is about.";
     const layers = about.layers.map(({ cell, hidden }) => `${cell} ${hidden}`).join(" → ");
     const head = about.head_hidden ? ` → relu ${about.head_hidden}` : "";
     const rows = [

@@ -1,7 +1,5 @@
 //! A model's answers to labelled texts.
 
-use std::path::Path;
-
 use anyhow::{Result, ensure};
 use serde::Serialize;
 use telltale::Model;
@@ -92,9 +90,8 @@ impl Results {
                     count(strangers, "text")
                 );
             }
-            // The page goes to others, whom the folder is no business of.
-            let name = Path::new(&config.data).file_name().unwrap_or_default().to_string_lossy();
-            return Self::read(model, &name, "all", &texts);
+            // Without its folder: the page goes to others.
+            return Self::read(model, &corpus::name_of(&config.data), "all", &texts);
         };
         Self::of_split(model, &load_for(model, config, seed, &[split])?, split)
     }

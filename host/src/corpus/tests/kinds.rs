@@ -411,7 +411,7 @@ fn parquet_as_hubs_publish_it() {
     );
 }
 
-/// Rows as pyarrow writes them: the classes `neg` and `pos` by number, one by -1, one by 7; 30,000 rows in 4 kB.
+/// Rows as pyarrow writes them: the classes `neg` and `pos` by number, one by -1, one by 7; 30,000 rows in 2 kB.
 const CLASSES: &[u8] = include_bytes!("classes.parquet");
 
 #[test]
