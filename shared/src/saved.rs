@@ -18,7 +18,7 @@ use crate::fixed::{Mean, UNIT_MAX, Unit};
 use crate::model::{Context, Model, Requirements, State};
 use crate::ngrams::RollingKeys;
 use crate::reading::{Exit, Reading};
-use crate::sentence::{Sentence, formatted};
+use crate::sentence::{formatted, say_numbers};
 use crate::text::Tokeniser;
 
 /// Why a state could not be saved or restored.
@@ -51,7 +51,8 @@ impl StateError {
             Self::Damaged => (b"saved state damaged: a number is out of range", None),
         };
         let (found, expected) = (numbers.map(|[found, _]| found), numbers.map(|[_, expected]| [expected; 2]));
-        Sentence { text: [text, &[]], found, expected }.say(put);
+        put(text);
+        say_numbers(put, found, expected);
     }
 }
 

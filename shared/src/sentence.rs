@@ -21,31 +21,24 @@ pub(crate) fn digits(mut number: u32, base: u32, least: usize, text: &mut [u8; D
     text.get(start..).unwrap_or(&[])
 }
 
-/// An error's sentence: its text, the number found, and the range expected.
-pub(crate) struct Sentence {
-    pub(crate) text: [&'static [u8]; 2],
-    pub(crate) found: Option<u32>,
-    pub(crate) expected: Option<[u32; 2]>,
-}
-
-impl Sentence {
-    /// Gives the sentence to `put`, piece by piece.
-    pub(crate) fn say(&self, put: &mut dyn FnMut(&[u8])) {
-        self.text.into_iter().for_each(&mut *put);
-        let mut number = |before: &[u8], number| {
-            put(before);
-            put(digits(number, 10, 1, &mut [0; DIGITS]));
-        };
-        if let Some(found) = self.found {
-            number(b": found ", found);
-        }
-        if let Some([least, most]) = self.expected {
-            number(b", expected ", least);
-            if least != most {
-                number(b" to ", most);
-            }
+/// Gives the end of an error's sentence to `put`, piece by piece: the number found, and the least and the greatest
+/// expected.
+pub(crate) fn say_numbers(put: &mut dyn FnMut(&[u8]), found: Option<u32>, expected: Option<[u32; 2]>) {
+    if let Some(found) = found {
+        say_number(put, b": found ", found);
+    }
+    if let Some([least, most]) = expected {
+        say_number(put, b", expected ", least);
+        if least != most {
+            say_number(put, b" to ", most);
         }
     }
+}
+
+#[inline(never)]
+fn say_number(put: &mut dyn FnMut(&[u8]), before: &[u8], number: u32) {
+    put(before);
+    put(digits(number, 10, 1, &mut [0; DIGITS]));
 }
 
 /// What `say` gives, for `core::fmt`.

@@ -4,7 +4,7 @@ use core::fmt;
 
 use super::subject::{Subject, line};
 use crate::kernel::Layout;
-use crate::sentence::{Sentence, formatted};
+use crate::sentence::{formatted, say_numbers};
 
 /// Why a model cannot be used: what was found, what was expected, and, when printed, what to do.
 ///
@@ -140,7 +140,8 @@ impl OpenError {
 
     /// Gives the sentence, without the advice, to `put`, piece by piece in ASCII.
     pub fn say(&self, put: &mut dyn FnMut(&[u8])) {
-        Sentence { text: self.text(), found: self.found(), expected: self.expected() }.say(put);
+        self.text().into_iter().for_each(&mut *put);
+        say_numbers(put, self.found(), self.expected());
     }
 
     /// What to do about it.
