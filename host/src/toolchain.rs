@@ -178,7 +178,6 @@ struct BuildOptions<'r> {
 /// If no compiler can be found, which names the command to run, or the build fails, with its output; if
 /// `model` is unsound.
 pub fn build(board: &Board, bin: &str, model: Option<&Path>) -> Result<PathBuf> {
-    console::note(&format!("building the firmware for {} ({}) …", board.name, board.core));
     let tailored =
         model.map(|path| engine::with_model(path, |model| Ok(Tailored::to(model, board)))).transpose()?;
     BuildOptions { board, target: &board.target, bin, features: "", tailored, model }.build()
@@ -251,6 +250,7 @@ pub fn build_panicking(board: &Board) -> Result<PathBuf> {
 impl BuildOptions<'_> {
     fn build(self) -> Result<PathBuf> {
         let Self { board, target, bin, features, ref tailored, model } = self;
+        console::note(&format!("building the firmware for {} ({}) …", board.name, board.core));
         let root = workspace()?;
         let compiler = Compiler::find(target)?;
         let folder = target_folder(&board.rustflags)?;

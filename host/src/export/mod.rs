@@ -191,7 +191,7 @@ fn fill(request: &Request<'_>, template: &str, more: &[(&str, &str)]) -> String 
         "card" => card::card(request),
         key => more.iter().find(|(own, _)| *own == key).map_or("", |(_, word)| word).to_owned(),
     };
-    // The templates are this program's own, and a test fills them all.
+    // The templates are this program's own: each of their keys is one of those above.
     let mut pieces = template.split("{{");
     let mut filled = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {

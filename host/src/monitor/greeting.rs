@@ -83,7 +83,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Ends any text that the board is reading, and requests the greeting; earlier output is dropped.
 ///
 /// # Errors
-/// If no greeting arrives within `patience`; the error states what arrived instead and what to try.
+/// If no greeting arrives within `patience`, or no answer to a text after it; the error states what arrived instead and
+/// what to try.
 pub fn meet(link: &mut Link, patience: Duration) -> Result<Greeting> {
     let start = Instant::now();
     let mut other = None;

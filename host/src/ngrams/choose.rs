@@ -35,7 +35,7 @@ const OF_FEW_CHARACTERS: Orders = Orders { words: 2, characters: 3 };
 /// If the largest class is more than this many times the mean, balanced weights are tried.
 const UNEQUAL: f64 = 1.2;
 
-/// Texts of more words than this on average are first tried with n-grams of words alone.
+/// Texts of more words than this on average are tried with n-grams of words only.
 const LONG_TEXT: usize = 100;
 
 /// The input of the choice.

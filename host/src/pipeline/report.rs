@@ -4,7 +4,6 @@ use serde::Serialize;
 use telltale::engine::format::Metrics;
 
 use crate::engine::ten_thousandths;
-
 use crate::evaluate::measures::Measures;
 use crate::model::Cell;
 use crate::train::{Epoch, Evaluation};
