@@ -57,6 +57,10 @@ pub fn print_measures(measures: &Measures) {
         .map(|own| format!("{} ({})", own.label, count(own.support as usize, "text")))
         .collect();
     if !never.is_empty() {
-        warn(&format!("never answered: {} (train with --balance?)", never.join(", ")));
+        let texts: usize = measures.per_class.iter().map(|own| own.support as usize).sum();
+        let classes = measures.per_class.len();
+        let is_rare = measures.never_answered().any(|own| own.support as usize * classes < texts);
+        let hint = if is_rare { "train with --balance?" } else { "do the texts tell the classes apart?" };
+        warn(&format!("never answered: {} ({hint})", never.join(", ")));
     }
 }

@@ -1,5 +1,7 @@
 //! Which n-grams suit a corpus: a few recipes, tried on held-out texts.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
 use telltale::engine::ngrams::Orders;
 use telltale::engine::text::Options;
@@ -35,8 +37,14 @@ const OF_FEW_CHARACTERS: Orders = Orders { words: 2, characters: 3 };
 /// If the largest class is more than this many times the mean, balanced weights are tried.
 const UNEQUAL: f64 = 1.2;
 
-/// Texts of more words than this on average are tried with n-grams of words only.
+/// If half of the texts have more words than this, n-grams of characters, of which they have many, are tried only if those of
+/// words are right less often than in this share, and if the texts have no more bytes than this.
 const LONG_TEXT: usize = 100;
+const ENOUGH: f64 = 0.8;
+const LONG_BYTES: usize = 2 << 20;
+
+/// With more than [`MOST_SEPARATE`] classes, they are separated if classes times texts are no more than this.
+const MOST_SEPARATIONS: usize = 300_000;
 
 /// The input of the choice.
 #[derive(Clone, Copy, Debug)]
@@ -123,6 +131,23 @@ impl Space<'_> {
         Recipe { most: self.most.unwrap_or(fitting.min(MAX_WORDS)), ..recipe }
     }
 
+    /// The fold of each text: a class's texts are dealt in turn, and equal texts share a fold.
+    fn folds(&self) -> Vec<usize> {
+        let mut dealt = vec![0; self.classes()];
+        let mut known = HashMap::new();
+        let mut folds = Vec::new();
+        for (text, target) in
+            self.texts.iter().chain(self.valid.0).zip(self.targets.iter().chain(self.valid.1))
+        {
+            folds.push(*known.entry(*text).or_insert_with(|| {
+                let next = &mut dealt[top(target)];
+                *next += 1;
+                *next % FOLDS
+            }));
+        }
+        folds
+    }
+
     /// Tries a recipe.
     fn measure(&self, recipe: Recipe, all: &[Bag]) -> Result<Choice> {
         let count = self.texts.len();
@@ -130,9 +155,10 @@ impl Space<'_> {
         let targets: Vec<&[f32]> = self.targets.iter().chain(self.valid.1).copied().collect();
         let weight = |at: usize| self.weights.get(at).copied().unwrap_or(1.0);
         let folds = if few { FOLDS } else { 1 };
+        let fold_of = self.folds();
         let (mut answers, mut kept) = (Vec::new(), 0);
         for fold in 0..folds {
-            let is_tried = |at: usize| if few { at % FOLDS == fold } else { at >= count };
+            let is_tried = |at: usize| if few { fold_of[at] == fold } else { at >= count };
             let (tried, learnt): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&at| is_tried(at));
             let pick = |of: &[usize]| -> Vec<&Bag> { of.iter().map(|&at| &all[at]).collect() };
             let examples = Examples {
@@ -159,13 +185,16 @@ impl Space<'_> {
 /// If nothing could be tried because the texts have no n-gram in common.
 pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Choice>> {
     let classes = space.classes();
-    let words: usize = space.texts.iter().map(|text| text.split_whitespace().count()).sum();
-    let long = words > LONG_TEXT * space.texts.len();
+    let mut words: Vec<usize> = space.texts.iter().map(|text| text.split_whitespace().count()).collect();
+    words.sort_unstable();
+    let long = words.get(words.len() / 2).is_some_and(|&words| words > LONG_TEXT);
+    let bytes: usize = space.texts.iter().map(|text| text.len()).sum();
     let settled = space.orders.map(|(words, characters)| Orders { words, characters });
-    let separated = match (classes <= MOST_SEPARATE, settled, long) {
+    let is_separable = classes <= MOST_SEPARATE || classes * space.texts.len() <= MOST_SEPARATIONS;
+    let separated = match (is_separable, settled, long) {
         (false, ..) => vec![],
         (true, Some(orders), _) => vec![orders],
-        (true, None, true) => vec![OF_WORDS],
+        (true, None, true) => vec![OF_WORDS, OF_CHARACTERS],
         (true, None, false) => vec![OF_CHARACTERS, OF_WORDS],
     };
     // Where the search starts.
@@ -186,6 +215,11 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
     };
     let mut tried: Vec<(Choice, Vec<Bag>)> = Vec::new();
     for orders in separated {
+        let are_words_enough = || tried.first().is_some_and(|(choice, _)| choice.accuracy >= ENOUGH);
+        if long && settled.is_none() && orders == OF_CHARACTERS && (bytes > LONG_BYTES || are_words_enough())
+        {
+            continue;
+        }
         let all = read(orders);
         if let Some(choice) = measure(orders, Method::Separate(start), &all) {
             tried.push((choice, all));
@@ -238,6 +272,34 @@ type Step = fn(Separation) -> Separation;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Classes in turn, and texts that are there twice.
+    #[test]
+    fn every_fold_has_every_class_and_equal_texts_share_one() {
+        let own: Vec<String> = (0..30).map(|at| format!("text {}", at % 27)).collect();
+        let texts: Vec<&str> = own.iter().map(|text| &text[..]).collect();
+        let shares = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+        let targets: Vec<&[f32]> = (0..30).map(|at| &shares[at % 3][..]).collect();
+        let space = Space {
+            texts: &texts,
+            targets: &targets,
+            weights: &[1.0; 30],
+            valid: (&[], &[]),
+            options: telltale::engine::text::Options { punctuation: false, tags: false },
+            bytes: 20_000,
+            most: None,
+            orders: None,
+            seed: 1,
+        };
+        let folds = space.folds();
+        for class in 0..3 {
+            for fold in 0..FOLDS {
+                let there = (0..27).filter(|&at| at % 3 == class && folds[at] == fold).count();
+                assert_eq!(there, 3, "class {class}, fold {fold}");
+            }
+        }
+        assert_eq!(folds[27..], folds[..3]);
+    }
 
     /// No word comes twice, and the last two letters tell the class.
     #[test]

@@ -35,6 +35,8 @@ const RATES: [f32; 2] = [0.2, 0.1];
 /// Texts in which an n-gram must occur to be chosen; one where there are fewer texts than this in all.
 const LEAST_TEXTS: usize = 2;
 const RARE_NGRAMS_BELOW: usize = 40;
+/// The same for the texts of each class.
+const RARE_NGRAMS_BELOW_EACH: usize = 4;
 
 /// Added to counts before ratios are taken.
 const SMOOTHING: f32 = 0.5;
@@ -174,8 +176,13 @@ impl Ngrams {
         let bags = examples.bags;
         let classes = examples.classes();
         let factorised = matches!(recipe.method, Method::Factorise { .. });
-        let least = if bags.len() < RARE_NGRAMS_BELOW { 1 } else { LEAST_TEXTS };
+        let is_rare = bags.len() < RARE_NGRAMS_BELOW.max(RARE_NGRAMS_BELOW_EACH * classes);
+        let mut least = if is_rare { 1 } else { LEAST_TEXTS };
         let mut counted = frequent(keys_of(bags), least, RANKED[usize::from(factorised)]);
+        if counted.is_empty() && bags.len() < 3 * RARE_NGRAMS_BELOW {
+            least = 1;
+            counted = frequent(keys_of(bags), least, RANKED[usize::from(factorised)]);
+        }
         ensure!(
             !counted.is_empty(),
             "no n-gram of words or characters, symbols and emoji aside, occurs in {least} of the texts to learn from (--ngrams 0 asks for none)"

@@ -22,6 +22,9 @@ const STEPS: i32 = 36;
 /// The largest gain: where all validation texts are right, ever larger ones would be likelier.
 const MOST: f32 = 20.0;
 
+/// The least of the larger gain: below, rounding would leave nothing of either.
+const FLOOR: f32 = 0.05;
+
 /// What is tried of the network's likeliest gain.
 const SHARES: [f32; 3] = [1.0, 0.5, 0.25];
 
@@ -90,7 +93,7 @@ impl Opinions<'_> {
     /// nothing.
     fn best(&self, mix: Mix, tried: impl Iterator<Item = Mix>) -> Mix {
         let least = tried
-            .filter(|mix| mix.network.max(mix.ngrams) <= MOST)
+            .filter(|mix| (FLOOR..=MOST).contains(&mix.network.max(mix.ngrams)))
             .map(|mix| (self.loss(mix), mix))
             .min_by(|(a, _), (b, _)| a.total_cmp(b));
         least.filter(|(loss, _)| *loss != self.loss(mix)).map_or(mix, |(_, best)| best)

@@ -87,7 +87,11 @@ impl Source {
         let labelled = corpus.train.iter().map(|example| (example.text.as_bytes(), Some(example.label)));
         let others = unlabelled.iter().map(|text| (text.as_bytes(), None));
         let counts = Counts::of(labelled.chain(others), text);
-        ensure!(counts.total() > 0, "{}: the training texts contain no words", corpus.name);
+        ensure!(
+            counts.total() > 0,
+            "{}: the training texts contain no words, and no symbols that tell the classes apart",
+            corpus.name
+        );
         Ok(Self { corpus, unlabelled, text, counts })
     }
 
@@ -236,7 +240,7 @@ pub fn frequent(corpus: &Corpus, counts: &Counts, config: &RunConfig) -> Result<
     let is_free = config.min_freq_yields && config.min_freq > 1;
     if is_free && (usual.is_empty() || corpus.train.len() < RARE_WORDS_BELOW) {
         let all = counts.most_frequent(config.vocab, 1);
-        if !all.is_empty() {
+        if !all.is_empty() && all.len() > usual.len() {
             let name = &corpus.name;
             console::warn(&format!(
                 "{name}: few words occur twice, so that all {} are in the vocabulary",

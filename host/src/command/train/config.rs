@@ -290,7 +290,7 @@ impl Args {
         let classes = match source.corpus.labels.len() {
             2 => Classes::Two,
             count if count <= ngrams::MOST_SEPARATE => Classes::Few,
-            _ => Classes::Many { are_words_known: source.counts.coverage(VOCAB) > KNOWN },
+            count => Classes::Many { count, are_words_known: source.counts.coverage(VOCAB) > KNOWN },
         };
         let base = defaults(args.preset, words, texts, classes, args.seed, minutes);
         let (shape, training) = (&args.shape, &args.training);
@@ -389,9 +389,17 @@ enum Classes {
     Few,
     /// Too many for a number per class in every n-gram.
     Many {
+        /// How many.
+        count: usize,
         /// Whether a vocabulary of [`VOCAB`] words covers most words of the texts.
         are_words_known: bool,
     },
+}
+
+/// The most units that leave n-grams room beside the scores of so many classes.
+fn units_for(classes: usize) -> usize {
+    const WEIGHTS: usize = 30_000;
+    [96, 64, 48].into_iter().find(|units| classes * units <= WEIGHTS).unwrap_or(32)
 }
 
 fn defaults(
@@ -411,8 +419,8 @@ fn defaults(
         // Half of the units take half of the time, and separate two classes just as well.
         Classes::Two if short => (32, VOCAB),
         Classes::Two | Classes::Few => (64, VOCAB),
-        Classes::Many { are_words_known: true } => (96, VOCAB),
-        Classes::Many { are_words_known: false } => (32, VOCAB / 6),
+        Classes::Many { are_words_known: true, count } => (units_for(count), VOCAB),
+        Classes::Many { are_words_known: false, .. } => (32, VOCAB / 6),
     };
     let plain = RunConfig {
         cell: Cell::Gru,

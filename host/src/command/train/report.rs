@@ -84,7 +84,7 @@ fn words(data: &Data) {
     );
     let silent = lengths.iter().take_while(|&&length| length == 0).count();
     if silent > 0 {
-        warn(&format!("{} in which the tokeniser finds no word", count(silent, "training text")));
+        warn(&format!("{} without a word for the network", count(silent, "training text")));
     }
 }
 
