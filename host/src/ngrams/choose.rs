@@ -304,7 +304,7 @@ mod tests {
     /// No word comes twice, and the last two letters tell the class.
     #[test]
     fn texts_without_a_common_word_get_ngrams_of_characters() {
-        let texts: Vec<String> = (0..120)
+        let texts: Vec<String> = (0..240)
             .map(|at: u32| {
                 let stem: String = (0..4).map(|place| (b'a' + (at >> place & 7) as u8) as char).collect();
                 format!("{stem}{}{}", (b'a' + (at % 26) as u8) as char, ["ov", "ez"][at as usize % 2])
@@ -314,10 +314,10 @@ mod tests {
         let targets: Vec<&[f32]> =
             (0..texts.len()).map(|at| if at % 2 == 0 { &[1.0, 0.0][..] } else { &[0.0, 1.0] }).collect();
         let space = Space {
-            texts: &texts[..100],
-            targets: &targets[..100],
-            weights: &[1.0; 100],
-            valid: (&texts[100..], &targets[100..]),
+            texts: &texts[..200],
+            targets: &targets[..200],
+            weights: &[1.0; 200],
+            valid: (&texts[200..], &targets[200..]),
             options: telltale::engine::text::Options { punctuation: false, tags: false },
             bytes: 20_000,
             most: None,
