@@ -20,7 +20,7 @@ const FOLDS_BELOW: usize = 8000;
 /// The number of folds.
 const FOLDS: usize = 3;
 
-/// More classes than this have only factorised n-grams.
+/// More classes than this have only factorised n-grams, unless they have few texts.
 pub const MOST_SEPARATE: usize = 64;
 
 /// Numbers of a factorised n-gram that are tried.
