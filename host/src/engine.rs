@@ -56,12 +56,11 @@ pub fn unusable(path: &Path, bytes: &[u8]) -> String {
     let is_model = bytes.starts_with(&MAGIC);
     let is_safetensors = bytes.get(8) == Some(&b'{') && bytes.get(6..8) == Some(&[0, 0]);
     let is_image = || file_of(bytes).is_ok_and(|file| file[..] != *bytes);
-    let kind = match file_kind::of(bytes, &KINDS) {
+    let kind = match file_kind::of_binary(bytes, &KINDS) {
         _ if is_model => {
             is_image().then_some("an image for a board's core: name the file that it was made of")
         }
         _ if is_safetensors => Some(WEIGHTS),
-        _ if file_kind::is_page(bytes) => Some("a web page: the download failed"),
         kind => kind,
     };
     let is = kind.map_or_else(String::new, |kind| format!("; it is {kind}"));

@@ -34,6 +34,11 @@ pub fn of(start: &[u8], own: &[(&[u8], &'static str)]) -> Option<&'static str> {
     find(start, own).or_else(|| pointer(start)).or_else(|| find(start, &KINDS))
 }
 
+/// As [`of`], where no text is expected: a web page is a kind, too.
+pub fn of_binary(start: &[u8], own: &[(&[u8], &'static str)]) -> Option<&'static str> {
+    if is_page(start) { Some("a web page: the download failed") } else { of(start, own) }
+}
+
 /// What a file is that stands for another one, and the way out.
 pub fn pointer(start: &[u8]) -> Option<&'static str> {
     find(start, &POINTERS)

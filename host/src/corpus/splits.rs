@@ -114,18 +114,19 @@ pub fn files(folder: &Path) -> Result<Vec<(Split, PathBuf)>> {
 /// folder in it, as hubs call it by a configuration's name, if there is no table beside that.
 fn parts(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
     let own = parts_of_hub(folder, junk)?;
-    let all = children(folder, &mut 0)?;
-    let mut folders = all.iter().filter(|path| path.is_dir());
-    match (folders.next(), folders.next()) {
-        (Some(within), None)
-            if own.0.is_empty() && !all.iter().any(|path| path.is_file() && is_table(&last(path))) =>
-        {
-            let (found, mut others) = parts_in(within, junk)?;
-            others.extend(all.iter().filter(|path| path.is_file()).map(|path| last(path)));
-            Ok((found, others))
-        }
-        _ => Ok(own),
+    if !own.0.is_empty() {
+        return Ok(own);
     }
+    let all = children(folder, &mut 0)?;
+    let (folders, files): (Vec<&PathBuf>, Vec<&PathBuf>) = all.iter().partition(|path| path.is_dir());
+    let [within] = folders[..] else { return Ok(own) };
+    let files: Vec<String> = files.into_iter().map(|path| last(path)).collect();
+    if files.iter().any(|name| is_table(name)) {
+        return Ok(own);
+    }
+    let (found, mut others) = parts_in(within, junk)?;
+    others.extend(files);
+    Ok((found, others))
 }
 
 fn parts_of_hub(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)> {
@@ -172,12 +173,9 @@ fn parts_in(folder: &Path, junk: &mut usize) -> Result<(Vec<Part>, Vec<String>)>
             if there == 1 { "is" } else { "are" }
         );
     }
-    let name = |path: &PathBuf| {
-        let name = path.file_name()?.to_string_lossy().into_owned();
-        Some(if path.is_dir() { name + "/" } else { name })
-    };
+    let name = |path: &PathBuf| last(path) + if path.is_dir() { "/" } else { "" };
     let is_chosen = |path: &PathBuf| found.iter().any(|part| part.path == *path);
-    let others = all.iter().filter(|path| !is_chosen(path)).filter_map(name).collect();
+    let others = all.iter().filter(|path| !is_chosen(path)).map(name).collect();
     Ok((found, others))
 }
 
@@ -209,7 +207,7 @@ pub fn read(
     let mut found = Vec::new();
     let mut trained: Option<Table> = None;
     for Part { split, path, .. } in parts {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = last(&path);
         let same = trained.as_ref().map(|table| Columns {
             text: Some(&table.text).filter(|_| columns.text.is_none()).map(|text| &text[..]).or(columns.text),
             label: table.label.as_deref().map_or(columns.label, |label| {

@@ -55,23 +55,29 @@ fn rule(mut answers: Vec<Answered>, share: f64) -> Rejection {
 /// None for a model that has been opened.
 pub fn effect(model: &Model<'_>, texts: &[(&str, usize)], strangers: &[&str]) -> Result<RejectionEffect> {
     let own: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
-    let said = answer_all(model, &own)?;
-    let kept: Vec<bool> = said
-        .iter()
-        .zip(texts)
-        .filter(|(said, _)| !said.rejected)
-        .map(|(said, (_, truth))| said.class == *truth)
-        .collect();
-    let share = |count: usize, of: usize| count as f64 / of.max(1) as f64;
-    let others = answer_all(model, strangers)?;
-    let rejected = others.iter().filter(|said| said.rejected).count();
-    Ok(RejectionEffect {
-        texts: texts.len(),
-        rejected: share(texts.len() - kept.len(), texts.len()),
-        accuracy: share(kept.iter().filter(|right| **right).count(), kept.len()),
-        strangers: others.len(),
-        strangers_rejected: (!others.is_empty()).then(|| share(rejected, others.len())),
-    })
+    let (own, others) = (answer_all(model, &own)?, answer_all(model, strangers)?);
+    Ok(RejectionEffect::of(&own, texts.iter().map(|(_, truth)| *truth), &others))
+}
+
+impl RejectionEffect {
+    /// Of the answers to texts with their true classes, and to texts of no class.
+    pub fn of(own: &[Answered], truths: impl Iterator<Item = usize>, others: &[Answered]) -> Self {
+        let kept: Vec<bool> = own
+            .iter()
+            .zip(truths)
+            .filter(|(said, _)| !said.rejected)
+            .map(|(said, truth)| said.class == truth)
+            .collect();
+        let share = |count: usize, of: usize| count as f64 / of.max(1) as f64;
+        let rejected = others.iter().filter(|said| said.rejected).count();
+        Self {
+            texts: own.len(),
+            rejected: share(own.len() - kept.len(), own.len()),
+            accuracy: share(kept.iter().filter(|right| **right).count(), kept.len()),
+            strangers: others.len(),
+            strangers_rejected: (!others.is_empty()).then(|| share(rejected, others.len())),
+        }
+    }
 }
 
 #[cfg(test)]

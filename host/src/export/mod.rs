@@ -49,6 +49,11 @@ pub struct Request<'o> {
 }
 
 impl Request<'_> {
+    /// The name as packages have it.
+    fn package(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
     /// What the library is built with, if these are the model's features.
     const fn library<'f>(&self, features: &'f [&'static str]) -> Features<'f> {
         if self.any_model { Features::Full } else { Features::Only(features) }

@@ -13,7 +13,7 @@ use crate::web;
 /// # Errors
 /// If the engine's own `package.json`, from which this one is made, is not what it was.
 pub(super) fn package(request: &Request<'_>, folder: &mut Folder) -> Result<()> {
-    let name = request.name.replace('_', "-");
+    let name = request.package();
     let labels: Vec<&str> = request.model.labels().collect();
     let labels = serde_json::to_string(&labels)?;
     let filled = |template: &str| fill(request, template, &[("package", &name), ("labels_js", &labels)]);

@@ -50,7 +50,7 @@ pub(super) fn package(request: &Request<'_>, folder: &mut Folder) -> Result<()> 
             "[package]\nname = {:?}\nversion = \"0.1.0\"\nedition = {}\nrust-version = {}\nlicense = {}\npublish = \
              false\n\n[dependencies]\ntelltale = {{ package = {:?}, path = \"telltale\", default-features = false, \
              features = {:?} }}\n",
-            request.name.replace('_', "-"),
+            request.package(),
             inline(common("package", "edition")?),
             inline(common("package", "rust-version")?),
             inline(common("package", "license")?),
@@ -71,7 +71,7 @@ pub(super) fn package(request: &Request<'_>, folder: &mut Folder) -> Result<()> 
 
 /// What the engine's package is called: a program may have several models, each with the engine that it needs.
 fn engine_name(request: &Request<'_>) -> String {
-    format!("telltale-{}", request.name.replace('_', "-"))
+    format!("telltale-{}", request.package())
 }
 
 /// The engine's manifest without the workspace that it comes from, of which `common` gives what it takes.

@@ -131,6 +131,11 @@ impl Space<'_> {
         Recipe { most: self.most.unwrap_or(fitting.min(MAX_WORDS)), ..recipe }
     }
 
+    /// Whether there are too few texts for the validation texts alone to choose by.
+    fn needs_folds(&self) -> bool {
+        self.valid.0.is_empty() || self.texts.len() + self.valid.0.len() < FOLDS_BELOW
+    }
+
     /// The fold of each text: a class's texts are dealt in turn, and equal texts share a fold.
     fn folds(&self) -> Vec<usize> {
         let mut dealt = vec![0; self.classes()];
@@ -148,17 +153,14 @@ impl Space<'_> {
         folds
     }
 
-    /// Tries a recipe.
-    fn measure(&self, recipe: Recipe, all: &[Bag]) -> Result<Choice> {
-        let count = self.texts.len();
-        let few = self.valid.0.is_empty() || count + self.valid.0.len() < FOLDS_BELOW;
+    /// Tries a recipe, in [`Self::folds`] or, without them, on the validation texts.
+    fn measure(&self, recipe: Recipe, all: &[Bag], fold_of: Option<&[usize]>) -> Result<Choice> {
         let targets: Vec<&[f32]> = self.targets.iter().chain(self.valid.1).copied().collect();
         let weight = |at: usize| self.weights.get(at).copied().unwrap_or(1.0);
-        let folds = if few { FOLDS } else { 1 };
-        let fold_of = self.folds();
+        let folds = if fold_of.is_some() { FOLDS } else { 1 };
         let (mut answers, mut kept) = (Vec::new(), 0);
         for fold in 0..folds {
-            let is_tried = |at: usize| if few { fold_of[at] == fold } else { at >= count };
+            let is_tried = |at: usize| fold_of.map_or(at >= self.texts.len(), |of| of[at] == fold);
             let (tried, learnt): (Vec<usize>, Vec<usize>) = (0..all.len()).partition(|&at| is_tried(at));
             let pick = |of: &[usize]| -> Vec<&Bag> { of.iter().map(|&at| &all[at]).collect() };
             let examples = Examples {
@@ -202,6 +204,7 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         Separation { cost: 0.5, weighting: Weighting::Bayes, balance: 0.0, four_bits: classes > FEW_CLASSES };
     let texts: Vec<&str> = space.texts.iter().chain(space.valid.0).copied().collect();
     let read = |orders: Orders| bags(&texts, space.options, orders);
+    let folds = space.needs_folds().then(|| space.folds());
     // Texts may have characters in common, but no words.
     let mut failed = None;
     let mut measure = |Orders { words, characters }: Orders, method: Method, all: &[Bag]| {
@@ -209,7 +212,8 @@ pub fn choose(space: &Space<'_>, mut tell: impl FnMut(&Choice)) -> Result<Vec<Ch
         if recipe.most == 0 {
             return None;
         }
-        let choice = space.measure(recipe, all).map_err(|error| failed.get_or_insert(error)).ok()?;
+        let choice =
+            space.measure(recipe, all, folds.as_deref()).map_err(|error| failed.get_or_insert(error)).ok()?;
         tell(&choice);
         Some(choice)
     };

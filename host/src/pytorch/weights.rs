@@ -40,10 +40,7 @@ pub fn read(path: &Path, key: Option<&str>) -> Result<State> {
     let header = bytes.first_chunk().map_or(0, |&length| u64::from_le_bytes(length));
     let safetensors = (2..=LONGEST_HEADER).contains(&header) && bytes.get(8) == Some(&b'{');
     if !zip && !safetensors {
-        let kind = match file_kind::is_page(&bytes) {
-            true => Some("a web page: the download failed"),
-            false => file_kind::of(&bytes, &MISTAKEN),
-        };
+        let kind = file_kind::of_binary(&bytes, &MISTAKEN);
         bail!(
             "{}: {}a .safetensors file or one of torch.save(model.state_dict(), …) by PyTorch 1.6 or later is expected",
             path.display(),

@@ -125,8 +125,7 @@ impl Bench {
     /// Runs a program on a board with a model. Returns its output.
     pub fn ask(&self, board: &Board, program: &Path, blob: &[u8]) -> Result<Said> {
         let model = Model::open(blob)?;
-        let made_for_it = board.obstacle(&model);
-        let obstacle = if self.all_parts { board.loading_obstacle(&model) } else { made_for_it };
+        let obstacle = if self.all_parts { board.loading_obstacle(&model) } else { board.obstacle(&model) };
         if let Some(obstacle) = obstacle {
             bail!("the network does not fit: {obstacle}");
         }

@@ -273,7 +273,7 @@ function tests(place, results) {
     const ratio = (value, whole) => percent(whole > 0 ? value : null);
     place.append(
         element("h2", {}, "Tests"),
-        element("p", {}, `${number(results.examples)} texts of `, apart(results.name), ` (${results.split}): accuracy ${percent(results.accuracy)}, macro F1 ${percent(results.macro_f1)}${results.rejection ? `, the nearest class being counted; ${percent(results.rejection.share)} are rejected, and of the others ${percent(results.rejection.accuracy)} are right` : ""}. Every text was read by the integer engine.`),
+        element("p", {}, `${number(results.examples)} texts of `, apart(results.name), ` (${results.split}): accuracy ${percent(results.accuracy)}, macro F1 ${percent(results.macro_f1)}${results.rejection ? `, the nearest class being counted; ${percent(results.rejection.rejected)} are rejected, and of the others ${percent(results.rejection.accuracy)} are right` : ""}. Every text was read by the integer engine.`),
         element("div", { class: "grid" },
             element("div", {}, element("h3", {}, "By class"),
                 table("", ["class", "precision", "recall", "F1", "texts"], results.per_class.map((each) => [

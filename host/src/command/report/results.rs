@@ -8,7 +8,8 @@ use crate::command::corpus::{load_for, texts_of};
 use crate::console::say;
 use crate::corpus::{self, Corpus, CorpusConfig, Split, count};
 use crate::engine::answer_all;
-use crate::evaluate::measures::{Bin, Judged, Measures, calibration, misread, share};
+use crate::evaluate::measures::{Bin, Judged, Measures, calibration, misread};
+use crate::evaluate::rejection::RejectionEffect;
 
 /// The most mistakes on a page.
 const MISTAKES: usize = 20;
@@ -31,7 +32,7 @@ pub struct Results {
     measures: Measures,
     /// Of a model with a rule of rejection.
     #[serde(skip_serializing_if = "Option::is_none")]
-    rejection: Option<Rejected>,
+    rejection: Option<RejectionEffect>,
     /// By the answer's probability.
     calibration: Vec<Bin>,
     /// Texts with a wrong answer.
@@ -40,15 +41,6 @@ pub struct Results {
     mistakes: Vec<Mistake>,
     #[serde(skip)]
     example: Option<String>,
-}
-
-/// What the rule of rejection makes of the texts.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-struct Rejected {
-    /// Share of the texts that are rejected.
-    share: f64,
-    /// Accuracy on the others.
-    accuracy: f64,
 }
 
 /// A text with a wrong answer.
@@ -114,14 +106,8 @@ impl Results {
         let measures = Measures::of(&judged, &labels);
         let wrong: Vec<(&str, &Judged)> =
             misread(&judged).into_iter().map(|at| (texts[at].0, &judged[at])).collect();
-        let rejection = model.rejection().map(|_| {
-            let others: Vec<&Judged> =
-                judged.iter().zip(&answers).filter(|(_, own)| !own.rejected).map(|(own, _)| own).collect();
-            Rejected {
-                share: 1.0 - others.len() as f64 / texts.len() as f64,
-                accuracy: share(others.iter().map(|own| own.answer == own.truth)),
-            }
-        });
+        let truths = texts.iter().map(|(_, truth)| *truth);
+        let rejection = model.rejection().map(|_| RejectionEffect::of(&answers, truths, &[]));
         let mut room = MISTAKES_BYTES;
         let fits = |(text, _): &&(&str, &Judged)| {
             let fits = text.len() <= room;
